@@ -1,0 +1,95 @@
+/*
+ * ice_lite.h - the ICE-lite agent of one session (RFC 8445 s.2.5, s.7.3): answers checks, learns
+ * peer-reflexive paths, follows nominations, guards address migration, watches consent.
+ *
+ * What it does not do: own sockets, read clocks, find the session of a packet (the caller looks the
+ * ufrag up), carry media.  Size is fixed and small: a server holds thousands.
+ */
+#ifndef RTCKIT_ICE_ICE_LITE_H
+#define RTCKIT_ICE_ICE_LITE_H
+
+#include "ice/ice.h"
+
+enum {
+	ICE_LITE_PATHS = 4,	/* current path and candidates for it; the oldest unselected is reused */
+	ICE_LITE_UFRAG_MAX = 32,	/* our own; SRS's ?ice-ufrag allows 4..32 */
+	ICE_LITE_PWD_MAX = 64,
+	ICE_LITE_QUEUE = 4,	/* datagrams waiting in ice_lite_poll(); more are dropped (STUN repeats) */
+	ICE_LITE_AMPLIFY = 3	/* octets sent per octet received on an unvalidated path */
+};
+
+enum ice_path_state {
+	ICE_PATH_UNUSED,
+	ICE_PATH_NEW,		/* authenticated checks arrived; our own check is not answered yet */
+	ICE_PATH_VALID		/* our own Binding request was answered from there */
+};
+
+struct ice_path {
+	struct ice_tuple tuple;
+	uint64_t	 check_us;	/* last authenticated request */
+	uint64_t	 probe_us;	/* last own check sent; 0 none */
+	uint64_t	 rx_octets, tx_octets;	/* while not VALID: for the amplification guard */
+	uint32_t	 priority;	/* as the peer gave it; 0 if it gave none (FFmpeg 8.0) */
+	uint8_t		 state;	/* enum ice_path_state */
+	uint8_t		 probes;
+	bool		 nominated;
+	uint8_t		 txid[STUN_TXID_SIZE];	/* of our own outstanding check */
+	uint32_t	 id;	/* 1.. unique within the agent: names a path across threads */
+};
+
+enum ice_lite_event {
+	ICE_LITE_NONE = 0,
+	ICE_LITE_SELECTED = 1,	/* ice_lite_selected() changed (bit set) */
+	ICE_LITE_EXPIRED = 2	/* no authenticated check for timeout_us: consent is gone */
+};
+
+struct ice_lite;	/* opaque; allocate with ice_lite_new */
+
+/*
+ * local and remote are copied; remote NULL if the peer's credentials are unknown (the recipe of a
+ * bare STUN test): then checks are answered and no own check is sent. timeout_us: consent, e.g.
+ * 30 s. first_timeout_us: for the first check, counted from now_us. seed feeds transaction ids
+ * (mixed with a counter; must be from random_u64() in production). Returns NULL without memory or
+ * if local's texts are too long.
+ */
+struct ice_lite *ice_lite_new(const struct ice_creds *local, const struct ice_creds *remote,
+    uint64_t now_us, uint64_t first_timeout_us, uint64_t timeout_us, uint64_t seed);
+void ice_lite_free(struct ice_lite *ice);
+
+/* New credentials (ICE restart, RFC 8445 s.9): the old local ones stay valid until a check with the
+ * new ones succeeds. */
+int ice_lite_restart(struct ice_lite *ice, const struct ice_creds *local,
+    const struct ice_creds *remote);
+
+/*
+ * A STUN message for this session (any class). Requests: integrity is checked with the local
+ * password, USERNAME's left part must be the local ufrag, its right part the remote ufrag if that
+ * is known; role conflict answered 487 (RFC 8445 s.7.3.1.1: we are controlled); 400 without
+ * USERNAME or MESSAGE-INTEGRITY, 401 on a wrong one, 420 on unknown required attributes.
+ * Responses: matched to own checks by transaction id, integrity checked with the remote password.
+ * Returns a mask of enum ice_lite_event, -ENOMSG (not STUN), -EBADMSG (malformed or ignored), or
+ * -EACCES (an error answer was queued; the path is not created).
+ */
+int ice_lite_input(struct ice_lite *ice, uint64_t now_us, const struct ice_tuple *from,
+    const uint8_t *buf, size_t size);
+int ice_lite_timeout(struct ice_lite *ice, uint64_t now_us);	/* mask of events */
+uint64_t ice_lite_deadline(const struct ice_lite *ice);
+/* Takes the next datagram to send. Returns 1, or 0 when there is none. */
+int ice_lite_poll(struct ice_lite *ice, struct ice_datagram *out);
+
+/* The path that carries media: the nominated, validated one; NULL before the first. A first path is
+ * selected as soon as it is authenticated (nothing is there to migrate from); later ones only when
+ * VALID and (nominated, or the current one is silent). Borrowed until the next call. */
+const struct ice_path *ice_lite_selected(const struct ice_lite *ice);
+/* The path of a tuple that authenticated checks came from, or NULL: DTLS and SRTP from elsewhere are
+ * to be dropped. Borrowed until the next call. */
+struct ice_path *ice_lite_path(struct ice_lite *ice, const struct ice_tuple *tuple);
+
+/* The guard: count what arrives on a path and ask before sending size octets there. May send is
+ * always true on a VALID path; on a NEW one the sum sent stays under ICE_LITE_AMPLIFY x received. */
+void ice_path_received(struct ice_path *path, size_t size);
+bool ice_path_may_send(struct ice_path *path, size_t size);	/* counts it as sent if true */
+
+const struct ice_creds *ice_lite_local(const struct ice_lite *ice, struct ice_creds *out);
+
+#endif

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Debian packages that a job needs: tools/deps.sh build|demo|test
+# Silent when all are present.  With DEPS=1, as root or with passwordless sudo, prints the apt-get
+# line and runs it; otherwise prints the line to run and exits 1.
+set -u
+
+build="gcc make pkg-config libuv1-dev libssl-dev libsrtp2-dev libcurl4-openssl-dev libopus-dev
+libavcodec-dev libavformat-dev libavfilter-dev libavutil-dev libswresample-dev libswscale-dev
+libmicrohttpd-dev libjansson-dev uthash-dev"
+demo="$build"
+test="$build libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev mandoc perl socat curl
+jq netcat-openbsd iproute2 procps ffmpeg chromium nodejs python3"
+
+case "${1-}" in
+build) want=$build ;;
+demo) want=$demo ;;
+test) want=$test ;;
+*) echo "usage: deps.sh build|demo|test" >&2; exit 64 ;;
+esac
+
+command -v dpkg-query >/dev/null 2>&1 || exit 0	# not Debian: the compiler will tell
+have=" $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null |
+	sed -n 's/^installed //p' | tr '\n' ' ') "
+missing=
+for p in $want; do
+	case "$have" in *" $p "*) ;; *) missing="$missing $p" ;; esac
+done
+[ -n "$missing" ] || exit 0
+
+as=
+if [ "$(id -u)" != 0 ]; then
+	as="sudo "
+fi
+line="${as}apt-get install -y --no-install-recommends$missing"
+if [ "${DEPS:-0}" != 1 ] || { [ -n "$as" ] && ! sudo -n true 2>/dev/null; }; then
+	echo "rtckit needs Debian packages. Run:" >&2
+	echo "  ${as}apt-get update && $line" >&2
+	exit 1
+fi
+echo "installing: $line"
+# shellcheck disable=SC2086
+$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $line
