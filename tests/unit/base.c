@@ -1,0 +1,135 @@
+/* Unit tests of lib/base. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/addr.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/text.h"
+
+static void
+addresses_parse_and_format(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} rows[] = {
+		{ "1.2.3.4:5", "1.2.3.4:5" }, { "1.2.3.4", "1.2.3.4:9" }, { "::1", "[::1]:9" },
+		{ "[2001:db8::1]:8000", "[2001:db8::1]:8000" }, { "[::]", "[::]:9" },
+	};
+	static const char *const bad[] = { "", "host", "1.2.3", "1.2.3.4:", "1.2.3.4:65536", "[::1",
+		"[::1]x", "1.2.3.4:5x", "::1:99999999" };
+	struct addr	a;
+	char		text[ADDR_TEXT_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		assert_int_equal(addr_parse(&a, rows[i].in, 9), 0);
+		assert_string_equal(addr_format(&a, text), rows[i].out);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+		assert_int_equal(addr_parse(&a, bad[i], 9), -EINVAL);
+}
+
+static void
+mapped_addresses_become_ipv4(void **state)
+{
+	struct addr mapped, plain;
+
+	(void)state;
+	assert_int_equal(addr_parse(&mapped, "[::ffff:10.0.0.1]:7", 0), 0);
+	assert_int_equal(addr_from_sockaddr(&plain, &mapped.sa), 0);
+	assert_int_equal(plain.sa.sa_family, AF_INET);
+	assert_true(addr_is_private(&plain));
+}
+
+static void
+address_classes(void **state)
+{
+	static const struct {
+		const char *text;
+		bool	    private, loopback;
+	} rows[] = {
+		{ "10.1.1.1", true, false }, { "172.16.0.1", true, false }, { "172.32.0.1", false, false },
+		{ "192.168.9.9", true, false }, { "100.64.0.1", true, false }, { "100.128.0.1", false, false },
+		{ "169.254.1.1", true, false }, { "8.8.8.8", false, false }, { "127.9.9.9", false, true },
+		{ "::1", false, true }, { "fd00::1", true, false }, { "fe80::1", true, false },
+		{ "2001:db8::1", false, false },
+	};
+	struct addr a;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		assert_int_equal(addr_parse(&a, rows[i].text, 0), 0);
+		assert_int_equal(addr_is_private(&a), rows[i].private);
+		assert_int_equal(addr_is_loopback(&a), rows[i].loopback);
+	}
+}
+
+static void
+names_follow_the_allow_list(void **state)
+{
+	char longest[TEXT_NAME_MAX + 2];
+
+	(void)state;
+	assert_true(text_is_name("livestream"));
+	assert_true(text_is_stream("live/a.b-c_d"));
+	assert_true(text_is_stream("vhost.example/live/a"));
+	assert_false(text_is_stream("live"));
+	assert_false(text_is_stream("a/b/c/d"));
+	assert_false(text_is_stream("live/../x"));
+	assert_false(text_is_stream("live//x"));
+	assert_false(text_is_name(".."));
+	assert_false(text_is_name(""));
+	assert_false(text_is_name("a b"));
+	assert_false(text_is_name("a\r\nb"));
+	assert_false(text_is_name("a%2fb"));
+	memset(longest, 'a', sizeof(longest));
+	longest[TEXT_NAME_MAX] = '\0';
+	assert_true(text_is_name(longest));
+	longest[TEXT_NAME_MAX] = 'a';
+	longest[TEXT_NAME_MAX + 1] = '\0';
+	assert_false(text_is_name(longest));
+}
+
+static void
+secrets_hex_and_ntp(void **state)
+{
+	uint8_t	raw[4];
+	char	text[64];
+
+	(void)state;
+	assert_true(text_equal_secret("abc", "abc"));
+	assert_false(text_equal_secret("abc", "abd"));
+	assert_false(text_equal_secret("abc", "ab"));
+	assert_false(text_equal_secret("", "a"));
+	assert_int_equal(text_unhex(raw, 4, "00fFa501"), 0);
+	assert_string_equal(text_hex(text, raw, 4), "00ffa501");
+	assert_int_equal(text_unhex(raw, 4, "00ffa50"), -EINVAL);
+	assert_int_equal(text_unhex(raw, 4, "00ffa50g"), -EINVAL);
+	random_text(text, 43);
+	assert_int_equal(strlen(text), 43);
+	assert_int_equal(clock_ntp_to_us(clock_us_to_ntp(1234567)) / 10, 123456);
+	assert_true(text_is_ice("6pk11386", 4, 32));
+	assert_false(text_is_ice("abc", 4, 32));
+	assert_false(text_is_ice("abc\r\n", 1, 32));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_parse_and_format),
+		cmocka_unit_test(mapped_addresses_become_ipv4),
+		cmocka_unit_test(address_classes),
+		cmocka_unit_test(names_follow_the_allow_list),
+		cmocka_unit_test(secrets_hex_and_ntp),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
