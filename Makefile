@@ -1,5 +1,9 @@
 # GNU make.  Adding a program (cmd/NAME/*.c), a module (lib/NAME/*.c), a manual page or a test adds
-# files and edits nothing here.  Output goes under $(B); `make help` lists the targets.
+# files and edits nothing here.  Output goes under $(B).
+#
+## make              build every program into build/bin
+## make demo         install what is missing, build, serve a test picture and print what to open
+## make run          the same server without the test picture
 
 B       ?= build
 PREFIX  ?= /usr/local
@@ -9,12 +13,24 @@ VERSION := 0.1.0
 
 PKGS := libuv openssl libsrtp2 libcurl opus libavcodec libavformat libavfilter libavutil \
         libswresample libswscale libmicrohttpd jansson
-ifneq ($(filter-out help deps deps-check clean,$(or $(MAKECMDGOALS),all)),)
-# Packages are checked (and with DEPS=1 installed) before anything is compiled.
-DEPS_STATE := $(shell DEPS=$(DEPS) tools/deps.sh build >&2 || echo missing)
+# Packages are checked before anything is compiled. The goals that a newcomer types first also
+# install what is missing (DEPS=0 forbids it); the others name the command to run.
+GOALS      := $(or $(MAKECMDGOALS),all)
+TEST_GOALS := check check-long asan tsan tidy fuzz bench
+DEPS_JOB   := $(if $(filter $(TEST_GOALS),$(GOALS)),test,$(if $(filter demo run,$(GOALS)),demo,build))
+DEPS       ?= $(if $(filter $(TEST_GOALS) demo run,$(GOALS)),1,0)
+ifneq ($(filter-out help clean install-files,$(GOALS)),)
+ifndef DEPS_DONE
+DEPS_STATE := $(shell DEPS=$(DEPS) tools/deps.sh $(DEPS_JOB) >&2 || echo missing)
 ifneq ($(strip $(DEPS_STATE)),)
-$(error packages are missing; see the line above)
+$(error packages are missing; see the lines above)
 endif
+export DEPS_DONE := 1
+endif
+endif
+# One compiler per processor, unless told otherwise.
+ifeq ($(filter -j%,$(MAKEFLAGS))$(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
 endif
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
@@ -62,34 +78,38 @@ $(foreach p,$(C_PROGS),$(eval $(call program,$(p))))
 define script
 $(B)/bin/$(1): cmd/$(1)/$(1).sh
 	@mkdir -p $$(@D)
-	install -m 755 $$< $$@
+	@sed 's/@VERSION@/$(VERSION)/' $$< >$$@.new && chmod 755 $$@.new && mv $$@.new $$@
 endef
 $(foreach p,$(SH_PROGS),$(eval $(call script,$(p))))
 
-# Unit and simulation tests: cmocka programs that speak TAP.
-$(B)/tests/unit/%.t: $(B)/tests/unit/%.o $(B)/tests/support.a $(B)/librtckit.a
-	$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/support.a $(B)/librtckit.a $(LIBS) -lcmocka
-$(B)/tests/sim/%.t: $(B)/tests/sim/%.o $(B)/tests/support.a $(B)/librtckit.a
-	$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/support.a $(B)/librtckit.a $(LIBS) -lcmocka
-$(B)/tests/support.a: $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
-	@mkdir -p $(@D)
-	@rm -f $@
-	@ar rcs $@ $^
-# A fuzz target with our own driver: replays its vectors and seeded mutations of them, as a test.
-$(B)/tests/fuzz/%.t: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver.o $(B)/tests/support.a $(B)/librtckit.a
-	$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/fuzz/driver.o $(B)/tests/support.a $(B)/librtckit.a $(LIBS)
-# Helper programs of the end-to-end tests.
-$(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(B)/tests/support.a $(B)/librtckit.a
-	$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/support.a $(B)/librtckit.a $(LIBS) -ldl
+demo: all
+	@exec $(B)/bin/rtc-server --demo -c conf/rtc.conf
+
+run: all
+	@exec $(B)/bin/rtc-server -c conf/rtc.conf
 
 -include tests/tests.mk
 
+## make install      programs, manual pages, web pages, configuration under DESTDIR and PREFIX
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/rtckit/www \
+	    $(DESTDIR)$(PREFIX)/share/rtckit/conf $(DESTDIR)$(PREFIX)/share/doc/rtckit
+	install -m 755 $(PROGS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(wildcard man/*.5) $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 conf/* $(DESTDIR)$(PREFIX)/share/rtckit/conf
+	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/rtckit
+	cp -R --no-preserve=ownership www/. $(DESTDIR)$(PREFIX)/share/rtckit/www
+
+## make clean        remove everything that was built
 clean:
 	rm -rf $(B) build-*
 
+## make help         this list
 help:
 	@sed -n 's/^## //p' Makefile tests/tests.mk
 
-.PHONY: all clean help
+.PHONY: all demo run install clean help
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

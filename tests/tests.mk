@@ -1,8 +1,126 @@
-# How the tests are built and run.  `make unit/NAME` runs one unit test.
+# How the tests are built and run. All of them speak TAP and all run under one prove, so that every
+# target closes with one summary line.
+#
+#   tests/unit/NAME.c      cmocka; pure, fast
+#   tests/sim/NAME.c       cmocka; two peers on virtual time
+#   tests/fuzz/fuzz_X.c    one parser; replays tests/vectors/X and seeded mutations of them
+#   tests/e2e/NAME.t       any executable: real programs, sockets and browsers; one after the other
+#   tests/e2e/NAME.c       a helper program of those, built as $RTC_BUILD/tests/e2e/NAME
+#   tests/preload/NAME.c   a library to preload, built as $RTC_BUILD/tests/preload/NAME.so
+#   tests/long/NAME.t      what takes minutes: `make check-long` only
+#
+# A test finds the programs in $RTC_BIN and runs from the top of the tree.  A line of an e2e test
+# that reads `# runs under: address thread` (or `//` in place of `#`) names the sanitizers it also
+# runs under; `none` keeps it out of both; without such a line it runs under address.
+#
+## make check        install what is missing, build, run every test
+## make check-long   the tests that take minutes
+## make asan         the tests under the address and undefined behaviour sanitizers
+## make tsan         the tests of what has threads under the thread sanitizer
+## make tidy         the mechanical half of the house style, as a test
+## make fuzz         libFuzzer on every parser, FUZZ_SECONDS each (10)
+## make bench        CPU per packet and memory per player, BENCH_PLAYERS (50 300)
+## make unit/NAME    one unit test, verbosely; likewise sim/NAME, replay/NAME, e2e/NAME
+
+E2E      := $(sort $(wildcard tests/e2e/*.t))
+LONG     := $(sort $(wildcard tests/long/*.t))
+PRELOADS := $(patsubst tests/preload/%.c,$(B)/tests/preload/%.so,$(wildcard tests/preload/*.c))
+MARKED    = $(shell grep -lE '^(\#|//|/\*) runs under:.*\b($(1))\b' /dev/null $(E2E))
+E2E_ASAN := $(filter-out $(call MARKED,none|thread only),$(E2E))
+E2E_TSAN := $(call MARKED,thread)
+
+FUZZ_SECONDS  ?= 10
+BENCH_PLAYERS ?= 50 300
+
+ENV := RTC_BIN=$(CURDIR)/$(B)/bin RTC_BUILD=$(CURDIR)/$(B) RTC_VECTORS=$(CURDIR)/tests/vectors \
+       CMOCKA_MESSAGE_OUTPUT=TAP HARNESS_RULESFILE=tests/prove.yml
+PROVE := prove --exec '' -j 2 --timer
+QUICK := $(UNITS) $(SIMS) $(REPLAYS)
+
+check: check-build
+	@$(ENV) $(PROVE) $(QUICK) $(E2E) $(wildcard tools/tidy)
+
+check-build: all $(QUICK) $(HELPERS) $(PRELOADS) npm
+
+check-long: check-build
+	@$(ENV) $(PROVE) $(LONG)
+
+# The sanitizers' options: any report fails the test, by the exit code of the program it is in.
+# intercept_tls_get_addr=0: Chromium's helpers start programs in ways that the interceptor dislikes.
+ASAN := ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:exitcode=99:strict_string_checks=1 \
+        UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:exitcode=99 \
+        LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 RTC_SANITIZER=address
+TSAN := TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:exitcode=99:suppressions=$(CURDIR)/tests/tsan.supp \
+        RTC_SANITIZER=thread
+# The thread sanitizer of this compiler needs a fixed memory map; where a container forbids asking
+# for one the kernel's own setting decides.
+FIXED := $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
+ifneq ($(filter asan tsan,$(GOALS)),)
+.NOTPARALLEL: asan tsan
+endif
+asan:
+	$(MAKE) B=build-asan SAN='-fsanitize=address,undefined' OPT=-O1 check-asan
+tsan:
+	$(MAKE) B=build-tsan SAN='-fsanitize=thread' OPT=-O1 check-tsan
+
+check-asan: all $(QUICK) $(HELPERS) npm
+	@$(ENV) $(ASAN) $(PROVE) $(QUICK) $(E2E_ASAN)
+
+check-tsan: all $(SIMS) $(UNITS) $(HELPERS) npm
+	@$(ENV) $(TSAN) $(FIXED) $(PROVE) $(UNITS) $(SIMS) $(E2E_TSAN)
+
+tidy:
+	@$(ENV) $(PROVE) tools/tidy
+
+fuzz:
+	$(MAKE) B=build-fuzz CC=clang OPT=-O1 SAN='-fsanitize=fuzzer-no-link,address,undefined' run-fuzz
+
+run-fuzz: $(patsubst %,$(B)/fuzz/%,$(FUZZ))
+	@$(ENV) FUZZ_SECONDS=$(FUZZ_SECONDS) prove --exec '' --timer -v tools/fuzz
+
+bench: all
+	@$(ENV) BENCH_PLAYERS='$(BENCH_PLAYERS)' tools/bench
+
+# Unit and simulation tests: cmocka programs.
+$(B)/tests/unit/%.t: $(B)/tests/unit/%.o $(B)/tests/support.a $(B)/librtckit.a
+	$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/support.a $(B)/librtckit.a $(LIBS) -lcmocka
+$(B)/tests/sim/%.t: $(B)/tests/sim/%.o $(B)/tests/support.a $(B)/librtckit.a
+	$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/support.a $(B)/librtckit.a $(LIBS) -lcmocka
+$(B)/tests/support.a: $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
+	@mkdir -p $(@D)
+	@rm -f $@
+	@ar rcs $@ $^
+# A fuzz target with our own driver: replays its vectors and seeded mutations of them, as a test.
+$(B)/tests/fuzz/%.t: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver.o $(B)/tests/support.a $(B)/librtckit.a
+	$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/fuzz/driver.o $(B)/tests/support.a $(B)/librtckit.a $(LIBS)
+# The same target with libFuzzer.
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/librtckit.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(B)/librtckit.a $(LIBS)
+# Helper programs of the end-to-end tests, and libraries they preload.
+$(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(B)/tests/support.a $(B)/librtckit.a
+	$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/support.a $(B)/librtckit.a $(LIBS) -ldl
+$(B)/tests/preload/%.so: tests/preload/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -fPIC -shared -o $@ $< -ldl
+
+# The browser driver, as tests/e2e/package-lock.json fixes it.
+NPM_MARK := $(if $(wildcard tests/e2e/package-lock.json),tests/e2e/node_modules/.package-lock.json)
+npm: $(NPM_MARK)
+ifneq ($(NPM_MARK),)
+$(NPM_MARK): tests/e2e/package-lock.json
+	cd tests/e2e && npm ci --no-audit --no-fund
+	@touch $@
+endif
 
 unit/%: $(B)/tests/unit/%.t
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -v $<
+	@$(ENV) prove --exec '' -v $<
 sim/%: $(B)/tests/sim/%.t
-	CMOCKA_MESSAGE_OUTPUT=TAP prove -v $<
+	@$(ENV) prove --exec '' -v $<
 replay/%: $(B)/tests/fuzz/fuzz_%.t
-	prove -v $<
+	@$(ENV) prove --exec '' -v $<
+e2e/%: all $(HELPERS) $(PRELOADS) npm
+	@$(ENV) prove --exec '' -v tests/e2e/$*.t
+
+.PHONY: check check-build check-long check-asan check-tsan asan tsan tidy fuzz run-fuzz bench npm
