@@ -1,6 +1,7 @@
 /*
  * stun.h - STUN messages (RFC 8489) as ICE (RFC 8445) uses them: a read-only view, authentication,
- * and a writer.  Sans-IO; never allocates.
+ * and a writer.  Sans-IO; never allocates, but for one OpenSSL HMAC context a thread at its first
+ * use, which the thread's end frees.
  */
 #ifndef RTCKIT_STUN_STUN_H
 #define RTCKIT_STUN_STUN_H
