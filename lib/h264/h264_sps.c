@@ -1,0 +1,220 @@
+/* h264_sps.c - sequence parameter set (ITU-T H.264 s.7.3.2.1.1 and annex E.1.1). */
+#include "h264/h264.h"
+
+#include <errno.h>
+
+#include "base/bytes.h"
+
+enum {
+	SPS_ID_MAX = 31,
+	SPS_SIDE_MAX = 16384,	/* luma samples; level 6.2 allows less */
+	POC_CYCLE_MAX = 255,	/* num_ref_frames_in_pic_order_cnt_cycle */
+	EXTENDED_SAR = 255
+};
+
+/* Bits of a NALU; emulation prevention octets (00 00 03) are left out as they are met (7.4.1). */
+struct bits {
+	const uint8_t	*p, *end;
+	unsigned	 zeros;	/* zero octets in a row before p */
+	uint8_t		 octet;
+	unsigned	 left;	/* bits of octet not read yet */
+	bool		 overrun;
+};
+
+static void
+bits_refill(struct bits *b)
+{
+	if (b->zeros >= 2 && b->p < b->end && *b->p == 3) {
+		b->p++;
+		b->zeros = 0;
+	}
+	if (b->p == b->end) {
+		b->overrun = true;
+		b->octet = 0;
+	} else {
+		b->octet = *b->p++;
+	}
+	b->zeros = b->octet == 0 ? b->zeros + 1 : 0;
+	b->left = 8;
+}
+
+static uint32_t
+bits_u(struct bits *b, unsigned count)	/* 0..32 */
+{
+	uint32_t v = 0;
+
+	while (count-- > 0 && !b->overrun) {
+		if (b->left == 0)
+			bits_refill(b);
+		b->left--;
+		v = v << 1 | (b->octet >> b->left & 1u);
+	}
+	return b->overrun ? 0 : v;
+}
+
+static uint32_t
+bits_ue(struct bits *b)	/* Exp-Golomb (9.1) */
+{
+	unsigned zeros = 0;
+
+	while (!b->overrun && bits_u(b, 1) == 0)
+		if (++zeros > 31)
+			b->overrun = true;
+	return b->overrun ? 0 : (uint32_t)((UINT64_C(1) << zeros) - 1 + bits_u(b, zeros));
+}
+
+static int32_t
+bits_se(struct bits *b)
+{
+	uint32_t v = bits_ue(b);
+
+	return (v & 1) != 0 ? (int32_t)(v / 2 + 1) : -(int32_t)(v / 2);
+}
+
+static void
+skip_scaling_list(struct bits *b, unsigned count)	/* 7.3.2.1.1.1 */
+{
+	uint32_t last = 8, next = 8;
+
+	for (unsigned i = 0; i < count && next != 0 && !b->overrun; i++) {
+		next = (last + (uint32_t)bits_se(b) + 256) & 0xff;
+		last = next == 0 ? last : next;
+	}
+}
+
+static bool
+profile_is_high(uint8_t profile)
+{
+	static const uint8_t high[] = { 100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135 };
+
+	for (size_t i = 0; i < sizeof(high); i++)
+		if (high[i] == profile)
+			return true;
+	return false;
+}
+
+/* Chroma format 0..3 (4 stands for three separate planes, which crop as monochrome does). */
+static unsigned
+read_chroma(struct bits *b)
+{
+	unsigned chroma = bits_ue(b), separate = chroma == 3 ? bits_u(b, 1) : 0;
+
+	bits_ue(b);	/* bit_depth_luma_minus8 */
+	bits_ue(b);
+	bits_u(b, 1);	/* qpprime_y_zero_transform_bypass_flag */
+	if (bits_u(b, 1) != 0)
+		for (unsigned i = 0; i < (chroma == 3 ? 12u : 8u); i++)
+			if (bits_u(b, 1) != 0)
+				skip_scaling_list(b, i < 6 ? 16 : 64);
+	if (chroma > 3)
+		b->overrun = true;
+	return separate ? 4 : chroma;
+}
+
+static void
+skip_poc(struct bits *b)
+{
+	uint32_t type = bits_ue(b), count;
+
+	if (type == 0) {
+		bits_ue(b);
+	} else if (type == 1) {
+		bits_u(b, 1);
+		bits_se(b);
+		bits_se(b);
+		count = bits_ue(b);
+		if (count > POC_CYCLE_MAX)
+			b->overrun = true;
+		for (uint32_t i = 0; i < count && !b->overrun; i++)
+			bits_se(b);
+	} else if (type != 2) {
+		b->overrun = true;
+	}
+}
+
+/* Reads up to the timing information; the rest of the VUI is not needed. */
+static double
+read_vui_fps(struct bits *b)
+{
+	uint32_t tick, scale;
+
+	if (bits_u(b, 1) != 0 && bits_u(b, 8) == EXTENDED_SAR)
+		bits_u(b, 32);
+	if (bits_u(b, 1) != 0)	/* overscan_info */
+		bits_u(b, 1);
+	if (bits_u(b, 1) != 0) {	/* video_signal_type */
+		bits_u(b, 4);
+		if (bits_u(b, 1) != 0)
+			bits_u(b, 24);
+	}
+	if (bits_u(b, 1) != 0) {	/* chroma_loc_info */
+		bits_ue(b);
+		bits_ue(b);
+	}
+	if (bits_u(b, 1) == 0)
+		return 0;
+	tick = bits_u(b, 32);
+	scale = bits_u(b, 32);
+	return b->overrun || tick == 0 ? 0 : (double)scale / (2.0 * tick);
+}
+
+/* Picture size after cropping (equations 7-18 to 7-22). */
+static int
+read_size(struct bits *b, unsigned chroma, struct h264_sps *out)
+{
+	uint64_t width = 16u * ((uint64_t)bits_ue(b) + 1), height = (uint64_t)bits_ue(b) + 1;
+	unsigned progressive = bits_u(b, 1), fields = 2 - progressive;
+	uint64_t unit_x = chroma == 1 || chroma == 2 ? 2 : 1, unit_y = chroma == 1 ? 2 : 1;
+	uint64_t crop_x = 0, crop_y = 0;
+
+	height *= 16 * (uint64_t)fields;
+	if (progressive == 0)
+		bits_u(b, 1);
+	bits_u(b, 1);	/* direct_8x8_inference_flag */
+	if (bits_u(b, 1) != 0) {
+		crop_x = bits_ue(b);
+		crop_x = (crop_x + bits_ue(b)) * unit_x;
+		crop_y = bits_ue(b);
+		crop_y = (crop_y + bits_ue(b)) * unit_y * fields;
+	}
+	if (b->overrun || width > SPS_SIDE_MAX || height > SPS_SIDE_MAX || crop_x >= width ||
+	    crop_y >= height)
+		return -EBADMSG;
+	out->width = (uint32_t)(width - crop_x);
+	out->height = (uint32_t)(height - crop_y);
+	return 0;
+}
+
+int
+h264_sps_parse(struct h264_sps *sps, const uint8_t *nalu, size_t size)
+{
+	struct bits	b = { 0 };
+	struct h264_sps	out = { 0 };
+	unsigned	chroma = 1;
+
+	if (size < 1 || (nalu[0] & 0x1f) != H264_SPS)
+		return -ENOMSG;
+	if (size < 5 || (nalu[0] & 0x80) != 0)
+		return -EBADMSG;
+	b.p = nalu + 4;
+	b.end = nalu + size;
+	out.profile_idc = nalu[1];
+	out.constraints = nalu[2];
+	out.level_idc = nalu[3];
+	if (bits_ue(&b) > SPS_ID_MAX)
+		return -EBADMSG;
+	if (profile_is_high(out.profile_idc))
+		chroma = read_chroma(&b);
+	bits_ue(&b);	/* log2_max_frame_num_minus4 */
+	skip_poc(&b);
+	bits_ue(&b);	/* max_num_ref_frames */
+	bits_u(&b, 1);	/* gaps_in_frame_num_value_allowed_flag */
+	if (read_size(&b, chroma, &out) < 0)
+		return -EBADMSG;
+	if (bits_u(&b, 1) != 0)
+		out.fps = read_vui_fps(&b);
+	if (b.overrun)
+		return -EBADMSG;
+	*sps = out;
+	return 0;
+}
