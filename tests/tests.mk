@@ -38,7 +38,7 @@ PROVE := prove --exec '' -j 2 --timer
 QUICK := $(UNITS) $(SIMS) $(REPLAYS)
 
 check: check-build
-	@$(ENV) $(PROVE) $(QUICK) $(E2E) $(wildcard tools/tidy)
+	@$(ENV) $(PROVE) $(QUICK) $(E2E)
 
 check-build: all $(QUICK) $(HELPERS) $(PRELOADS) npm
 
