@@ -8,7 +8,13 @@
 B       ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+# V=1 shows the commands whole.
+V       ?= 0
+SAY     := $(if $(filter 0,$(V)),@echo,@:)
+QUIET   := $(if $(filter 0,$(V)),@)
 VERSION := 0.1.0
 
 PKGS := libuv openssl libsrtp2 libcurl opus libavcodec libavformat libavfilter libavutil \
@@ -60,7 +66,8 @@ all: $(PROGS)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(SAY) "  CC   $@"
+	$(QUIET)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/librtckit.a: $(LIB_OBJ)
 	@mkdir -p $(@D)
@@ -71,7 +78,8 @@ $(B)/librtckit.a: $(LIB_OBJ)
 define program
 $(B)/bin/$(1): $(patsubst %.c,$(B)/%.o,$(wildcard cmd/$(1)/*.c)) $(B)/librtckit.a
 	@mkdir -p $$(@D)
-	$(CC) $(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(B)/librtckit.a $(LIBS)
+	$(SAY) "  LINK $$@"
+	$(QUIET)$(CC) $(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(B)/librtckit.a $(LIBS)
 endef
 $(foreach p,$(C_PROGS),$(eval $(call program,$(p))))
 

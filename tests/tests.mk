@@ -84,26 +84,32 @@ bench: all
 
 # Unit and simulation tests: cmocka programs.
 $(B)/tests/unit/%.t: $(B)/tests/unit/%.o $(B)/tests/support.a $(B)/librtckit.a
-	$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/support.a $(B)/librtckit.a $(LIBS) -lcmocka
+	$(SAY) "  LINK $@"
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/support.a $(B)/librtckit.a $(LIBS) -lcmocka
 $(B)/tests/sim/%.t: $(B)/tests/sim/%.o $(B)/tests/support.a $(B)/librtckit.a
-	$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/support.a $(B)/librtckit.a $(LIBS) -lcmocka
+	$(SAY) "  LINK $@"
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/support.a $(B)/librtckit.a $(LIBS) -lcmocka
 $(B)/tests/support.a: $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 	@mkdir -p $(@D)
 	@rm -f $@
 	@ar rcs $@ $^
 # A fuzz target with our own driver: replays its vectors and seeded mutations of them, as a test.
 $(B)/tests/fuzz/%.t: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver.o $(B)/tests/support.a $(B)/librtckit.a
-	$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/fuzz/driver.o $(B)/tests/support.a $(B)/librtckit.a $(LIBS)
+	$(SAY) "  LINK $@"
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/fuzz/driver.o $(B)/tests/support.a $(B)/librtckit.a $(LIBS)
 # The same target with libFuzzer.
 $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/librtckit.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(B)/librtckit.a $(LIBS)
+	$(SAY) "  LINK $@"
+	$(QUIET)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(B)/librtckit.a $(LIBS)
 # Helper programs of the end-to-end tests, and libraries they preload.
 $(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(B)/tests/support.a $(B)/librtckit.a
-	$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/support.a $(B)/librtckit.a $(LIBS) -ldl
+	$(SAY) "  LINK $@"
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/support.a $(B)/librtckit.a $(LIBS) -ldl
 $(B)/tests/preload/%.so: tests/preload/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -fPIC -shared -o $@ $< -ldl
+	$(SAY) "  CC   $@"
+	$(QUIET)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -fPIC -shared -o $@ $< -ldl
 
 # The browser driver, as tests/e2e/package-lock.json fixes it.
 NPM_MARK := $(if $(wildcard tests/e2e/package-lock.json),tests/e2e/node_modules/.package-lock.json)
