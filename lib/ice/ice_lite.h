@@ -15,24 +15,28 @@ enum {
 	ICE_LITE_UFRAG_MAX = 32,	/* our own; SRS's ?ice-ufrag allows 4..32 */
 	ICE_LITE_PWD_MAX = 64,
 	ICE_LITE_QUEUE = 4,	/* datagrams waiting in ice_lite_poll(); more are dropped (STUN repeats) */
-	ICE_LITE_AMPLIFY = 3	/* octets sent per octet received on an unvalidated path */
+	ICE_LITE_AMPLIFY = 3,	/* octets sent per octet received on an unvalidated path */
+	ICE_LITE_PROBES = 5,	/* transmissions of one own check; a further check starts anew */
+	ICE_LITE_PROBE_US = 200000,	/* to the first retransmission; doubles */
+	ICE_LITE_SETTLE_US = 1000000,	/* a nominated path without a check for this long yields */
+	ICE_LITE_SILENT_US = 8000000	/* any path does (consent checks come each 4 to 6 s, RFC 7675) */
 };
 
 enum ice_path_state {
 	ICE_PATH_UNUSED,
 	ICE_PATH_NEW,		/* authenticated checks arrived; our own check is not answered yet */
-	ICE_PATH_VALID		/* our own Binding request was answered from there */
+	ICE_PATH_VALID		/* it receives: see ice_path_validate() */
 };
 
 struct ice_path {
 	struct ice_tuple tuple;
-	uint64_t	 check_us;	/* last authenticated request */
+	uint64_t	 check_us;	/* last authenticated request, or answer to our own */
 	uint64_t	 probe_us;	/* last own check sent; 0 none */
 	uint64_t	 rx_octets, tx_octets;	/* while not VALID: for the amplification guard */
 	uint32_t	 priority;	/* as the peer gave it; 0 if it gave none (FFmpeg 8.0) */
 	uint8_t		 state;	/* enum ice_path_state */
 	uint8_t		 probes;
-	bool		 nominated;
+	bool		 nominated;	/* the last request had USE-CANDIDATE */
 	uint8_t		 txid[STUN_TXID_SIZE];	/* of our own outstanding check */
 	uint32_t	 id;	/* 1.. unique within the agent: names a path across threads */
 };
@@ -59,7 +63,9 @@ void ice_lite_free(struct ice_lite *ice);
 /* New credentials (ICE restart, RFC 8445 s.9): the old local ones stay valid until a check with the
  * new ones succeeds. */
 int ice_lite_restart(struct ice_lite *ice, const struct ice_creds *local,
-    const struct ice_creds *remote);
+    const struct ice_creds *remote);	/* 0, -EINVAL (too long), -ENOMEM */
+/* True while old local credentials are valid beside the new ones. */
+bool ice_lite_restarting(const struct ice_lite *ice);
 
 /*
  * A STUN message for this session (any class). Requests: integrity is checked with the local
@@ -77,19 +83,35 @@ uint64_t ice_lite_deadline(const struct ice_lite *ice);
 /* Takes the next datagram to send. Returns 1, or 0 when there is none. */
 int ice_lite_poll(struct ice_lite *ice, struct ice_datagram *out);
 
-/* The path that carries media: the nominated, validated one; NULL before the first. A first path is
- * selected as soon as it is authenticated (nothing is there to migrate from); later ones only when
- * VALID and (nominated, or the current one is silent). Borrowed until the next call. */
+/*
+ * The path that carries media; NULL before the first.  The first path is where the peer that knows
+ * the password is: it is selected as soon as it is authenticated, whether it ever answers a check of
+ * ours or not (some clients do not), and the 3x guard holds until it is VALID.  A later path takes
+ * over at a check of its own, and only when VALID: if it is nominated and the current one is not, or
+ * has the lower priority, or had no check for ICE_LITE_SETTLE_US; or, nominated or not, if the
+ * current one had none for ICE_LITE_SILENT_US.  Borrowed until the next call.
+ */
 const struct ice_path *ice_lite_selected(const struct ice_lite *ice);
 /* The path of a tuple that authenticated checks came from, or NULL: DTLS and SRTP from elsewhere are
  * to be dropped. Borrowed until the next call. */
 struct ice_path *ice_lite_path(struct ice_lite *ice, const struct ice_tuple *tuple);
 
-/* The guard: count what arrives on a path and ask before sending size octets there. May send is
- * always true on a VALID path; on a NEW one the sum sent stays under ICE_LITE_AMPLIFY x received. */
+/*
+ * A path is VALID when whoever is there has shown that it receives what is sent there: our own
+ * check was answered (done inside); it is a TCP connection (done inside); or the caller saw DTLS
+ * complete from that very tuple (a handshake cannot complete blindly), and says so here.
+ */
+void ice_path_validate(struct ice_path *path);
+
+/*
+ * The guard: count what arrives on a path and ask before sending size octets there. May send is
+ * always true on a VALID path; on a NEW one the sum sent stays within ICE_LITE_AMPLIFY x received.
+ * STUN, in and out, is counted inside: the caller counts the rest.
+ */
 void ice_path_received(struct ice_path *path, size_t size);
 bool ice_path_may_send(struct ice_path *path, size_t size);	/* counts it as sent if true */
 
+/* The present local credentials, copied to *out, which is returned. */
 const struct ice_creds *ice_lite_local(const struct ice_lite *ice, struct ice_creds *out);
 
 #endif
