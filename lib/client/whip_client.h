@@ -3,9 +3,8 @@
  * DELETE the session.  libcurl on a uv loop; many clients share one whip_http.
  *
  * It follows 307 and 308 (at most WHIP_REDIRECTS_MAX), and no other redirect, since those turn the
- * POST into a GET in some clients. The token goes to another host only if that is the same name or
- * address on the same port, or on HTTPS. Answers are bounded (WHIP_BODY_MAX); every request has a
- * time limit.
+ * POST into a GET in some clients. The token goes along where the server sends it, but never from
+ * HTTPS down to plain HTTP. Answers are bounded (WHIP_BODY_MAX); every request has a time limit.
  *
  * What it does not do: read the SDP, trickle, ICE restarts.
  */
