@@ -3,12 +3,12 @@
  * and RTCP composed into the five verbs.  The clients and the simulations hold these; the relay has
  * its own composition, spread over threads.
  *
- * What it does not do: SDP, sockets, clocks, threads, codecs, pacing, congestion control (it reports
- * REMB and the losses that feedback tells of; the caller adapts).
+ * What it does not do: SDP, sockets, clocks, threads, codecs, pacing, congestion control (it
+ * reports REMB and the losses that feedback tells of; the caller adapts).
  *
  * Life: peer_new() -> peer_local() into the offer -> peer_start() with what the answer says ->
- * peer_add_pair() for each (socket, candidate) -> input / timeout / poll -> peer_close(), poll until
- * 0, peer_free().
+ * peer_add_pair() for each (socket, candidate) -> input / timeout / poll -> peer_close(), poll
+ * until 0, peer_free().
  *
  * Contract: after any call that takes a peer and may change it, drain peer_poll() until it returns
  * 0, then arm one timer at peer_deadline(). now_us never goes back.
@@ -26,10 +26,10 @@
 
 enum {
 	PEER_DATAGRAM_MAX = 1500,	/* octets of any datagram that peer_poll() gives */
-	PEER_PAYLOAD_MAX = 1200,	/* octets of RTP payload in peer_send(): leaves room for RTX and tags */
+	PEER_PAYLOAD_MAX = 1200,	/* octets of payload in peer_send(): leaves room for RTX and tags */
 	PEER_TRACKS_MAX = 8,
 	PEER_CODECS_MAX = 16,	/* of one track */
-	PEER_MID_MAX = 16,	/* characters: what one-byte header extensions carry (RFC 8285 s.4.2) */
+	PEER_MID_MAX = 16,	/* what one-byte header extensions carry (RFC 8285 s.4.2) */
 	PEER_RESEND_MAX = 256	/* resends waiting in peer_poll(); more are dropped and counted */
 };
 
@@ -64,7 +64,7 @@ struct peer_info {
 	struct ice_tuple path;
 };
 
-/* A packet that arrived, repaired ones included, in order of arrival. Pointers live for the call. */
+/* A packet that arrived, repaired ones included, as they arrive. Pointers live for the call. */
 struct peer_packet {
 	unsigned	 track;	/* index into the tracks of peer_start() */
 	uint64_t	 ext_seq;	/* extended; see rtp_recv.h */
@@ -74,7 +74,7 @@ struct peer_packet {
 	bool		 marker;
 	bool		 late;	/* fills a hole: a packet with a higher ext_seq came before */
 	bool		 repaired;	/* came by RTX */
-	bool		 restarted;	/* first one after the sender began anew (SSRC or sequence jump) */
+	bool		 restarted;	/* first after the sender began anew (SSRC, sequence jump) */
 	const uint8_t	*buf;	/* the plain packet; its payload is still encrypted if !decrypted */
 	size_t		 size;
 	const uint8_t	*payload;	/* NULL if !decrypted */
@@ -105,15 +105,16 @@ struct peer_config {
 	const struct peer_events *events;	/* borrowed for the peer's life; may be NULL */
 	void			*arg;	/* of the callbacks */
 	enum peer_ice		 ice;
-	const struct ice_creds	*local;	/* LITE: our credentials; NULL: made from seed. FULL: NULL */
-	uint64_t		 seed;	/* random_u64(); feeds credentials, transaction ids, sequence numbers */
+	const struct ice_creds	*local;	/* LITE: ours; NULL: made from seed. FULL: NULL */
+	uint64_t		 seed;	/* random_u64(): credentials, transaction ids ... */
 	uint64_t		 connect_timeout_us;	/* ICE, then DTLS, each; 0: 15 s */
 	uint64_t		 consent_timeout_us;	/* LITE; 0: 30 s */
-	uint64_t		 ntp_base;	/* NTP time at now_us 0: clock_ntp() - clock_us_to_ntp(clock_now_us()) */
+	/* NTP time at now_us 0: clock_ntp() - clock_us_to_ntp(clock_now_us()). */
+	uint64_t		 ntp_base;
 	const char		*cname;	/* copied; NULL: made from seed */
 	enum peer_decrypt	 decrypt;
 	unsigned		 sample;	/* for DECRYPT_SAMPLE; 0: 100 */
-	size_t			 history_count;	/* packets kept per sent video track for resends; 0: 1024 */
+	size_t			 history_count;	/* packets kept per video track sent; 0: 1024 */
 	uint64_t		 reorder_us;	/* patience before the first NACK; 0: 10 ms */
 	uint64_t		 report_us;	/* interval of SR and RR; 0: 1 s */
 	uint64_t		 twcc_us;	/* interval of TWCC feedback; 0: 50 ms */
@@ -141,7 +142,7 @@ struct peer_track {
 	struct peer_ext_ids ext;
 	bool		 nack, pli, fir;	/* feedback that was negotiated */
 	bool		 remb;
-	uint32_t	 ssrc, rtx_ssrc;	/* SEND: ours (0: chosen by the peer, see peer_track_ssrc()) */
+	uint32_t	 ssrc, rtx_ssrc;	/* SEND: ours; 0: see peer_track_ssrc() */
 	uint32_t	 remote_ssrc, remote_rtx_ssrc;	/* RECEIVE: if the SDP said so; 0: learnt */
 	uint16_t	 first_seq;	/* SEND: 0 random; for tests of the wrap */
 };
@@ -183,11 +184,11 @@ struct peer_stats {
 	uint64_t rx_duplicates, rx_unknown;	/* unknown: no track for it */
 	uint64_t rx_auth_failed;	/* SRTP and SRTCP that did not verify */
 	uint64_t tx_dropped;	/* overwritten in the history before peer_poll() took them */
-	uint64_t tx_resent, tx_not_found;	/* NACKed packets sent again; gone from the history */
+	uint64_t tx_resent, tx_not_found;	/* NACKed: sent again; gone from the history */
 	uint64_t nacks_sent, nacks_received;	/* packets asked for */
 	uint64_t plis_sent, plis_received;	/* FIR included */
 	uint64_t reports_sent, reports_received;	/* compounds with SR or RR */
-	uint64_t twcc_sent, twcc_received, twcc_lost;	/* feedback packets; losses that they told of */
+	uint64_t twcc_sent, twcc_received, twcc_lost;	/* feedback; losses it told of */
 	uint64_t rtt_us;	/* last known, from reports, else ICE; 0 unknown */
 	uint64_t jitter_us;	/* receiving: of the first track with packets */
 	uint64_t remb_bps;	/* last told; 0 none */
@@ -233,11 +234,11 @@ int peer_poll(struct peer *p, struct peer_datagram *out);
  */
 int peer_send(struct peer *p, uint64_t now_us, unsigned track, const struct peer_media *media);
 
-/* Ask the sender of a RECEIVE track for a keyframe: PLI, else FIR; at most one per 200 ms leaves. 0;
- * -EINVAL; -ENOTSUP if neither was negotiated. */
+/* Ask the sender of a RECEIVE track for a keyframe: PLI, else FIR; at most one per 200 ms leaves.
+ * 0; -EINVAL; -ENOTSUP if neither was negotiated. */
 int peer_request_keyframe(struct peer *p, uint64_t now_us, unsigned track);
 
-/* Tell the sender how much we can take, with the next report. 0, or -ENOTSUP if no track negotiated it. */
+/* Tell the sender how much we can take, with the next report. 0, or -ENOTSUP if not negotiated. */
 int peer_set_remb(struct peer *p, uint64_t bitrate_bps);
 
 /* Say BYE for what we send, then close_notify; peer_poll() gives both. No callback follows. */

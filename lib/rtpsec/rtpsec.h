@@ -12,7 +12,7 @@
 #include "dtls/dtls.h"
 
 enum {
-	RTPSEC_OVERHEAD_MAX = 36,	/* octets that protection may add, SRTCP index included; reserve 48 */
+	RTPSEC_OVERHEAD_MAX = 36,	/* octets that protection may add; reserve 48 */
 	RTPSEC_REPLAY_WINDOW = 2048,	/* packets, both ways */
 	RTPSEC_SSRC_MAX = 64	/* inbound SSRCs of one association; more are refused (-ENOSPC) */
 };
