@@ -3,8 +3,8 @@
  * tolerant bounded parser, a writer.  sdp_negotiate.h makes answers and offers of it.  Sans-IO.
  *
  * What it does not do: resolve names, open sockets, trust anything.  Texts that come out of the
- * parser are printable ASCII or UTF-8 without control characters; ufrag, pwd, mid and rid are held
- * to their grammars.
+ * parser are printable ASCII (other octets become '?'); ufrag, pwd, mid and rid are held to their
+ * grammars.
  */
 #ifndef RTCKIT_SDP_SDP_H
 #define RTCKIT_SDP_SDP_H
@@ -199,6 +199,7 @@ bool sdp_fmtp_get(const char *fmtp, const char *key, char *out, size_t cap);
  * equal, and: H264 the same packetization-mode (0 if not said) and the same profile (RFC 6184 s.8.1:
  * profile_idc with its constraint flags, so that 42c01e, 42e01f and 4d.. with flag 0x80 are all
  * Constrained Baseline; the level is no matter); VP9 profile-id; AV1 profile; H265 profile-id.
+ * Baseline and Constrained Baseline count as one: encoders that say 42001f leave out what differs.
  */
 bool sdp_codec_matches(const struct sdp_codec *a, const struct sdp_codec *b);
 

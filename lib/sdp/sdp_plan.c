@@ -1,0 +1,383 @@
+/* An offer becomes a plan: which m-lines, codecs and extensions are served (RFC 9429 s.5.3). */
+#include "sdp/sdp_negotiate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/bytes.h"
+#include "sdp/sdp_bundle.h"
+
+/* What the relay forwards, most wanted of a publisher first. */
+static const struct {
+	const char	*name, *alias;	/* alias: the other name that ?codec= may use */
+	enum sdp_kind	 kind;
+	uint32_t	 clock_rate;
+} forwarded[] = {
+	{ "H264", "avc", SDP_VIDEO, 90000 },
+	{ "VP8", "", SDP_VIDEO, 90000 },
+	{ "VP9", "", SDP_VIDEO, 90000 },
+	{ "AV1", "", SDP_VIDEO, 90000 },
+	{ "H265", "hevc", SDP_VIDEO, 90000 },
+	{ "opus", "", SDP_AUDIO, 48000 },
+	{ "PCMU", "", SDP_AUDIO, 8000 },
+	{ "PCMA", "", SDP_AUDIO, 8000 },
+	{ "G722", "", SDP_AUDIO, 8000 },
+};
+
+enum { EXT_PUBLISH = 1, EXT_PLAY = 2 };
+
+/* Extensions that the relay reads from a publisher, or writes for a player. */
+static const struct {
+	const char	*uri;
+	unsigned	 roles;
+} known_exts[] = {
+	{ SDP_EXT_MID, EXT_PUBLISH | EXT_PLAY },
+	{ SDP_EXT_TRANSPORT_CC, EXT_PUBLISH | EXT_PLAY },
+	{ SDP_EXT_ABS_SEND_TIME, EXT_PUBLISH | EXT_PLAY },
+	{ SDP_EXT_RID, EXT_PUBLISH },
+	{ SDP_EXT_REPAIRED_RID, EXT_PUBLISH },
+	{ SDP_EXT_AUDIO_LEVEL, EXT_PUBLISH },
+	{ SDP_EXT_PLAYOUT_DELAY, EXT_PUBLISH },
+	{ SDP_EXT_COLOR_SPACE, EXT_PUBLISH },
+	/* Not video-orientation: a sender that may not use it turns the picture itself, and so does
+	 * every player see it upright. */
+};
+
+/* Index in forwarded[], or -1. */
+static int
+rank_of(const struct sdp_codec *c, enum sdp_kind kind)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(forwarded); i++)
+		if (forwarded[i].kind == kind && forwarded[i].clock_rate == c->clock_rate &&
+		    sdp_codec_is(c, forwarded[i].name))
+			return (int)i;
+	return -1;
+}
+
+/* Index in forwarded[] of a ?codec= value, or -1. */
+static int
+rank_of_filter(const char *codec)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(forwarded); i++)
+		if (strcasecmp(codec, forwarded[i].name) == 0 ||
+		    (forwarded[i].alias[0] != '\0' && strcasecmp(codec, forwarded[i].alias) == 0))
+			return (int)i;
+	return -1;
+}
+
+/* Lower is more wanted of a publisher: the codec, then what most players can decode. */
+static unsigned
+wanted_order(const struct sdp_codec *c, enum sdp_kind kind)
+{
+	static const struct sdp_codec baseline = {
+		.name = "H264", .clock_rate = 90000, .channels = 1,
+		.fmtp = "packetization-mode=1;profile-level-id=42e01f",
+	};
+	unsigned order = (unsigned)rank_of(c, kind) * 8;
+	char text[16] = "", mode[4] = "0";
+
+	if (!sdp_codec_is(c, "H264"))
+		return order;
+	sdp_fmtp_get(c->fmtp, "packetization-mode", mode, sizeof(mode));
+	if (strcmp(mode, "1") != 0)
+		return order + 3;
+	if (!sdp_codec_matches(c, &baseline))
+		return order + 2;
+	/* 42e0.. and 42c0.. before plain 4200..: strict receivers tell them apart. */
+	if (sdp_fmtp_get(c->fmtp, "profile-level-id", text, sizeof(text)) &&
+	    strncasecmp(text, "4200", 4) == 0)
+		return order + 1;
+	return order;
+}
+
+/* Stable insertion by wanted_order. */
+static void
+sort_codecs(struct sdp_track *t)
+{
+	for (size_t i = 1; i < t->codec_count; i++) {
+		struct sdp_codec c = t->codecs[i];
+		unsigned order = wanted_order(&c, t->kind);
+		size_t k = i;
+
+		for (; k > 0 && wanted_order(&t->codecs[k - 1], t->kind) > order; k--)
+			t->codecs[k] = t->codecs[k - 1];
+		t->codecs[k] = c;
+	}
+}
+
+static bool
+has_ext(const struct sdp_track *t, const char *uri)
+{
+	return sdp_track_ext_id(t, uri) != 0;
+}
+
+/* The feedback that is answered: what is offered, without REMB where transport-cc works. */
+static uint32_t
+answered_fb(uint32_t offered, const struct sdp_track *t, const struct sdp_policy *policy)
+{
+	uint32_t fb = offered & (SDP_FB_NACK | SDP_FB_NACK_PLI | SDP_FB_CCM_FIR | SDP_FB_TRANSPORT_CC |
+	    SDP_FB_GOOG_REMB);
+
+	if (policy->no_twcc || !has_ext(t, SDP_EXT_TRANSPORT_CC))
+		fb &= ~(uint32_t)SDP_FB_TRANSPORT_CC;
+	if ((fb & SDP_FB_TRANSPORT_CC) != 0)
+		fb &= ~(uint32_t)SDP_FB_GOOG_REMB;
+	if (policy->no_nack)
+		fb &= ~(uint32_t)SDP_FB_NACK;
+	return fb;
+}
+
+static void
+choose_codecs(struct sdp_track *t, const struct sdp_media *m, const struct sdp_policy *policy)
+{
+	int only = policy->codec != NULL ? rank_of_filter(policy->codec) : -1;
+	bool filtered = only >= 0 && forwarded[only].kind == m->kind;
+
+	for (size_t i = 0; i < m->codec_count && t->codec_count < SDP_TRACK_CODECS_MAX; i++) {
+		struct sdp_codec c = m->codecs[i];
+		int rank = rank_of(&c, m->kind);
+
+		if (rank < 0 || (filtered && rank != only))
+			continue;
+		c.fb = answered_fb(c.fb, t, policy);
+		if ((c.fb & SDP_FB_NACK) == 0)
+			c.rtx_pt = -1;
+		t->codecs[t->codec_count++] = c;
+	}
+	if (policy->role == SDP_PUBLISH)
+		sort_codecs(t);
+}
+
+/*
+ * The offered extensions that are of use, each URI once. Players: ids of the one-byte form only,
+ * since the relay writes a block of fixed size.
+ */
+static void
+choose_exts(struct sdp_track *t, const struct sdp_media *m, const struct sdp_policy *policy)
+{
+	unsigned role = policy->role == SDP_PUBLISH ? EXT_PUBLISH : EXT_PLAY;
+	enum sdp_direction needed = policy->role == SDP_PUBLISH ? SDP_SENDONLY : SDP_RECVONLY;
+
+	for (size_t i = 0; i < ARRAY_COUNT(known_exts); i++) {
+		if ((known_exts[i].roles & role) == 0 ||
+		    (policy->no_twcc && strcmp(known_exts[i].uri, SDP_EXT_TRANSPORT_CC) == 0))
+			continue;
+		for (size_t k = 0; k < m->ext_count && t->ext_count < SDP_TRACK_EXTS_MAX; k++) {
+			struct sdp_ext e = m->exts[k];
+
+			if (strcmp(e.uri, known_exts[i].uri) != 0 || has_ext(t, e.uri) ||
+			    (e.direction & needed) == 0 || e.id > (role == EXT_PLAY ? 14 : 255))
+				continue;
+			e.direction = sdp_direction_reverse(e.direction);
+			t->exts[t->ext_count++] = e;
+		}
+	}
+}
+
+static bool
+is_secondary(const struct sdp_media *m, uint32_t ssrc)
+{
+	for (size_t i = 0; i < m->ssrc_group_count; i++) {
+		const struct sdp_ssrc_group *g = &m->ssrc_groups[i];
+
+		for (size_t k = 1; (g->semantics == SDP_FID || g->semantics == SDP_FEC) &&
+		    k < g->ssrc_count; k++)
+			if (g->ssrcs[k] == ssrc)
+				return true;
+	}
+	return false;
+}
+
+static uint32_t
+rtx_of(const struct sdp_media *m, uint32_t ssrc)
+{
+	for (size_t i = 0; i < m->ssrc_group_count; i++)
+		if (m->ssrc_groups[i].semantics == SDP_FID && m->ssrc_groups[i].ssrc_count == 2 &&
+		    m->ssrc_groups[i].ssrcs[0] == ssrc)
+			return m->ssrc_groups[i].ssrcs[1];
+	return 0;
+}
+
+/* rtx_ssrcs[i] stays beside ssrcs[i], 0 where there is none; the count drops trailing zeros. */
+void
+sdp_track_take_ssrcs(struct sdp_track *t, const struct sdp_media *m)
+{
+	for (size_t i = 0; i < m->ssrc_count && t->ssrc_count < SDP_TRACK_SSRCS_MAX; i++) {
+		uint32_t ssrc = m->ssrcs[i].ssrc;
+
+		if (is_secondary(m, ssrc))
+			continue;
+		t->ssrcs[t->ssrc_count] = ssrc;
+		t->rtx_ssrcs[t->ssrc_count] = rtx_of(m, ssrc);
+		t->ssrc_count++;
+		if (t->rtx_ssrcs[t->ssrc_count - 1] != 0)
+			t->rtx_ssrc_count = t->ssrc_count;
+	}
+}
+
+/* The layers of a=simulcast that have an a=rid line (RFC 8853 s.5.2), alternatives by their first. */
+static void
+take_rids(struct sdp_track *t, const struct sdp_media *m)
+{
+	const char *list = m->simulcast_send;
+
+	while (*list != '\0') {
+		size_t n, skip = strcspn(list, ";");
+
+		list += *list == '~';
+		n = strcspn(list, ",;");
+		for (size_t i = 0; i < m->rid_count && t->rid_count < SDP_RIDS_MAX; i++)
+			if (m->rids[i].direction == SDP_SENDONLY && strlen(m->rids[i].id) == n &&
+			    strncmp(m->rids[i].id, list, n) == 0) {
+				t->rids[t->rid_count++] = m->rids[i].id;
+				break;
+			}
+		skip = strcspn(list, ";");
+		list += skip + (list[skip] == ';');
+	}
+}
+
+void
+sdp_track_init(struct sdp_track *t, const struct sdp_media *m, size_t index)
+{
+	memset(t, 0, sizeof(*t));
+	t->kind = m->kind;
+	t->direction = SDP_INACTIVE;
+	snprintf(t->index_text, sizeof(t->index_text), "%zu", index);
+	t->mid = m->mid;
+}
+
+static bool
+may_accept(const struct sdp *offer, const struct sdp_media *m)
+{
+	if (m->kind == SDP_OTHER || strstr(m->proto, "RTP/") == NULL)
+		return false;
+	if (m->port == 0 && !m->bundle_only)
+		return false;
+	return !offer->has_bundle || sdp_in_bundle(offer->bundle, m->mid);
+}
+
+static void
+plan_track(struct sdp_track *t, const struct sdp *offer, size_t index,
+    const struct sdp_policy *policy, bool kinds_taken[static 2])
+{
+	const struct sdp_media *m = &offer->media[index];
+	enum sdp_direction needed = policy->role == SDP_PUBLISH ? SDP_SENDONLY : SDP_RECVONLY;
+
+	sdp_track_init(t, m, index);
+	if (!may_accept(offer, m) || kinds_taken[m->kind])
+		return;
+	choose_exts(t, m, policy);
+	choose_codecs(t, m, policy);
+	if (t->codec_count == 0)
+		return;
+	t->accepted = true;
+	if ((m->direction & needed) == 0)
+		return;
+	kinds_taken[m->kind] = true;
+	t->direction = sdp_direction_reverse(needed);
+	if (policy->role == SDP_PUBLISH) {
+		sdp_track_take_ssrcs(t, m);
+		take_rids(t, m);
+	}
+}
+
+/* The names of the codecs offered, for people. */
+static void
+list_codecs(const struct sdp *offer, char *out, size_t cap)
+{
+	size_t size = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < offer->media_count; i++)
+		for (size_t k = 0; k < offer->media[i].codec_count; k++) {
+			const char *name = offer->media[i].codecs[k].name;
+
+			if (name[0] == '\0' || strcasecmp(name, "rtx") == 0 ||
+			    strcasestr(out, name) != NULL || size + strlen(name) + 3 > cap)
+				continue;
+			size += (size_t)snprintf(out + size, cap - size, "%s%s", size > 0 ? ", " : "", name);
+		}
+}
+
+/* Why no track came out of it. */
+static int
+explain_no_track(const struct sdp_plan *plan, const struct sdp *offer,
+    const struct sdp_policy *policy, struct sdp_problem *problem)
+{
+	bool publish = policy->role == SDP_PUBLISH;
+	char names[100];
+
+	for (size_t i = 0; i < plan->track_count; i++)
+		if (plan->tracks[i].accepted) {
+			sdp_problem_set(problem, SDP_UNSUPPORTED, publish ?
+			    "no media section of the offer sends: a publisher says a=sendonly" :
+			    "no media section of the offer receives: a player says a=recvonly");
+			return -EPROTO;
+		}
+	list_codecs(offer, names, sizeof(names));
+	if (names[0] == '\0')
+		sdp_problem_set(problem, SDP_UNSUPPORTED,
+		    "the offer has no audio or video section that can be served");
+	else if (policy->codec != NULL)
+		sdp_problem_set(problem, SDP_NO_CODEC, "codec=%.16s leaves nothing of the codecs offered (%s)",
+		    policy->codec, names);
+	else
+		sdp_problem_set(problem, SDP_NO_CODEC, "none of the codecs offered (%s) can be forwarded: "
+		    "use H264, VP8, VP9, AV1 or H265, and opus, PCMU, PCMA or G722", names);
+	return -EPROTO;
+}
+
+static int
+check_codec_filter(const struct sdp_policy *policy, struct sdp_problem *problem)
+{
+	if (policy->codec == NULL || rank_of_filter(policy->codec) >= 0)
+		return 0;
+	sdp_problem_set(problem, SDP_UNSUPPORTED,
+	    "the codec asked for is unknown: use h264, hevc, av1, vp8, vp9, opus, pcmu, pcma or g722");
+	return -EPROTO;
+}
+
+int
+sdp_negotiate_offer(struct sdp_plan *plan, const struct sdp *offer, const struct sdp_policy *policy,
+    struct sdp_problem *problem)
+{
+	struct sdp_plan p;
+	bool taken[2] = { false, false }, active = false;
+	int r = check_codec_filter(policy, problem);
+
+	if (r < 0)
+		return r;
+	memset(&p, 0, sizeof(p));
+	p.track_count = offer->media_count;
+	for (size_t i = 0; i < offer->media_count; i++) {
+		plan_track(&p.tracks[i], offer, i, policy, taken);
+		active = active || p.tracks[i].direction != SDP_INACTIVE;
+	}
+	if (!active)
+		return explain_no_track(&p, offer, policy, problem);
+	r = sdp_plan_transport(&p, offer, policy->allow_bare, problem);
+	if (r < 0)
+		return r;
+	if (offer->ice_lite && !policy->allow_bare) {
+		sdp_problem_set(problem, SDP_UNSUPPORTED, "the offer says a=ice-lite, and so does this "
+		    "server: one side must run full ICE");
+		return -EPROTO;
+	}
+	p.dtls_client = p.remote.setup == SDP_PASSIVE ||
+	    (policy->prefer_client && p.remote.setup != SDP_ACTIVE);
+	*plan = p;
+	sdp_plan_own_mids(plan);
+	return 0;
+}
+
+uint16_t
+sdp_track_ext_id(const struct sdp_track *t, const char *uri)
+{
+	for (size_t i = 0; i < t->ext_count; i++)
+		if (strcmp(t->exts[i].uri, uri) == 0)
+			return t->exts[i].id;
+	return 0;
+}
