@@ -36,7 +36,7 @@ struct rtp_ring *rtp_ring_new(size_t slot_count, size_t arena_size);
 void rtp_ring_free(struct rtp_ring *ring);
 
 /*
- * Append a packet in order of arrival; payload is copied. Returns its position (1, 2, 3 ...), or 0
+ * Append a packet in order of arrival; meta's offset is ignored; payload is copied. Returns its position (1, 2, 3 ...), or 0
  * if the payload is too large for the ring.
  */
 uint64_t rtp_ring_append(struct rtp_ring *ring, const struct rtp_ring_slot *meta,
@@ -48,7 +48,10 @@ uint64_t rtp_ring_tail(const struct rtp_ring *ring);	/* oldest position that is 
 /* The packet at a position and its payload; NULL if overwritten or not yet there. */
 const struct rtp_ring_slot *rtp_ring_get(const struct rtp_ring *ring, uint64_t position,
     const uint8_t **payload);
-/* The position that holds an extended source sequence number (its latest), or 0. O(1). */
+/*
+ * The position that holds an extended source sequence number (its latest), or 0. O(1). Of two
+ * numbers that are a multiple of slot_count apart only the one appended last is found.
+ */
 uint64_t rtp_ring_find(const struct rtp_ring *ring, uint64_t seq);
 /* Position of the newest keyframe's first packet that is still whole, or 0. */
 uint64_t rtp_ring_keyframe(const struct rtp_ring *ring);
