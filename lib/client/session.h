@@ -36,7 +36,8 @@ struct client_session_events {
 	void (*drained)(void *arg, uint64_t now_us);
 };
 
-/* Borrowed: loop, http, dtls, whip, events, arg for the session's life; the rest is copied. */
+/* Borrowed for the session's life: loop, http, dtls, whip, events, arg. The texts of the tracks are
+ * borrowed until answered or ended; the rest is copied. */
 struct client_session_config {
 	uv_loop_t			*loop;
 	struct whip_http		*http;
@@ -81,7 +82,8 @@ uint64_t client_session_start_us(const struct client_session *s);	/* clock_now_u
 
 /*
  * End it: BYE, close_notify, DELETE (after the POST's answer if that is still on its way), sockets
- * closed. stopped is called once, with CLIENT_OK or CLIENT_DELETE. Again: ignored.
+ * closed. stopped is called once, with CLIENT_OK or CLIENT_DELETE; it may come before this returns.
+ * It may be called inside any callback. Again: ignored.
  */
 void client_session_stop(struct client_session *s,
     void (*stopped)(void *arg, enum client_code code, const char *words));

@@ -1,0 +1,242 @@
+/* session_sdp.c - the offer of a client session, and what the answer makes of it. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "client/session_impl.h"
+
+/* ---- the offer ---- */
+
+/* Our own addresses: of interfaces that are up, loopback and IPv6 link-local ones left out. */
+struct hosts {
+	struct sdp_candidate	candidates[SESSION_HOSTS_MAX];
+	char			text[SESSION_HOSTS_MAX][ADDR_TEXT_SIZE];
+	char			foundation[SESSION_HOSTS_MAX][12];
+	size_t			count;
+};
+
+static void
+add_host(struct hosts *h, const struct client_session *s, const struct addr *a)
+{
+	size_t	 i = h->count;
+	unsigned family = a->sa.sa_family == AF_INET6;
+	uint16_t port = session_socket_port(s, family);
+
+	if (port == 0 || i == SESSION_HOSTS_MAX || addr_is_loopback(a) ||
+	    (family == 1 && IN6_IS_ADDR_LINKLOCAL(&a->v6.sin6_addr)))
+		return;
+	addr_format_host(a, h->text[i]);
+	snprintf(h->foundation[i], sizeof(h->foundation[i]), "%zu", i + 1);
+	h->candidates[i] = (struct sdp_candidate){ .foundation = h->foundation[i], .component = 1,
+		.proto = SDP_UDP, .priority = ice_priority(ICE_HOST, (uint16_t)(65535 - i), 1),
+		.address = h->text[i], .port = port, .type = SDP_HOST };
+	h->count++;
+}
+
+static void
+list_hosts(struct hosts *h, struct client_session *s)
+{
+	uv_interface_address_t *list;
+	struct addr	a;
+	int		count;
+
+	for (unsigned family = 0; family < SESSION_FAMILIES; family++)
+		(void)session_socket_open(s, family);	/* a host without IPv6 has none */
+	if (uv_interface_addresses(&list, &count) < 0)
+		return;
+	for (int i = 0; i < count; i++)
+		if (addr_from_sockaddr(&a, (struct sockaddr *)&list[i].address) == 0)
+			add_host(h, s, &a);
+	uv_free_interface_addresses(list, count);
+}
+
+/* SSRCs of what we send, so that a receiver can expect them. */
+static void
+choose_ssrcs(struct client_session *s, struct sdp_local *local)
+{
+	for (size_t i = 0; i < s->cfg.track_count; i++) {
+		const struct sdp_offer_track *t = &s->offered[i];
+
+		if ((t->direction & SDP_SENDONLY) == 0)
+			continue;
+		s->ours[i].ssrc = random_u32() | 1;	/* 0 means none */
+		if (t->codec_count > 0 && t->codecs[0].rtx_pt >= 0)
+			s->ours[i].rtx_ssrc = s->ours[i].ssrc ^ 0x80000000u;
+		local->tracks[i].ssrc = s->ours[i].ssrc;
+		local->tracks[i].rtx_ssrc = s->ours[i].rtx_ssrc;
+	}
+}
+
+char *
+session_make_offer(struct client_session *s)
+{
+	const struct ice_creds	*ice = peer_local(s->peer);
+	struct sdp_local	*local = calloc(1, sizeof(*local));
+	struct hosts		*hosts = calloc(1, sizeof(*hosts));
+	char			*text = malloc(SDP_SIZE_MAX), cname[17];
+
+	if (local == NULL || hosts == NULL || text == NULL)
+		goto fail;
+	if (!s->cfg.no_candidates)
+		list_hosts(hosts, s);
+	random_text(cname, sizeof(cname) - 1);
+	local->session_id = random_u64();
+	local->ufrag = ice->ufrag;
+	local->pwd = ice->pwd;
+	local->fingerprint_hash = "sha-256";
+	local->fingerprint = dtls_ctx_fingerprint(s->cfg.dtls);
+	local->cname = cname;
+	local->candidate_count = hosts->count;
+	local->candidates = hosts->candidates;
+	choose_ssrcs(s, local);
+	s->offer = sdp_offer(local, s->offered, s->cfg.track_count);
+	if (s->offer == NULL || sdp_write(s->offer, text, SDP_SIZE_MAX) < 0)
+		goto fail;
+	for (size_t i = 0; i < s->offer->media_count; i++)	/* their texts go with hosts */
+		s->offer->media[i].candidate_count = s->offer->media[i].ssrc_count = 0;
+	goto out;
+fail:
+	free(text);
+	text = NULL;
+out:
+	free(hosts);
+	free(local);
+	return text;
+}
+
+/* ---- the answer ---- */
+
+static void
+take_codec(struct peer_codec *to, const struct sdp_codec *from)
+{
+	text_copy(to->name, sizeof(to->name), from->name);
+	text_copy(to->fmtp, sizeof(to->fmtp), from->fmtp);
+	to->clock_rate = from->clock_rate;
+	to->channels = from->channels;
+	to->pt = from->pt;
+	to->rtx_pt = from->rtx_pt > 0 ? (uint8_t)from->rtx_pt : 0;
+}
+
+/* An extension's id, 0 if it is not one that a header can carry. */
+static uint8_t
+ext_id(const struct sdp_track *t, const char *uri)
+{
+	uint16_t id = sdp_track_ext_id(t, uri);
+
+	return id <= UINT8_MAX ? (uint8_t)id : 0;
+}
+
+static void
+take_track(struct client_session *s, size_t index, const struct sdp_track *from)
+{
+	struct peer_track *to = &s->tracks[index];
+	uint32_t	   fb = 0;
+
+	memset(to, 0, sizeof(*to));
+	text_copy(to->mid, sizeof(to->mid), from->mid);
+	to->kind = from->kind == SDP_AUDIO ? PEER_AUDIO : PEER_VIDEO;
+	to->direction = from->accepted ? (unsigned)from->direction : 0;
+	for (size_t i = 0; i < from->codec_count && i < PEER_CODECS_MAX; i++) {
+		take_codec(&to->codecs[to->codec_count++], &from->codecs[i]);
+		fb |= from->codecs[i].fb;
+	}
+	to->ext.mid = ext_id(from, SDP_EXT_MID);
+	to->ext.twcc = ext_id(from, SDP_EXT_TRANSPORT_CC);
+	to->ext.abs_send_time = ext_id(from, SDP_EXT_ABS_SEND_TIME);
+	to->nack = (fb & SDP_FB_NACK) != 0;
+	to->pli = (fb & SDP_FB_NACK_PLI) != 0;
+	to->fir = (fb & SDP_FB_CCM_FIR) != 0;
+	to->remb = (fb & SDP_FB_GOOG_REMB) != 0;
+	to->ssrc = s->ours[index].ssrc;
+	to->rtx_ssrc = s->ours[index].rtx_ssrc;
+	to->remote_ssrc = from->ssrc_count > 0 ? from->ssrcs[0] : 0;
+	to->remote_rtx_ssrc = from->rtx_ssrc_count > 0 ? from->rtx_ssrcs[0] : 0;
+}
+
+static int
+start_peer(struct client_session *s, const struct sdp_plan *plan)
+{
+	struct peer_remote r = {
+		.lite = plan->remote_lite,
+		.role = plan->dtls_client ? DTLS_CLIENT : DTLS_SERVER,
+		.tracks = s->tracks,
+	};
+
+	s->track_count = MIN_OF(plan->track_count, s->cfg.track_count);
+	for (size_t i = 0; i < s->track_count; i++)
+		take_track(s, i, &plan->tracks[i]);
+	r.track_count = s->track_count;
+	if (!text_copy(r.ice.ufrag, sizeof(r.ice.ufrag), plan->remote.ufrag) ||
+	    !text_copy(r.ice.pwd, sizeof(r.ice.pwd), plan->remote.pwd) ||
+	    !text_copy(r.hash, sizeof(r.hash), plan->remote.fingerprint_hash) ||
+	    !text_copy(r.fingerprint, sizeof(r.fingerprint), plan->remote.fingerprint))
+		return -EINVAL;
+	return peer_start(s->peer, clock_now_us(), &r);
+}
+
+static enum client_code
+pair_candidates(struct client_session *s, const struct sdp_plan *plan, char *words, size_t size)
+{
+	size_t tcp_count = 0;
+
+	for (size_t i = 0; i < plan->candidate_count; i++) {
+		const struct sdp_candidate *c = &plan->candidates[i];
+		size_t		 length = strlen(c->address);
+		struct addr	 a;
+
+		tcp_count += c->proto == SDP_TCP;
+		if (c->proto != SDP_UDP || c->component > 1 || c->port == 0)
+			continue;
+		if (addr_parse(&a, c->address, c->port) == 0)
+			(void)session_add_address(s, &a, c->priority);
+		else if (length < 6 || strcmp(c->address + length - 6, ".local") != 0)
+			session_add_name(s, c->address, c->port, c->priority);
+	}
+	if (s->pair_count > 0 || session_names_pending(s))
+		return CLIENT_OK;
+	if (tcp_count > 0) {
+		text_copy(words, size, "the answer has TCP candidates only");
+		return CLIENT_TCP_ONLY;
+	}
+	snprintf(words, size, "none of the %zu candidates in the answer can be used from here",
+	    plan->candidate_count);
+	return CLIENT_CANDIDATE;
+}
+
+static enum client_code
+use_plan(struct client_session *s, const struct sdp_plan *plan, char *words, size_t size)
+{
+	int r = start_peer(s, plan);
+
+	if (r == 0)
+		return pair_candidates(s, plan, words, size);
+	text_copy(words, size, r == -EINVAL ? "the answer's credentials, fingerprint or tracks are unusable"
+					    : "out of memory");
+	return r == -EINVAL ? CLIENT_SDP : CLIENT_INTERNAL;
+}
+
+enum client_code
+session_take_answer(struct client_session *s, const char *text, size_t size, char *words,
+    size_t words_size)
+{
+	struct sdp_problem	 problem = { SDP_NO_MEMORY, "out of memory" };
+	struct sdp		*answer = sdp_parse(text, size, &problem);
+	struct sdp_plan		*plan = calloc(1, sizeof(*plan));
+	enum client_code	 code = CLIENT_SDP;
+
+	if (answer != NULL && plan != NULL &&
+	    sdp_negotiate_answer(plan, s->offer, answer, &problem) == 0)
+		code = use_plan(s, plan, words, words_size);
+	else
+		text_copy(words, words_size, problem.detail);
+	free(plan);
+	sdp_free(answer);
+	sdp_free(s->offer);
+	s->offer = NULL;
+	return code;
+}
