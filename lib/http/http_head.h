@@ -12,42 +12,42 @@
 #include <stdint.h>
 
 enum {
-	HTTP_HEAD_MAX = 16384,	/* octets of a head, start line and blank line included */
-	HTTP_TARGET_MAX = 8192,	/* octets of a request target (RFC 9112 s.3 asks for 8000) */
-	HTTP_METHOD_MAX = 32,	/* octets of a method */
-	HTTP_FIELD_MAX = 96,	/* fields of one head */
-	HTTP_CHUNK_LINE_MAX = 256,	/* octets of a chunk-size line with its extensions */
-	HTTP_TRAILER_MAX = 4096	/* octets of a trailer section */
+	HTTP_HEAD_MAX = 16384,	   /* octets of a head, start line and blank line included */
+	HTTP_TARGET_MAX = 8192,	   /* octets of a request target (RFC 9112 s.3 asks for 8000) */
+	HTTP_METHOD_MAX = 32,	   /* octets of a method */
+	HTTP_FIELD_MAX = 96,	   /* fields of one head */
+	HTTP_CHUNK_LINE_MAX = 256, /* octets of a chunk-size line with its extensions */
+	HTTP_TRAILER_MAX = 4096	   /* octets of a trailer section */
 };
 
 struct http_span {
-	const char *ptr;	/* not terminated; borrows from the parsed buffer */
-	size_t	    size;
+	const char *ptr; /* not terminated; borrows from the parsed buffer */
+	size_t size;
 };
 
 struct http_field {
-	struct http_span name, value;	/* value without the blanks around it */
+	struct http_span name, value; /* value without the blanks around it */
 };
 
 /* How the body's end is found (RFC 9112 s.6.3). */
 enum http_framing {
-	HTTP_BODY_NONE,		/* there is none */
-	HTTP_BODY_LENGTH,	/* content_length octets; may be 0 */
+	HTTP_BODY_NONE,	  /* there is none */
+	HTTP_BODY_LENGTH, /* content_length octets; may be 0 */
 	HTTP_BODY_CHUNKED,
-	HTTP_BODY_CLOSE		/* until the connection ends: responses only */
+	HTTP_BODY_CLOSE /* until the connection ends: responses only */
 };
 
 struct http_head {
-	struct http_span  method, target, host;	/* requests; host.ptr is NULL without the field */
-	struct http_span  reason;	/* responses */
-	int		  status;	/* responses: 100..599 */
-	int		  minor;	/* HTTP/1.minor: 0 or 1 */
+	struct http_span method, target, host; /* requests; host.ptr is NULL without the field */
+	struct http_span reason;	       /* responses */
+	int status;			       /* responses: 100..599 */
+	int minor;			       /* HTTP/1.minor: 0 or 1 */
 	enum http_framing framing;
-	uint64_t	  content_length;	/* octets, with HTTP_BODY_LENGTH */
-	bool		  keep_alive;	/* the connection may be used again after this message */
-	bool		  upgrade;	/* "Connection: upgrade" and an Upgrade field */
-	bool		  expect_continue;	/* "Expect: 100-continue" of HTTP/1.1 */
-	size_t		  field_count;
+	uint64_t content_length; /* octets, with HTTP_BODY_LENGTH */
+	bool keep_alive;	 /* the connection may be used again after this message */
+	bool upgrade;		 /* "Connection: upgrade" and an Upgrade field */
+	bool expect_continue;	 /* "Expect: 100-continue" of HTTP/1.1 */
+	size_t field_count;
 	struct http_field fields[HTTP_FIELD_MAX];
 };
 
@@ -64,7 +64,8 @@ struct http_head {
  */
 int http_head_parse_request(struct http_head *head, const char *buf, size_t size);
 /* The same for a response; head_request says that it answers HEAD (no body then). */
-int http_head_parse_response(struct http_head *head, const char *buf, size_t size, bool head_request);
+int http_head_parse_response(struct http_head *head, const char *buf, size_t size,
+			     bool head_request);
 
 /* The status with which to answer an error of http_head_parse_request. */
 int http_head_status(int error);
@@ -72,19 +73,19 @@ int http_head_status(int error);
 /* The first field of that name (any case), or NULL; the next one after `after`. */
 const struct http_field *http_head_find(const struct http_head *head, const char *name);
 const struct http_field *http_head_next(const struct http_head *head, const char *name,
-    const struct http_field *after);
+					const struct http_field *after);
 /* Does a comma-separated list field hold the token (any case)? All fields of that name count. */
 bool http_head_has_token(const struct http_head *head, const char *name, const char *token);
 
-bool http_span_equal(struct http_span span, const char *text);	/* case matters */
+bool http_span_equal(struct http_span span, const char *text); /* case matters */
 bool http_span_equal_nocase(struct http_span span, const char *text);
 
 /* The chunked coding (s.7.1). Caller's storage; all zero is the start. */
 struct http_chunked {
-	int	 state;
-	uint64_t left;	/* octets of the running chunk */
-	uint32_t line;	/* octets of the running line or trailer section */
-	bool	 digit;	/* a size digit was seen */
+	int state;
+	uint64_t left; /* octets of the running chunk */
+	uint32_t line; /* octets of the running line or trailer section */
+	bool digit;    /* a size digit was seen */
 };
 
 /*
@@ -94,6 +95,6 @@ struct http_chunked {
  * -EBADMSG when malformed. Extensions and trailers are checked for characters and dropped.
  */
 int http_chunked_feed(struct http_chunked *chunked, const char *in, size_t size, size_t *used,
-    const char **data, size_t *data_size);
+		      const char **data, size_t *data_size);
 
 #endif

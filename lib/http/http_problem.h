@@ -6,7 +6,7 @@
 
 #define HTTP_PROBLEM_TYPE "application/problem+json"
 
-enum { HTTP_PROBLEM_SIZE = 2048 };	/* octets that hold any problem body with its NUL */
+enum { HTTP_PROBLEM_SIZE = 2048 }; /* octets that hold any problem body with its NUL */
 
 /* "Not Found" for 404; "Unknown" for a status without a name. Static. */
 const char *http_reason(int status);
@@ -17,6 +17,6 @@ const char *http_reason(int status);
  * whole fits. Returns the octets without the NUL.
  */
 size_t http_problem_write(char out[static HTTP_PROBLEM_SIZE], int status, const char *slug,
-    const char *title, const char *detail);
+			  const char *title, const char *detail);
 
 #endif
