@@ -301,7 +301,7 @@ write_out(struct ice_lite *ice, const struct ice_lite_out *out, uint8_t *buf, si
 	case ICE_LITE_SUCCESS:
 		return ice_write_success(buf, cap, out->txid, &out->to.remote, pwd);
 	case ICE_LITE_ERROR:
-		/* RFC 8489 s.9.1.3: 400 and 401 carry no integrity, there being no common secret. */
+		/* RFC 8489 s.9.1.3: without a common secret, 400 and 401 carry no integrity. */
 		if (out->code == ICE_BAD_REQUEST || out->code == ICE_UNAUTHENTICATED)
 			pwd = NULL;
 		return ice_write_error(buf, cap, out->txid, out->code, out->unknown, pwd);

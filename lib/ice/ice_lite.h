@@ -11,20 +11,20 @@
 #include "ice/ice.h"
 
 enum {
-	ICE_LITE_PATHS = 4,	/* current path and candidates for it; the oldest unselected is reused */
+	ICE_LITE_PATHS = 4,	/* current one and others; the oldest unselected is reused */
 	ICE_LITE_UFRAG_MAX = 32,	/* our own; SRS's ?ice-ufrag allows 4..32 */
 	ICE_LITE_PWD_MAX = 64,
-	ICE_LITE_QUEUE = 4,	/* datagrams waiting in ice_lite_poll(); more are dropped (STUN repeats) */
+	ICE_LITE_QUEUE = 4,	/* datagrams to be polled; more are dropped (STUN repeats) */
 	ICE_LITE_AMPLIFY = 3,	/* octets sent per octet received on an unvalidated path */
 	ICE_LITE_PROBES = 5,	/* transmissions of one own check; a further check starts anew */
 	ICE_LITE_PROBE_US = 200000,	/* to the first retransmission; doubles */
 	ICE_LITE_SETTLE_US = 1000000,	/* a nominated path without a check for this long yields */
-	ICE_LITE_SILENT_US = 8000000	/* any path does (consent checks come each 4 to 6 s, RFC 7675) */
+	ICE_LITE_SILENT_US = 8000000	/* any path does (consent is each 4 to 6 s, RFC 7675) */
 };
 
 enum ice_path_state {
 	ICE_PATH_UNUSED,
-	ICE_PATH_NEW,		/* authenticated checks arrived; our own check is not answered yet */
+	ICE_PATH_NEW,		/* authenticated checks arrived; ours is not answered yet */
 	ICE_PATH_VALID		/* it receives: see ice_path_validate() */
 };
 
@@ -85,15 +85,15 @@ int ice_lite_poll(struct ice_lite *ice, struct ice_datagram *out);
 
 /*
  * The path that carries media; NULL before the first.  The first path is where the peer that knows
- * the password is: it is selected as soon as it is authenticated, whether it ever answers a check of
- * ours or not (some clients do not), and the 3x guard holds until it is VALID.  A later path takes
- * over at a check of its own, and only when VALID: if it is nominated and the current one is not, or
- * has the lower priority, or had no check for ICE_LITE_SETTLE_US; or, nominated or not, if the
- * current one had none for ICE_LITE_SILENT_US.  Borrowed until the next call.
+ * the password is: it is selected as soon as it is authenticated, whether it ever answers a check
+ * of ours or not (some clients do not), and the 3x guard holds until it is VALID.  A later path
+ * takes over at a check of its own, and only when VALID: if it is nominated and the current one is
+ * not, or has the lower priority, or had no check for ICE_LITE_SETTLE_US; or, nominated or not, if
+ * the current one had none for ICE_LITE_SILENT_US.  Borrowed until the next call.
  */
 const struct ice_path *ice_lite_selected(const struct ice_lite *ice);
-/* The path of a tuple that authenticated checks came from, or NULL: DTLS and SRTP from elsewhere are
- * to be dropped. Borrowed until the next call. */
+/* The path of a tuple that authenticated checks came from, or NULL: DTLS and SRTP from elsewhere
+ * are to be dropped. Borrowed until the next call. */
 struct ice_path *ice_lite_path(struct ice_lite *ice, const struct ice_tuple *tuple);
 
 /*

@@ -42,7 +42,8 @@ reason_of(int code)
 		const char *reason;
 	} rows[] = {
 		{ ICE_BAD_REQUEST, "Bad Request" }, { ICE_UNAUTHENTICATED, "Unauthenticated" },
-		{ ICE_UNKNOWN_ATTRIBUTE, "Unknown Attribute" }, { ICE_ROLE_CONFLICT, "Role Conflict" },
+		{ ICE_UNKNOWN_ATTRIBUTE, "Unknown Attribute" },
+		{ ICE_ROLE_CONFLICT, "Role Conflict" },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)

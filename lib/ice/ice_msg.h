@@ -1,6 +1,6 @@
 /*
- * ice_msg.h - the Binding messages of ICE (RFC 8445 s.7) as both agents read and write them.  Not for
- * other modules.
+ * ice_msg.h - the Binding messages of ICE (RFC 8445 s.7) as both agents read and write them.  Not
+ * for other modules.
  */
 #ifndef RTCKIT_ICE_ICE_MSG_H
 #define RTCKIT_ICE_ICE_MSG_H

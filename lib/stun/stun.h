@@ -68,8 +68,9 @@ const uint8_t *stun_attr(const struct stun_msg *msg, uint16_t type, size_t *size
 
 /* Accessors over stun_attr: 0, -ENOENT if absent, -EBADMSG if its size or content is wrong. */
 int stun_get_u32(const struct stun_msg *msg, uint16_t type, uint32_t *v);	/* PRIORITY */
-int stun_get_u64(const struct stun_msg *msg, uint16_t type, uint64_t *v);	/* ICE-CONTROLLING */
-int stun_get_address(const struct stun_msg *msg, uint16_t type, struct addr *a);	/* XOR-ed if type is */
+int stun_get_u64(const struct stun_msg *msg, uint16_t type, uint64_t *v);	/* tie-breakers */
+/* The address, its XOR undone if the type has one. */
+int stun_get_address(const struct stun_msg *msg, uint16_t type, struct addr *a);
 int stun_get_error(const struct stun_msg *msg, int *code);	/* 300..699 */
 
 /*
@@ -88,7 +89,7 @@ int stun_verify_integrity(const struct stun_msg *msg, const char *password);
 /* FINGERPRINT (s.14.7). 0, -ENOENT, -EBADMSG (wrong). */
 int stun_verify_fingerprint(const struct stun_msg *msg);
 
-/* Writer: the caller stores it and the buffer. An overflow is remembered; stun_finish reports it. */
+/* Writer: the caller stores it and the buffer. stun_finish() reports an overflow on the way. */
 struct stun_writer {
 	uint8_t	*buf;
 	size_t	 cap, size;
@@ -100,7 +101,7 @@ void stun_start(struct stun_writer *w, uint8_t *buf, size_t cap, enum stun_class
 void stun_add(struct stun_writer *w, uint16_t type, const void *value, size_t size);
 void stun_add_u32(struct stun_writer *w, uint16_t type, uint32_t v);
 void stun_add_u64(struct stun_writer *w, uint16_t type, uint64_t v);
-void stun_add_address(struct stun_writer *w, uint16_t type, const struct addr *a);	/* v4 and v6 */
+void stun_add_address(struct stun_writer *w, uint16_t type, const struct addr *a);
 void stun_add_error(struct stun_writer *w, int code, const char *reason);
 void stun_add_username(struct stun_writer *w, const char *left, const char *right);
 /*

@@ -117,9 +117,10 @@ int
 stun_finish(struct stun_writer *w, const char *password, bool fingerprint)
 {
 	size_t	 before = w->size;
-	uint8_t	*mac = password != NULL ? add_room(w, STUN_MESSAGE_INTEGRITY, STUN_HMAC_SIZE) : NULL;
-	uint8_t	*crc;
+	uint8_t	*mac = NULL, *crc;
 
+	if (password != NULL)
+		mac = add_room(w, STUN_MESSAGE_INTEGRITY, STUN_HMAC_SIZE);
 	if (mac != NULL && stun_hmac(mac, password, w->buf, (uint16_t)(w->size - STUN_HEADER_SIZE),
 	    w->buf + STUN_HEADER_SIZE, before - STUN_HEADER_SIZE) < 0)
 		w->overflow = true;
