@@ -1,0 +1,126 @@
+/* argv.c - from settings to the programs and their arguments, by tables. */
+#include "show.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+/* When a program runs: all of these are on. In the order of their start. */
+static const struct {
+	const char *name, *needs[3];
+} programs[] = {
+	{ "rtc-relay", { "rtc_server.enabled" } },
+	{ "rtc-whip", { "rtc_server.enabled", "vhost.rtc.enabled" } },
+	{ "rtc-whep", { "rtc_server.enabled", "vhost.rtc.enabled" } },
+	{ "rtc-web", { NULL } },
+	{ "rtc-gate", { NULL } },
+};
+
+enum arg_kind {
+	ARG_VALUE,	/* flag value, for each value; nothing for an empty one */
+	ARG_CHANGED,	/* the same unless the value is the default */
+	ARG_IF_ON,	/* the flag alone if the switch is on */
+	ARG_IF_OFF,
+	ARG_LISTEN	/* flag value if the switch `when` is on */
+};
+
+struct arg {
+	const char	*program, *option, *flag;
+	enum arg_kind	 kind;
+	const char	*when;
+};
+
+static const struct arg args[] = {
+	{ "rtc-relay", "rtc_server.listen", "--udp", ARG_VALUE, NULL },
+	{ "rtc-relay", "rtc_server.workers", "--workers", ARG_VALUE, NULL },
+	{ "rtc-relay", "vhost.rtc.stun_timeout", "--stun-timeout", ARG_VALUE, NULL },
+	{ "rtc-relay", "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL },
+	{ "rtc-relay", "vhost.rtc.twcc", "--no-twcc", ARG_IF_OFF, NULL },
+	{ "rtc-gate", "http_api.listen", "--listen", ARG_LISTEN, "http_api.enabled" },
+	{ "rtc-gate", "http_server.listen", "--listen", ARG_LISTEN, "http_server.enabled" },
+	{ "rtc-web", "http_server.dir", "--dir", ARG_CHANGED, NULL },
+};
+
+/* The same of rtc-whip and rtc-whep: where clients find the relay. */
+static const struct arg candidate_args[] = {
+	{ NULL, "rtc_server.candidate", "--candidate", ARG_VALUE, NULL },
+	{ NULL, "rtc_server.ip_family", "--ip-family", ARG_CHANGED, NULL },
+	{ NULL, "rtc_server.use_auto_detect_network_ip", "--no-detect", ARG_IF_OFF, NULL },
+	{ NULL, "rtc_server.api_as_candidates", "--no-api-candidate", ARG_IF_OFF, NULL },
+	{ NULL, "rtc_server.resolve_api_domain", "--no-resolve", ARG_IF_OFF, NULL },
+	{ NULL, "rtc_server.keep_api_domain", "--keep-domain", ARG_IF_ON, NULL },
+};
+
+static int
+find_program(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(programs); i++)
+		if (strcmp(programs[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+static bool
+is_wanted(const struct settings *s, size_t i)
+{
+	for (size_t k = 0; k < ARRAY_COUNT(programs[i].needs); k++)
+		if (programs[i].needs[k] != NULL && !settings_is_on(s, programs[i].needs[k]))
+			return false;
+	return true;
+}
+
+static void
+print_values(const struct setting *t, const char *flag)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->values[i][0] != '\0')
+			printf("%s\n%s\n", flag, t->values[i]);
+}
+
+static bool
+is_changed(const struct settings *s, const char *name)
+{
+	return strcmp(settings_text(s, name), directives[directive_find(name)].preset) != 0;
+}
+
+static void
+print_arg(const struct settings *s, const struct arg *a)
+{
+	bool	on = settings_is_on(s, a->option), give = false;
+
+	switch (a->kind) {
+	case ARG_VALUE: give = true; break;
+	case ARG_CHANGED: give = is_changed(s, a->option); break;
+	case ARG_LISTEN: give = settings_is_on(s, a->when); break;
+	case ARG_IF_ON: give = on; break;
+	case ARG_IF_OFF: give = !on; break;
+	}
+	if (give && (a->kind == ARG_IF_ON || a->kind == ARG_IF_OFF))
+		printf("%s\n", a->flag);
+	else if (give)
+		print_values(settings_get(s, a->option), a->flag);
+}
+
+void
+show_programs(const struct settings *s)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(programs); i++)
+		if (is_wanted(s, i))
+			printf("%s\n", programs[i].name);
+}
+
+int
+show_argv(const struct settings *s, const char *program)
+{
+	if (find_program(program) < 0)
+		return -ENOENT;
+	for (size_t i = 0; i < ARRAY_COUNT(args); i++)
+		if (strcmp(args[i].program, program) == 0)
+			print_arg(s, &args[i]);
+	if (strcmp(program, "rtc-whip") == 0 || strcmp(program, "rtc-whep") == 0)
+		for (size_t i = 0; i < ARRAY_COUNT(candidate_args); i++)
+			print_arg(s, &candidate_args[i]);
+	return 0;
+}

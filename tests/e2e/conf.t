@@ -1,0 +1,78 @@
+#!/bin/sh
+# rtc-conf: order of sources, faults with their place, suggestions, argv of each program.
+. tests/support/tap.sh
+conf=$RTC_BIN/rtc-conf
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+unset CANDIDATE
+
+cat >"$dir/a.conf" <<'EOF'
+rtc_server {
+    enabled on;
+    listen 8100;
+    candidate $TEST_CANDIDATE;
+}
+vhost __defaultVhost__ { rtc { enabled on; nack off; } }
+EOF
+get() { "$conf" -q "$@"; }
+
+is "$(get get rtc_server.listen)" 8000 "a default"
+is "$(get -c "$dir/a.conf" get rtc_server.listen)" 8100 "the file before the default"
+is "$(SRS_RTC_SERVER_LISTEN=8200 get -c "$dir/a.conf" get rtc_server.listen)" 8200 \
+    "the environment before the file"
+is "$(SRS_RTC_SERVER_LISTEN=8200 get -c "$dir/a.conf" -s rtc_server.listen=8300 get rtc_server.listen)" \
+    8300 "a flag before the environment"
+is "$(SRS_RTC_SERVER_LISTEN='' get -c "$dir/a.conf" get rtc_server.listen)" 8100 \
+    "an empty variable is not set"
+is "$(get -c "$dir/a.conf" get rtc_server.candidate)" '*' "a variable in the file that is not set"
+is "$(TEST_CANDIDATE=192.0.2.1 get -c "$dir/a.conf" get rtc_server.candidate)" 192.0.2.1 \
+    "a variable in the file"
+is "$(CANDIDATE='192.0.2.1 a.example' get get rtc_server.candidate | paste -sd+)" \
+    192.0.2.1+a.example "CANDIDATE with two values"
+is "$(CANDIDATE=192.0.2.1 SRS_RTC_SERVER_CANDIDATE=192.0.2.2 get get rtc_server.candidate)" \
+    192.0.2.2 "the long name wins"
+
+is "$(get -c "$dir/a.conf" programs | paste -sd' ')" \
+    "rtc-relay rtc-whip rtc-whep rtc-web rtc-gate" "programs of a usual file"
+is "$(get programs | paste -sd' ')" "rtc-web rtc-gate" "programs without any"
+relay=$(get -c "$dir/a.conf" argv rtc-relay | paste -sd' ')
+like "$relay" '--udp 8100' "argv of the relay has its port"
+like "$relay" '--no-nack' "argv of the relay has the switch"
+like "$(CANDIDATE=192.0.2.9 get argv rtc-whip | paste -sd' ')" '--candidate 192.0.2.9' \
+    "argv of rtc-whip has the candidate"
+exits 64 "argv of an unknown program" "$conf" argv rtc-nothing
+
+get -c "$dir/a.conf" >"$dir/b.conf"
+is "$(get -c "$dir/b.conf" | sed 's/;.*/;/')" "$(sed 's/;.*/;/' "$dir/b.conf")" \
+    "what --show prints reads back as the same"
+ok "JSON is valid and typed" sh -c \
+    "'$conf' -q -c '$dir/a.conf' -j | jq -e '.\"vhost.rtc.nack\".value == false and
+    .\"rtc_server.candidate\".values == [\"*\"] and .\"rtc_server.listen\".value == \"8100\"'"
+
+bad() {
+	printf '%b' "$1" >"$dir/bad.conf"
+	exits 78 "$3: exit 78" "$conf" -n -c "$dir/bad.conf"
+	like "$out" "$2" "$3"
+}
+bad 'rtc_server {\n  listen 8000\n}\n' 'bad.conf:3:1: error: .*before the' "a missing semicolon"
+bad 'rtc_server { listen 99999; }' "bad.conf:1:14: error: .*'99999' is not a port" "a port out of range"
+bad 'vhost __defaultVhost__ { rtc {\n nack yes; } }' \
+    "bad.conf:2:2: error: vhost.rtc.nack: 'yes' is not on or off" "a switch that is none"
+bad 'rtc_server { tcp on; }' 'rtc_server.tcp is a block' "a value for a block"
+bad 'rtc_server { listen 1 2; }' "takes one value, 2 given" "two values for one"
+
+printf 'rtc_server {\n lisetn 1; }\nrtc_servr { }\ndaemon on;\n' >"$dir/odd.conf"
+exits 0 "unknown directives do not stop the server" "$conf" -n -c "$dir/odd.conf"
+like "$out" 'odd.conf:2:2: warning: .*did you mean rtc_server.listen\?' "a misspelled directive"
+like "$out" 'odd.conf:3:1: warning: .*did you mean rtc_server\?' "a misspelled block"
+like "$out" 'odd.conf:4:1: warning: daemon is known but has no effect' "a directive without effect"
+exits 0 "a variable that nobody reads" env SRS_RTC_SERVR_LISTEN=1 "$conf" -n
+like "$out" 'SRS_RTC_SERVR_LISTEN: warning' "it is named"
+exits 78 "a variable with a bad value" env SRS_RTC_SERVER_LISTEN=x "$conf" -n
+exits 78 "an unknown name in --set" "$conf" -n --set rtc_server.listn=1
+like "$out" 'did you mean rtc_server.listen\?' "with a suggestion"
+exits 78 "a file that is not there" "$conf" -n -c "$dir/none.conf"
+exits 64 "an unknown option" "$conf" --nonsense
+exits 0 "the file that comes with the set" "$conf" -n -c conf/rtc.conf
+is "$out" "" "has nothing to complain about"
+done_testing
