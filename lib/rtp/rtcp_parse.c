@@ -1,8 +1,9 @@
 /* rtcp_parse.c - read-only views of RTCP packets. */
+#include "rtp/rtcp.h"
+
 #include <errno.h>
 
 #include "base/bytes.h"
-#include "rtp/rtcp.h"
 
 enum {
 	HEADER_SIZE = 4,	/* RFC 3550 s.6.4.1 */

@@ -1,9 +1,10 @@
 /* rtcp_twcc.c - reads transport-wide congestion control feedback (draft-holmer-rmcat-transport-wide-
  * cc-extensions-01 s.3.1). */
+#include "rtp/rtcp.h"
+
 #include <errno.h>
 
 #include "base/bytes.h"
-#include "rtp/rtcp.h"
 
 enum {
 	TWCC_FIXED_SIZE = 16,	/* SSRCs, base, count, reference time, feedback count */

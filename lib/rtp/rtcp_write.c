@@ -1,10 +1,11 @@
 /* rtcp_write.c - appends RTCP packets to a buffer.  A packet that does not fit leaves it as it was. */
+#include "rtp/rtcp.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/bytes.h"
-#include "rtp/rtcp.h"
 #include "rtp/rtcp_room.h"
 
 enum {

@@ -15,18 +15,25 @@
 enum {
 	RTP_RECV_MISSING_MAX = 256,	/* packets waited for; a larger hole asks for a keyframe */
 	RTP_RECV_NACK_TRIES = 10,
-	RTP_RECV_HISTORY = 2048	/* packets back in which a duplicate is told from a late one */
+	RTP_RECV_HISTORY = 2048,	/* packets back in which a duplicate is told from a late one */
+	RTP_RECV_REORDER_US = 10000,	/* default of reorder_us: most reordering is over by then */
+	RTP_RECV_MAX_AGE_US = 1000000,	/* default of max_age_us: later no player wants it */
+	RTP_RECV_RETRY_US = 20000	/* least time between two asks for the same packet */
 };
 
 struct rtp_recv_missing {
 	uint64_t seq;
 	uint64_t due_us;	/* when to ask (again) */
+	uint32_t seen_ms;	/* when the hole was seen, modulo 2^32 */
 	uint8_t	 tries;
 };
 
 struct rtp_recv {
 	uint32_t ssrc, clock_rate;	/* Hz */
+	uint32_t reorder_us, max_age_us;	/* of NACK; the caller may set them after init */
 	bool	 started;
+	bool	 suspect;	/* the last packet was too far off; next_suspect would follow it */
+	uint16_t next_suspect;
 	uint64_t base_seq, max_seq;	/* extended; the first is seq + 65536 so that it can go back */
 	uint64_t received, duplicates, octets;
 	uint64_t expected_prior, received_prior;	/* for the fraction lost */
@@ -45,8 +52,10 @@ enum rtp_recv_result { RTP_RECV_NEW, RTP_RECV_LATE, RTP_RECV_DUPLICATE, RTP_RECV
 void rtp_recv_init(struct rtp_recv *r, uint32_t ssrc, uint32_t clock_rate);
 /*
  * One packet (not an RTX wrapper: unwrap first). *ext_seq gets the extended sequence number.
- * NEW: in order or ahead; LATE: fills a hole or precedes; DUPLICATE: drop it; RESTART: the sender
- * jumped (more than 3000 off twice in a row): history is forgotten and *ext_seq goes on above it.
+ * NEW: in order or ahead; LATE: fills a hole or precedes; DUPLICATE: drop it, *ext_seq is untouched
+ * (also a packet beyond the history, and the first that is more than 3000 off: RFC 3550 A.1);
+ * RESTART: the second in a row of those: history is forgotten and *ext_seq goes on above it.
+ * Duplicates do not count as received, so a cumulative loss is never hidden by resends.
  */
 enum rtp_recv_result rtp_recv_packet(struct rtp_recv *r, uint64_t now_us, uint16_t seq, uint32_t ts,
     size_t size, uint64_t *ext_seq);
@@ -54,9 +63,10 @@ void rtp_recv_sender_report(struct rtp_recv *r, uint64_t now_us, const struct rt
 /* Fill a report block and close the interval. */
 void rtp_recv_report(struct rtp_recv *r, uint64_t now_us, struct rtcp_report *out);
 /*
- * Sequence numbers to ask for now, at most cap, ascending. rtt_us spaces the retries (max(rtt, 20 ms));
- * the first ask comes reorder_us after the hole was seen. Gives up after RTP_RECV_NACK_TRIES or
- * max_age: then sets hole. Returns the count.
+ * Sequence numbers to ask for now, at most cap, ascending. rtt_us spaces the retries
+ * (RTP_RECV_RETRY_US at least); the first ask comes reorder_us after the hole was seen. Gives up a
+ * packet one interval after RTP_RECV_NACK_TRIES asks, or at max_age_us: then sets hole. Returns the
+ * count; what cap left out stays due.
  */
 size_t rtp_recv_nack(struct rtp_recv *r, uint64_t now_us, uint64_t rtt_us, uint16_t *seqs, size_t cap);
 uint64_t rtp_recv_nack_deadline(const struct rtp_recv *r);	/* CLOCK_NEVER if nothing is missing */

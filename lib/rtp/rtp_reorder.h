@@ -15,8 +15,11 @@ struct rtp_reorder;
 /* slot_count: power of two (rounded up), packets held at most; packet_size: octets of the largest. */
 struct rtp_reorder *rtp_reorder_new(size_t slot_count, size_t packet_size, uint64_t max_wait_us);
 void rtp_reorder_free(struct rtp_reorder *r);
-/* Copies one plain RTP packet. ext_seq from rtp_recv_packet(). 0; -EALREADY (duplicate or already
- * passed); -EMSGSIZE. */
+/*
+ * Copies one plain RTP packet. ext_seq from rtp_recv_packet(). 0; -EALREADY (duplicate or already
+ * passed); -EMSGSIZE; -EAGAIN (full: gaps are given up at once as far as room is needed; pop until
+ * 0 and push again, which then succeeds).
+ */
 int rtp_reorder_push(struct rtp_reorder *r, uint64_t now_us, uint64_t ext_seq, const uint8_t *buf,
     size_t size);
 /*
