@@ -50,17 +50,16 @@ struct http_route {
 /* Zero means the default in parentheses. Pointers are borrowed for the life of the server. */
 struct http_config {
 	const struct http_route *routes;
-	void *arg;		  /* http_server_arg() */
-	size_t body_max;	  /* octets of a request body (65536); above it 413 */
-	size_t head_max;	  /* octets of memory for a request head (16384); above it 431 */
-	unsigned connection_max;  /* connections per listener (512); more wait in the backlog */
-	unsigned per_address_max; /* connections of one TCP address (0: no limit) */
-	unsigned idle_timeout_ms; /* between requests and within one (30000) */
-	unsigned
-	    request_timeout_ms;	    /* from a request's first line to its last octet (10000): 408 */
-	unsigned answer_timeout_ms; /* from the handler's call to the answer (10000): 503 */
-	bool cors;		    /* allow any origin; OPTIONS answers preflights */
-	const char *log;	    /* subsystem of access log lines (info); NULL: none */
+	void *arg;		     /* http_server_arg() */
+	size_t body_max;	     /* octets of a request body (65536); above it 413 */
+	size_t head_max;	     /* octets of memory for a request head (16384); above it 431 */
+	unsigned connection_max;     /* connections per listener (512); more wait in the backlog */
+	unsigned per_address_max;    /* connections of one TCP address (0: no limit) */
+	unsigned idle_timeout_ms;    /* between requests and within one (30000) */
+	unsigned request_timeout_ms; /* from the first line to the last octet (10000): 408 */
+	unsigned answer_timeout_ms;  /* from the handler's call to the answer (10000): 503 */
+	bool cors;		     /* allow any origin; OPTIONS answers preflights */
+	const char *log;	     /* subsystem of access log lines (info); NULL: none */
 	struct addr proxies[HTTP_PROXY_MAX]; /* TCP peers whose X-Forwarded-* are believed */
 	size_t proxy_count;
 };

@@ -1,4 +1,6 @@
 /* http_conn.c - connections and requests as the library reports them; deadlines. */
+#include "http/http_impl.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +9,6 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "http/http_impl.h"
 #include "log/log.h"
 
 /* Every transition passes here; a state's deadline starts with it. */

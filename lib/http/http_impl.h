@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 
 #include "http/http.h"
+#include "http/http_socket.h"
 #include "http/url.h"
 
 enum {
@@ -107,9 +108,6 @@ void http_request_completed(void *cls, struct MHD_Connection *mhd, void **contex
 enum MHD_Result http_request_queue(struct http_request *req); /* the response that was made */
 void http_request_vanish(struct http_request *req,
 			 int status); /* gone callback, answer for nobody */
-
-/* http_socket.c: a TCP socket on which nothing was ever sent; false for other sockets */
-bool http_socket_is_mute(int fd);
 
 /* http_parse.c: 0, or a status to refuse with and *detail */
 int http_request_parse(struct http_request *req, const char **detail);

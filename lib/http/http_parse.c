@@ -1,12 +1,13 @@
 /* http_parse.c - the parts of a request beyond its framing: target, query, who asked, for which
  * host. */
+#include "http/http_impl.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/text.h"
-#include "http/http_impl.h"
 
 static const char *
 field(const struct http_request *req, const char *name)

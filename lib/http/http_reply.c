@@ -1,4 +1,6 @@
 /* http_reply.c - answers, now or later, and what happens when nobody waits for them any more. */
+#include "http/http_impl.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -9,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "http/http_impl.h"
 #include "log/log.h"
 
 static void

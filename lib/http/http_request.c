@@ -1,10 +1,11 @@
 /* http_request.c - read access to a request. */
+#include "http/http_impl.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/text.h"
-#include "http/http_impl.h"
 
 struct http_server *
 http_server_of(const struct http_request *req)

@@ -1,9 +1,10 @@
 /* http_route.c - from a whole request to its handler: tables, 404, 405, OPTIONS. */
+#include "http/http_impl.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "http/http_impl.h"
 
 /* Does the row match? *covered gets the octets of the path before its rest. */
 static bool

@@ -1,12 +1,11 @@
 /* http_socket.c - what the kernel knows of a socket; apart, for linux/tcp.h excludes netinet/tcp.h.
  */
+#include "http/http_socket.h"
+
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-
-bool http_socket_is_mute(int fd);
 
 bool
 http_socket_is_mute(int fd)
