@@ -1,0 +1,390 @@
+#!/bin/sh
+# rtc-server - starts the programs of the set in order, keeps them running, stops them together.
+# POSIX sh. See rtc-server(1).
+#
+# Processes: this one; for each program one supervising subshell; one leash, a subshell that reads a
+# FIFO whose only writer is this process, so that it learns of our end whatever its cause and stops
+# the rest. Descriptors: 4 the FIFO on which supervisors report their first start, 5 the leash,
+# 6 our own readiness, 9 the lock. Programs inherit none of them, and get their readiness on 3.
+set -u
+
+version=@VERSION@
+stop_ms=1700		# from SIGTERM to SIGKILL: leaves room within the promised 2 s
+backoff_min_ms=100
+backoff_max_ms=5000
+steady_ms=10000		# up for so long: the next failure starts at backoff_min_ms again
+attempts_max=3		# first starts of a program that may fail before we give up
+
+usage() {
+	cat <<-'EOF'
+	usage: rtc-server [-c file] [-s name=value] [-a program=argument] [-r dir] [-R fd] [--demo]
+	EOF
+}
+
+help() {
+	usage
+	cat <<-'EOF'
+	  -c, --config FILE           configuration (default: conf/rtc.conf of this installation)
+	  -s, --set NAME=VALUE        override a directive; may be repeated
+	  -a, --arg PROGRAM=ARGUMENT  append an argument to a program's; may be repeated
+	  -r, --run DIR               where sockets and pid files live (RTC_RUN)
+	  -R, --ready-fd FD           write a newline to FD when everything is up
+	      --demo                  publish a test picture and print what to open
+	  -h, --help                  this text
+	  -V, --version               the version
+	EOF
+}
+
+say() {		# level text
+	printf 'rtc-server: %s: %s\n' "$1" "$2" >&2
+}
+
+die() {		# code text
+	say error "$2"
+	exit "$1"
+}
+
+quote() {	# one argument as a word that eval reads back
+	printf "'%s' " "$(printf '%s\n' "$1" | sed "s/'/'\\\\''/g")"
+}
+
+# Milliseconds since boot, into $now_ms, without a process.
+clock() {
+	read -r up _ </proc/uptime
+	now_ms=$((${up%.*} * 1000 + 1${up#*.} * 10 - 1000))
+}
+
+# --- command line -----------------------------------------------------------------------------
+
+config=
+demo=
+ready_fd=
+conf_args=
+extra=		# lines of PROGRAM=ARGUMENT
+run=${RTC_RUN-}
+
+need() {	# option and how many words are left: the option wants a value
+	[ "$2" -ge 2 ] || { echo "rtc-server: $1 needs a value" >&2; usage >&2; exit 64; }
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--config=* | --set=* | --arg=* | --run=* | --ready-fd=*)
+		option=${1%%=*} value=${1#*=}
+		shift
+		set -- "$option" "$value" "$@"
+		;;
+	-[csarR]?*)
+		option=$(printf %.2s "$1") value=${1#-?}
+		shift
+		set -- "$option" "$value" "$@"
+		;;
+	esac
+	case $1 in
+	-c | --config) need "$1" $#; config=$2; shift 2 ;;
+	-s | --set) need "$1" $#; conf_args="$conf_args-s $(quote "$2")"; shift 2 ;;
+	-a | --arg) need "$1" $#; extra="$extra$2
+"; shift 2 ;;
+	-r | --run) need "$1" $#; run=$2; shift 2 ;;
+	-R | --ready-fd) need "$1" $#; ready_fd=$2; shift 2 ;;
+	--demo) demo=1; shift ;;
+	-h | --help) help; exit 0 ;;
+	-V | --version) echo "rtc-server $version"; exit 0 ;;
+	*) echo "rtc-server: $1: unknown" >&2; usage >&2; exit 64 ;;
+	esac
+done
+case $ready_fd in
+*[!0-9]*) echo "rtc-server: --ready-fd takes a number" >&2; exit 64 ;;
+?*) eval "exec 6>&$ready_fd" 2>/dev/null || exit 64; [ "$ready_fd" = 6 ] || eval "exec $ready_fd>&-" ;;
+*) exec 6>/dev/null ;;
+esac
+
+# --- where things are -------------------------------------------------------------------------
+
+self=$(readlink -f "$(command -v "$0")")
+bin=${self%/*}
+prefix=${bin%/*}
+if [ -n "$config" ]; then
+	[ -r "$config" ] || die 78 "$config: cannot be read"
+else
+	for config in "${prefix%/*}/conf/rtc.conf" /etc/rtckit/rtc.conf \
+	    "$prefix/share/rtckit/conf/rtc.conf" /dev/null; do
+		[ ! -r "$config" ] || break
+	done
+fi
+conf_args="-c $(quote "$config")$conf_args"
+if [ -z "$run" ]; then
+	run=/run/rtckit
+	case ${prefix##*/} in
+	build*) run=${prefix%/*}/run ;;
+	esac
+fi
+
+conf() {
+	eval "\"\$bin/rtc-conf\" $conf_args \"\$@\""
+}
+
+conf -n || exit
+programs=$(conf -q programs) || exit
+
+(umask 077 && mkdir -p "$run/pid" "$run/server") || die 73 "$run: cannot be made"
+run=$(cd "$run" && pwd -P) || exit 73
+export RTC_RUN="$run"
+exec 9>"$run/server/lock" || exit 73
+
+# The lock is also held by what cleans up after a killed predecessor: give it time.
+take_lock() {
+	command -v flock >/dev/null 2>&1 || return 0
+	tries=30
+	until flock -n 9; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+take_lock || die 75 "another rtc-server runs in $run"
+rm -f "$run/pid/"* "$run/server/"*.pid "$run/server/"*.fifo
+mkfifo "$run/server/status.fifo" "$run/server/leash.fifo" || exit 73
+exec 4<>"$run/server/status.fifo"
+
+# --- one program ------------------------------------------------------------------------------
+
+# The code of a dead program in words, into $why.
+explain() {
+	if [ "$1" -gt 128 ]; then
+		why="killed by signal $(($1 - 128))"
+	else
+		why="exited with code $1"
+	fi
+}
+
+# The traps of a supervisor: end the program, or the pause before its next start.
+end_supervision() {
+	stopping=1
+	[ -z "$child" ] || kill -TERM "$child" 2>/dev/null
+}
+
+# Run it once: started, ready, ended. Leaves $code and $was_ready.
+run_once() {
+	was_ready=
+	if [ "$readiness" = fd ]; then
+		"$@" -R 3 3>"$fifo" 4>&- 5>&- 6>&- 9>&- </dev/null &
+	else
+		"$@" 4>&- 5>&- 6>&- 9>&- </dev/null &
+	fi
+	child=$!
+	echo "$child" >"$run/pid/$name"
+	[ -z "$stopping" ] || kill -TERM "$child" 2>/dev/null
+	if [ "$readiness" = none ] || read -r _ <"$fifo"; then
+		was_ready=1
+		[ -n "$announced" ] || echo "ready $name 0" >&4
+		announced=1
+	fi
+	# A trapped signal ends a wait early. Some shells also remark on a killed child: not here.
+	wait "$child" 2>/dev/null
+	code=$?
+	while kill -0 "$child" 2>/dev/null; do
+		wait "$child" 2>/dev/null
+		code=$?
+	done
+	rm -f "$run/pid/$name"
+	child=
+}
+
+# Wait before the next start; a signal ends the wait.
+pause() {
+	seconds=$((delay_ms / 1000)).$((delay_ms % 1000 / 100))
+	sleep "$seconds" 4>&- 5>&- 6>&- 9>&- &
+	child=$!
+	wait "$child" 2>/dev/null
+	child=
+}
+
+# Decide after an end: 0 goes on after a pause, 1 gives up.
+may_restart() {
+	explain "$code"
+	case $code in
+	64 | 78 | 126 | 127)
+		say error "$name: $why: not restarted"
+		return 1
+		;;
+	esac
+	if [ -z "$announced" ]; then
+		attempts=$((attempts + 1))
+		if [ "$attempts" -ge "$attempts_max" ]; then
+			say error "$name: $why: could not be started"
+			return 1
+		fi
+	fi
+	clock
+	[ $((now_ms - began_ms)) -lt $steady_ms ] || delay_ms=$backoff_min_ms
+	say warn "$name: $why: restarting in $delay_ms ms"
+}
+
+# supervise NAME fd|none COMMAND...
+supervise() {
+	name=$1 readiness=$2
+	shift 2
+	stopping='' announced='' attempts=0 child='' delay_ms=$backoff_min_ms
+	fifo=$run/server/$name.fifo
+	trap end_supervision TERM
+	trap '' HUP INT
+	exec 5>&- 6>&- 9>&-
+	while [ -z "$stopping" ]; do
+		clock
+		began_ms=$now_ms
+		run_once "$@"
+		[ -z "$stopping" ] || break
+		if ! may_restart; then
+			[ -n "$announced" ] || echo "failed $name $code" >&4
+			break
+		fi
+		pause
+		delay_ms=$((delay_ms * 2))
+		[ "$delay_ms" -le $backoff_max_ms ] || delay_ms=$backoff_max_ms
+	done
+	rm -f "$run/server/$name.pid"
+	exit 0
+}
+
+# --- all of them ------------------------------------------------------------------------------
+
+started=	# names, in order
+supervisors=	# their pids
+
+# start NAME fd|none COMMAND...: returns when it is ready; ends everything if it cannot be started.
+start() {
+	mkfifo "$run/server/$1.fifo" || exit 73
+	started="$started $1"
+	(supervise "$@") &
+	supervisors="$supervisors $!"
+	echo $! >"$run/server/$1.pid"
+	while read -r event who code <&4; do
+		[ "$who" = "$1" ] || continue
+		[ "$event" = ready ] && return 0
+		rm -f "$run/server/$1.pid"
+		leave "$code"
+	done
+	leave 70
+}
+
+# Signal what is left of the files' processes.
+signal_pids() {	# signal file...
+	signal=$1
+	shift
+	for file do
+		if read -r pid 2>/dev/null <"$file"; then
+			kill "-$signal" "$pid" 2>/dev/null
+		fi
+	done
+}
+
+none_left() {
+	set -- "$run/pid/"* "$run/server/"*.pid
+	[ ! -e "$1" ] && [ ! -e "${2-}" ]
+}
+
+# Wait until none is left, at most so long.
+drain() {	# ms
+	clock
+	limit_ms=$((now_ms + $1))
+	until none_left; do
+		[ "$now_ms" -lt "$limit_ms" ] || return 1
+		sleep 0.05
+		clock
+	done
+}
+
+# Ask, wait, insist: on the programs first, since their supervisors then end by themselves.
+stop() {
+	signal_pids TERM "$run/server/"*.pid
+	drain $stop_ms && return
+	say warn "killing what has not stopped: $(cd "$run/pid" && echo *)"
+	signal_pids KILL "$run/pid/"*
+	drain 200 || signal_pids KILL "$run/server/"*.pid "$run/pid/"*
+	rm -f "$run/pid/"* "$run/server/"*.pid
+}
+
+leave() {	# code
+	trap '' TERM INT HUP
+	stop
+	echo bye >&5
+	rm -f "$run/server/"*.fifo
+	exit "$1"
+}
+
+finish() {
+	say info "stopping"
+	leave 0
+}
+
+# The leash: our end without a goodbye ends the others.
+(
+	trap '' TERM INT HUP
+	exec 4>&- 6>&-
+	read -r word <"$run/server/leash.fifo" && [ "$word" = bye ] && exit 0
+	say error "the supervisor is gone: stopping the programs"
+	stop
+) &
+exec 5>"$run/server/leash.fifo"
+trap finish TERM INT HUP
+
+# The arguments of a program: configuration, then --arg.
+start_program() {
+	program=$1
+	lines=$(conf -q argv "$program") || exit
+	set --
+	while IFS= read -r line; do
+		[ -z "$line" ] || set -- "$@" "$line"
+	done <<-EOF
+	$lines
+	EOF
+	while IFS= read -r line; do
+		case $line in
+		"$program="*) set -- "$@" "${line#*=}" ;;
+		esac
+	done <<-EOF
+	$extra
+	EOF
+	start "$program" fd "$bin/$program" "$@"
+}
+
+port_of() {	# directive
+	value=$(conf -q get "$1")
+	echo "${value##*:}"
+}
+
+print_addresses() {
+	api=$(port_of http_api.listen) web=$(port_of http_server.listen)
+	host=$(hostname -I 2>/dev/null | tr ' ' '\n' | sed -n '/\./{p;q;}')
+	cat <<-EOF
+
+	  Watch the test picture:  http://localhost:$web/players/whep.html?stream=demo&autostart=true
+	  Publish your camera:     http://localhost:$web/players/whip.html
+	  and watch that:          http://localhost:$web/players/whep.html?autostart=true
+	  OBS (service WHIP):      http://${host:-localhost}:$api/rtc/v1/whip/?app=live&stream=livestream
+	  Any WHEP player:         http://${host:-localhost}:$api/rtc/v1/whep/?app=live&stream=livestream
+
+	  Ctrl-C stops everything.
+
+	EOF
+}
+
+for each in $programs; do
+	start_program "$each"
+done
+if [ -n "$demo" ]; then
+	api=$(port_of http_api.listen)
+	start rtc-publish none "$bin/rtc-publish" --test \
+	    "http://127.0.0.1:$api/rtc/v1/whip/?app=live&stream=demo"
+	print_addresses
+fi
+say info "ready:$started"
+echo >&6
+exec 6>&-
+
+# Supervisors end only when told to or when their program must not be restarted.
+# shellcheck disable=SC2086
+wait $supervisors
+say error "nothing is left to supervise"
+leave 70

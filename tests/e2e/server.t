@@ -1,0 +1,154 @@
+#!/bin/sh
+# runs under: none
+# rtc-server, the mechanism: order, readiness, restart, back-off, stop, configuration faults, its own
+# sudden death. The programs are stand-ins that note what happens to them; server_parts.t has the
+# real ones. Every shell that is installed runs it.
+. tests/support/tap.sh
+dir=$(mktemp -d)
+bin=$dir/bin
+run=$dir/run
+server=
+mkdir "$bin"
+
+cleanup() {
+	[ -z "$server" ] || kill -KILL "$server" 2>/dev/null
+	for f in "$run/pid/"*; do
+		[ ! -f "$f" ] || kill -KILL "$(cat "$f")" 2>/dev/null
+	done
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+
+cp "$RTC_BIN/rtc-server" "$RTC_BIN/rtc-conf" "$bin"
+cat >"$bin/stand-in" <<'EOF'
+#!/bin/sh
+# Notes its start, becomes ready, lives until SIGTERM. $dir/NAME.does changes that.
+name=${0##*/}
+echo "$name $*" >>"$NOTES"
+does=$(cat "$(dirname "$NOTES")/$name.does" 2>/dev/null)
+case $does in
+exit*) exit "${does#exit }" ;;
+deaf) trap '' TERM ;;
+esac
+echo >&3
+exec 3>&-
+[ "$does" = deaf ] && while :; do sleep 0.2; done
+exec sleep 600
+EOF
+chmod +x "$bin/stand-in"
+for p in rtc-relay rtc-whip rtc-whep rtc-web rtc-gate; do
+	ln "$bin/stand-in" "$bin/$p"
+done
+export NOTES="$dir/notes"
+
+start_server() {	# shell, arguments; returns when it is ready or dead
+	shell=$1
+	shift
+	: >"$NOTES"
+	mkfifo "$dir/ready"
+	# shellcheck disable=SC2086
+	perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' $shell "$bin/rtc-server" -r "$run" -c conf/rtc.conf -R 7 "$@" 7>"$dir/ready" 2>"$dir/log" &
+	server=$!
+	read -r _ <"$dir/ready"
+	ready=$?
+	rm -f "$dir/ready"
+	return $ready
+}
+
+stop_server() {		# signal; leaves the time it took in $took_ms and the exit code in $code
+	began_ms=$(now_ms)
+	kill "-$1" "$server"
+	wait "$server"
+	code=$?
+	took_ms=$(($(now_ms) - began_ms))
+	server=
+}
+
+pid_of() { cat "$run/pid/$1" 2>/dev/null; }
+changed() { now=$(pid_of "$1") && [ -n "$now" ] && [ "$now" != "$2" ] && kill -0 "$now"; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+all_gone() { for p in $pids; do kill -0 "$p" 2>/dev/null && return 1; done; return 0; }
+
+shells="dash"
+command -v busybox >/dev/null && shells="$shells busybox_sh"
+command -v bash >/dev/null && shells="$shells bash"
+for s in $shells; do
+	shell=$(echo "$s" | tr _ ' ')
+	start_server "$shell"
+	is "$?" 0 "$shell: becomes ready"
+	is "$(cut -d' ' -f1 "$NOTES" | paste -sd' ')" "rtc-relay rtc-whip rtc-whep rtc-web rtc-gate" \
+	    "$shell: starts in order"
+	like "$(cat "$NOTES")" '^rtc-relay --udp 8000 .*-R 3$' "$shell: arguments come from rtc-conf"
+	pids=$(cat "$run/pid/"*)
+	for p in rtc-relay rtc-gate; do
+		old=$(pid_of $p)
+		began_ms=$(now_ms)
+		kill -KILL "$old"
+		ok "$shell: $p comes back after SIGKILL" waits 2000 changed $p "$old"
+		took_ms=$(($(now_ms) - began_ms))
+		ok "$shell: $p within 1 s ($took_ms ms)" [ "$took_ms" -lt 1000 ]
+	done
+	like "$(cat "$dir/log")" 'rtc-gate: killed by signal 9: restarting in 100 ms' "$shell: and says so"
+	pids=$(cat "$run/pid/"*)
+	stop_server TERM
+	is "$code" 0 "$shell: SIGTERM ends it with 0"
+	ok "$shell: within 1 s ($took_ms ms)" [ "$took_ms" -lt 1000 ]
+	ok "$shell: nothing is left" all_gone
+	is "$(ls "$run/pid")" "" "$shell: no pid file is left"
+
+	start_server "$shell"
+	pids=$(cat "$run/pid/"*)
+	stop_server KILL
+	ok "$shell: killed by SIGKILL, it leaves nothing" waits 2500 all_gone
+done
+
+echo deaf >"$dir/rtc-whip.does"
+start_server dash
+pids=$(cat "$run/pid/"*)
+stop_server INT
+ok "a program that ignores SIGTERM is killed within 2 s ($took_ms ms)" [ "$took_ms" -lt 2100 ]
+ok "and nothing is left" all_gone
+like "$(cat "$dir/log")" 'killing what has not stopped: rtc-whip' "and named"
+
+for code_wanted in 64 78; do
+	echo "exit $code_wanted" >"$dir/rtc-whip.does"
+	start_server dash
+	wait "$server"
+	is "$?" $code_wanted "a program that exits with $code_wanted at start ends the server with it"
+	server=
+	is "$(grep -c rtc-whip "$NOTES")" 1 "and is not restarted"
+done
+echo "exit 71" >"$dir/rtc-whip.does"
+start_server dash
+wait "$server"
+is "$?" 71 "a program that cannot be started ends the server with its code"
+is "$(grep -c rtc-whip "$NOTES")" 3 "after three attempts"
+server=
+rm "$dir/rtc-whip.does"
+
+start_server dash
+echo "exit 1" >"$dir/rtc-whip.does"
+kill -KILL "$(pid_of rtc-whip)"
+ok "a program that keeps failing is tried again" waits 3000 \
+    sh -c "[ \$(grep -c rtc-whip '$NOTES') -ge 5 ]"
+like "$(cat "$dir/log")" 'rtc-whip: exited with code 1: restarting in 800 ms' "with a growing pause"
+rm "$dir/rtc-whip.does"
+ok "and comes back" waits 4000 sh -c "read -r p <'$run/pid/rtc-whip' && kill -0 \$p"
+exits 75 "a second server in the same folder is refused" "$bin/rtc-server" -r "$run" -c conf/rtc.conf
+stop_server TERM
+
+printf 'rtc_server {\n listen x;\n}\n' >"$dir/bad.conf"
+exits 78 "a wrong configuration" "$bin/rtc-server" -r "$run" -c "$dir/bad.conf"
+like "$out" 'bad.conf:2:2: error' "is named with its place"
+exits 78 "a configuration that is not there" "$bin/rtc-server" -r "$run" -c "$dir/none.conf"
+exits 64 "an unknown option" "$bin/rtc-server" --nonsense
+exits 64 "an option without its value" "$bin/rtc-server" -c
+exits 0 "--version" "$bin/rtc-server" --version
+like "$out" '^rtc-server [0-9]+\.[0-9]+\.[0-9]+$' "prints the version"
+
+start_server dash -s rtc_server.listen=8123 --arg "rtc-whip=--token-file" --arg="rtc-whip=/a b"
+like "$(cat "$NOTES")" '^rtc-relay --udp 8123 ' "--set reaches the program"
+like "$(cat "$NOTES")" '^rtc-whip .*--token-file /a b -R 3$' "--arg reaches the program"
+stop_server HUP
+is "$code" 0 "SIGHUP ends it with 0"
+done_testing
