@@ -1,0 +1,34 @@
+/* media_ff.h - what the sources of lib/media share about FFmpeg.  Private. */
+#ifndef RTCKIT_MEDIA_MEDIA_FF_H
+#define RTCKIT_MEDIA_MEDIA_FF_H
+
+#include <libavcodec/avcodec.h>
+#include <libavutil/frame.h>
+
+#include "media/media.h"
+
+/* Set *words (NULL is fine) to a formatted text, control characters replaced. Returns code. */
+int media_fail(struct media_words *words, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same for an error of FFmpeg's: "WHAT: its text". Returns a -errno for it. */
+int media_fail_av(struct media_words *words, const char *what, int av_error);
+
+/* ---- H.264 encoder (libx264): constrained baseline, no delay, one slice, headers repeated ---- */
+
+struct media_encoder_config {
+	unsigned width, height;	/* even */
+	unsigned fps_num, fps_den;
+	unsigned bitrate_bps;
+	unsigned gop_count;	/* frames between keyframes at most */
+};
+struct media_encoder;
+struct media_encoder *media_encoder_new(const struct media_encoder_config *config,
+    struct media_words *words);
+void media_encoder_free(struct media_encoder *e);
+/* A writable YUV 4:2:0 frame of its size, owned by the encoder. NULL without memory. */
+AVFrame *media_encoder_frame(struct media_encoder *e);
+/* Encode a frame (of any size and format: it is converted). 1 with *out set (borrowed), 0, -errno. */
+int media_encoder_encode(struct media_encoder *e, const AVFrame *frame, int64_t time_us, bool keyframe,
+    struct media_unit *out);
+
+#endif

@@ -1,0 +1,433 @@
+/* media_file.c - a file or pipe as a source, by libavformat. */
+#include <errno.h>
+#include <libavcodec/bsf.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "media/media_ff.h"
+#include "media/media_opus.h"
+#include "media/media_source_impl.h"
+#include "media/media_transcode.h"
+
+enum {
+	VIDEO_BPS = 2000000, AUDIO_BPS = 96000,
+	SECOND_US = 1000000,
+	PIPE_BUFFER = 65536,
+	PIPE_ANALYZE_US = 2 * SECOND_US,	/* live input waits while it is probed */
+	POLL_MS = 100	/* how soon an interrupt is seen */
+};
+
+static const AVRational microseconds = { 1, SECOND_US };
+
+/* A unit that waits to be taken. */
+struct owned {
+	struct owned	 *next;
+	struct media_unit unit;
+	uint8_t		  data[];
+};
+
+struct file_stream {
+	AVStream		*av;	/* NULL: there is none */
+	struct media_transcoder *transcoder;	/* NULL: passes untouched */
+	AVBSFContext		*bsf;	/* of H.264 that passes */
+	int64_t			 last_us;
+};
+
+struct file_source {
+	struct media_source	 base;
+	struct media_file_config cfg;
+	AVFormatContext		*format;
+	AVIOContext		*pipe;
+	AVPacket		*packet;
+	struct file_stream	 streams[MEDIA_KINDS];
+	struct owned		*first, *last, *taken;
+	int64_t			 start_us, offset_us, end_us;	/* end: of what was emitted */
+	bool			 ended;
+	unsigned		 emitted;	/* since the start or the last seek */
+};
+
+/* ---- units out ---- */
+
+static int
+emit(void *arg, const struct media_unit *unit)
+{
+	struct file_source *f = arg;
+	struct owned *o;
+
+	if (unit->time_us < 0)
+		return 0;	/* priming samples before the start */
+	o = malloc(sizeof(*o) + unit->size);
+	if (o == NULL)
+		return -ENOMEM;
+	memcpy(o->data, unit->data, unit->size);
+	o->unit = *unit;
+	o->unit.data = o->data;
+	o->next = NULL;
+	if (f->last != NULL)
+		f->last->next = o;
+	else
+		f->first = o;
+	f->last = o;
+	f->emitted++;
+	if (unit->time_us + unit->duration_us > f->end_us)
+		f->end_us = unit->time_us + unit->duration_us;
+	return 0;
+}
+
+static bool
+take_unit(struct file_source *f, struct media_unit *out)
+{
+	free(f->taken);
+	f->taken = f->first;
+	if (f->taken == NULL)
+		return false;
+	f->first = f->taken->next;
+	if (f->first == NULL)
+		f->last = NULL;
+	*out = f->taken->unit;
+	return true;
+}
+
+/* ---- streams that pass ---- */
+
+static int64_t
+time_of(const struct file_source *f, struct file_stream *st, const AVPacket *p)
+{
+	int64_t ts = p->pts != AV_NOPTS_VALUE ? p->pts : p->dts;
+	AVRational fps = st->av->avg_frame_rate;
+
+	if (ts != AV_NOPTS_VALUE)
+		return av_rescale_q(ts, st->av->time_base, microseconds) - f->start_us + f->offset_us;
+	return st->last_us + (fps.num > 0 ? (int64_t)SECOND_US * fps.den / fps.num : SECOND_US / 25);
+}
+
+static int
+pass_packet(struct file_source *f, enum media_kind kind, const AVPacket *p)
+{
+	struct file_stream *st = &f->streams[kind];
+	struct media_unit unit = { .kind = kind, .time_us = time_of(f, st, p), .data = p->data,
+		.keyframe = kind == MEDIA_AUDIO || (p->flags & AV_PKT_FLAG_KEY) != 0,
+		.duration_us = av_rescale_q(p->duration, st->av->time_base, microseconds),
+		.size = (size_t)p->size };
+
+	if (kind == MEDIA_AUDIO) {
+		int samples = media_opus_samples(p->data, (size_t)p->size);
+
+		if (samples < 0)
+			return 0;
+		unit.duration_us = (int64_t)samples * SECOND_US / MEDIA_AUDIO_RATE;
+	} else if (unit.time_us < 0) {
+		unit.time_us = 0;
+	}
+	if (unit.time_us <= st->last_us)
+		return 0;
+	st->last_us = unit.time_us;
+	return emit(f, &unit);
+}
+
+static int
+filter_packet(struct file_source *f, AVPacket *p)
+{
+	AVBSFContext *bsf = f->streams[MEDIA_VIDEO].bsf;
+	int r = av_bsf_send_packet(bsf, p);
+
+	if (r < 0) {	/* damaged: the next may be whole */
+		av_packet_unref(p);
+		return 0;
+	}
+	r = 0;
+	while (r == 0 && av_bsf_receive_packet(bsf, p) >= 0) {
+		r = pass_packet(f, MEDIA_VIDEO, p);
+		av_packet_unref(p);
+	}
+	return r;
+}
+
+/* ---- reading ---- */
+
+static int
+take_packet(struct file_source *f)
+{
+	AVPacket *p = f->packet;
+	int r = 0;
+
+	for (unsigned k = 0; k < MEDIA_KINDS; k++) {
+		struct file_stream *st = &f->streams[k];
+
+		if (st->av == NULL || st->av->index != p->stream_index)
+			continue;
+		if (st->transcoder != NULL)
+			r = media_transcoder_push(st->transcoder, p, k == MEDIA_VIDEO &&
+			    atomic_exchange(&f->base.keyframe_wanted, false));
+		else if (st->bsf != NULL)
+			r = filter_packet(f, p);
+		else
+			r = pass_packet(f, k, p);
+	}
+	av_packet_unref(p);
+	return r;
+}
+
+static int
+flush_transcoders(struct file_source *f)
+{
+	int r = 0;
+
+	for (unsigned k = 0; k < MEDIA_KINDS && r == 0; k++)
+		if (f->streams[k].transcoder != NULL)
+			r = media_transcoder_push(f->streams[k].transcoder, NULL, false);
+	return r;
+}
+
+static void
+set_offset(struct file_source *f, int64_t offset_us)
+{
+	f->offset_us = offset_us;
+	for (unsigned k = 0; k < MEDIA_KINDS; k++)
+		if (f->streams[k].transcoder != NULL)
+			media_transcoder_offset(f->streams[k].transcoder, offset_us - f->start_us);
+}
+
+/* The end of the input: over, or from the start again. 0 to go on. */
+static int
+at_end(struct file_source *f, struct media_words *words)
+{
+	int r = flush_transcoders(f);
+
+	if (r < 0)
+		return r;
+	if (!f->cfg.loop || f->emitted == 0) {
+		f->ended = true;
+		return 0;
+	}
+	r = avformat_seek_file(f->format, -1, INT64_MIN, f->start_us, f->start_us, 0);
+	if (r < 0)
+		return media_fail_av(words, "cannot go back to the start", r);
+	f->emitted = 0;
+	set_offset(f, f->end_us);
+	return 0;
+}
+
+static int
+next(struct media_source *s, struct media_unit *out, struct media_words *words)
+{
+	struct file_source *f = (struct file_source *)s;
+	int r;
+
+	words->text[0] = '\0';
+	while (!take_unit(f, out)) {
+		if (f->ended || atomic_load(&s->interrupted))
+			return 0;
+		r = av_read_frame(f->format, f->packet);
+		if (r == AVERROR_EOF || (r < 0 && atomic_load(&s->interrupted)))
+			r = at_end(f, words);
+		else if (r < 0)
+			return media_fail_av(words, "reading the input", r);
+		else
+			r = take_packet(f);
+		if (r < 0 && words->text[0] == '\0')
+			media_fail_av(words, "working on the input", r);
+		if (r < 0)
+			return r;
+	}
+	return 1;
+}
+
+static int64_t
+due_us(const struct media_source *s)
+{
+	const struct file_source *f = (const struct file_source *)s;
+
+	return f->first != NULL ? f->first->unit.time_us : -1;
+}
+
+/* ---- opening ---- */
+
+/* What WebRTC receivers can take as it is: no reordering, 8 bits, 4:2:0. */
+static const char *
+why_not_pass(const AVCodecParameters *p)
+{
+	if (p->codec_type == AVMEDIA_TYPE_AUDIO)
+		return p->codec_id == AV_CODEC_ID_OPUS && p->ch_layout.nb_channels <= 2 ? NULL : "to Opus";
+	if (p->codec_id != AV_CODEC_ID_H264)
+		return "to H.264";
+	if (p->video_delay > 0)
+		return "B-frames (bframes=0 at the source avoids it)";
+	if (p->format != AV_PIX_FMT_YUV420P && p->format != AV_PIX_FMT_YUVJ420P)
+		return "to 8-bit 4:2:0";
+	return NULL;
+}
+
+static void
+add_note(struct file_source *f, const AVCodecParameters *p, const char *why)
+{
+	size_t used = strlen(f->base.note);
+
+	snprintf(f->base.note + used, sizeof(f->base.note) - used, "%s%s re-encoded: %s",
+	    used > 0 ? "; " : "", avcodec_get_name(p->codec_id), why);
+}
+
+/* Parameter sets before each IDR, from the container's header (avcC) or from the stream's own. */
+static int
+open_filter(struct file_stream *st, struct media_words *words)
+{
+	const AVCodecParameters *p = st->av->codecpar;
+	bool avcc = p->extradata_size > 0 && p->extradata[0] == 1;
+	int r = av_bsf_list_parse_str(avcc ? "h264_mp4toannexb" : "dump_extra=freq=keyframe", &st->bsf);
+
+	if (r >= 0)
+		r = avcodec_parameters_copy(st->bsf->par_in, p);
+	if (r >= 0) {
+		st->bsf->time_base_in = st->av->time_base;
+		r = av_bsf_init(st->bsf);
+	}
+	return r < 0 ? media_fail_av(words, "H.264 filter", r) : 0;
+}
+
+static int
+open_stream(struct file_source *f, enum media_kind kind, struct media_words *words)
+{
+	struct file_stream *st = &f->streams[kind];
+	unsigned bps = kind == MEDIA_VIDEO ? f->cfg.video_bps : f->cfg.audio_bps;
+	const char *why;
+	int index = av_find_best_stream(f->format,
+	    kind == MEDIA_VIDEO ? AVMEDIA_TYPE_VIDEO : AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
+
+	st->last_us = -1;
+	if (index < 0)
+		return 0;
+	st->av = f->format->streams[index];
+	f->base.has[kind] = true;
+	why = why_not_pass(st->av->codecpar);
+	if (why == NULL)
+		return kind == MEDIA_VIDEO ? open_filter(st, words) : 0;
+	add_note(f, st->av->codecpar, why);
+	if (f->cfg.no_transcode)
+		return media_fail(words, -EINVAL, "would be %s", f->base.note);
+	f->base.encodes[kind] = true;
+	st->transcoder = media_transcoder_new(st->av,
+	    bps != 0 ? bps : kind == MEDIA_VIDEO ? VIDEO_BPS : AUDIO_BPS, emit, f, words);
+	return st->transcoder != NULL ? 0 : -EIO;
+}
+
+/* Standard input is polled, so that media_source_interrupt() ends a read that waits. */
+static int
+read_pipe(void *arg, uint8_t *buf, int size)
+{
+	struct file_source *f = arg;
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	ssize_t n;
+
+	while (!atomic_load(&f->base.interrupted)) {
+		if (poll(&p, 1, POLL_MS) <= 0)
+			continue;
+		n = read(STDIN_FILENO, buf, (size_t)size);
+		if (n >= 0)
+			return n > 0 ? (int)n : AVERROR_EOF;
+		if (errno != EINTR && errno != EAGAIN)
+			return AVERROR(errno);
+	}
+	return AVERROR_EXIT;
+}
+
+static int
+is_interrupted(void *arg)
+{
+	struct file_source *f = arg;
+
+	return atomic_load(&f->base.interrupted);
+}
+
+static int
+open_pipe(struct file_source *f)
+{
+	uint8_t *buffer = av_malloc(PIPE_BUFFER);
+
+	if (buffer == NULL)
+		return -ENOMEM;
+	f->pipe = avio_alloc_context(buffer, PIPE_BUFFER, 0, f, read_pipe, NULL, NULL);
+	if (f->pipe == NULL) {
+		av_free(buffer);
+		return -ENOMEM;
+	}
+	f->format->pb = f->pipe;
+	f->format->max_analyze_duration = PIPE_ANALYZE_US;
+	return 0;
+}
+
+static int
+open_input(struct file_source *f, struct media_words *words)
+{
+	const AVInputFormat *format = NULL;
+	char	path[4096];
+	bool	piped = strcmp(f->cfg.path, "-") == 0;
+	int	r;
+
+	if (f->cfg.format != NULL) {
+		format = av_find_input_format(f->cfg.format);
+		if (format == NULL)
+			return media_fail(words, -EINVAL, "no format of the name %s", f->cfg.format);
+	}
+	f->packet = av_packet_alloc();
+	f->format = avformat_alloc_context();
+	if (f->packet == NULL || f->format == NULL || (piped && open_pipe(f) < 0))
+		return media_fail(words, -ENOMEM, "out of memory");
+	f->format->interrupt_callback = (AVIOInterruptCB){ is_interrupted, f };
+	/* "file:", so that a colon in a name does not make a protocol of it. */
+	snprintf(path, sizeof(path), "%s%s", piped ? "" : "file:", piped ? "" : f->cfg.path);
+	r = avformat_open_input(&f->format, path, format, NULL);
+	if (r >= 0)
+		r = avformat_find_stream_info(f->format, NULL);
+	return r < 0 ? media_fail_av(words, f->cfg.path, r) : 0;
+}
+
+static void
+free_source(struct media_source *s)
+{
+	struct file_source *f = (struct file_source *)s;
+	struct media_unit unit;
+
+	while (take_unit(f, &unit))
+		;
+	for (unsigned k = 0; k < MEDIA_KINDS; k++) {
+		media_transcoder_free(f->streams[k].transcoder);
+		av_bsf_free(&f->streams[k].bsf);
+	}
+	av_packet_free(&f->packet);
+	avformat_close_input(&f->format);
+	if (f->pipe != NULL)
+		av_freep(&f->pipe->buffer);
+	avio_context_free(&f->pipe);
+	free(f);
+}
+
+static const struct media_source_ops ops = { .next = next, .due_us = due_us, .free = free_source };
+
+struct media_source *
+media_source_file(const struct media_file_config *config, struct media_words *words)
+{
+	struct file_source *f = calloc(1, sizeof(*f));
+	int r;
+
+	if (f == NULL) {
+		media_fail(words, 0, "out of memory");
+		return NULL;
+	}
+	f->base.ops = &ops;
+	f->cfg = *config;
+	r = open_input(f, words);
+	for (unsigned k = 0; k < MEDIA_KINDS && r == 0; k++)
+		r = open_stream(f, k, words);
+	if (r == 0 && !f->base.has[MEDIA_VIDEO] && !f->base.has[MEDIA_AUDIO])
+		r = media_fail(words, -EINVAL, "%s has neither picture nor sound", config->path);
+	if (r < 0) {
+		free_source(&f->base);
+		return NULL;
+	}
+	f->start_us = f->format->start_time != AV_NOPTS_VALUE ? f->format->start_time : 0;
+	set_offset(f, 0);
+	return &f->base;
+}

@@ -1,0 +1,25 @@
+/* media_transcode.h - one stream of a file decoded and encoded anew.  Private to lib/media. */
+#ifndef RTCKIT_MEDIA_MEDIA_TRANSCODE_H
+#define RTCKIT_MEDIA_MEDIA_TRANSCODE_H
+
+#include <libavformat/avformat.h>
+
+#include "media/media.h"
+
+/* Takes a unit (its data borrowed for the call). 0 or -errno. */
+typedef int media_emit_fn(void *arg, const struct media_unit *unit);
+
+struct media_transcoder;
+/* Video becomes H.264 of the same size, audio Opus. The stream is borrowed. NULL with *words set. */
+struct media_transcoder *media_transcoder_new(const AVStream *stream, unsigned bitrate_bps,
+    media_emit_fn *emit, void *arg, struct media_words *words);
+void media_transcoder_free(struct media_transcoder *t);
+/* Times that come out are the stream's plus offset_us. */
+void media_transcoder_offset(struct media_transcoder *t, int64_t offset_us);
+/*
+ * One packet, or NULL for the end: what is left comes out and the transcoder is ready to start
+ * again. keyframe: make the next frame one. Damaged packets are skipped. 0 or -errno.
+ */
+int media_transcoder_push(struct media_transcoder *t, const AVPacket *packet, bool keyframe);
+
+#endif

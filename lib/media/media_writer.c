@@ -1,0 +1,311 @@
+#include "media/media_writer.h"
+
+#include <errno.h>
+#include <libavformat/avformat.h>
+#include <libavutil/opt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "h264/h264.h"
+#include "media/media_ff.h"
+
+enum {
+	SECOND_US = 1000000,
+	PIPE_BUFFER = 32768,
+	INTERLEAVE_US = 500000,	/* do not wait longer for a track that is silent */
+	HEADER_MAX = 4096	/* octets of parameter sets */
+};
+
+static const AVRational microseconds = { 1, SECOND_US };
+
+struct media_writer {
+	AVFormatContext	*format;
+	AVIOContext	*pipe;
+	AVPacket	*packet;
+	AVStream	*streams[MEDIA_KINDS];	/* NULL: left out */
+	int64_t		 last_dts[MEDIA_KINDS];
+	int		 error;	/* of the pipe: -errno */
+	bool		 begun;
+};
+
+static const enum AVCodecID codec_ids[MEDIA_KINDS] = {
+	[MEDIA_VIDEO] = AV_CODEC_ID_H264,
+	[MEDIA_AUDIO] = AV_CODEC_ID_OPUS,
+};
+
+static const AVOutputFormat *
+find_format(const char *path, const char *name)
+{
+	static const struct { const char *alias, *name; } aliases[] = { { "mkv", "matroska" },
+		{ "ts", "mpegts" } };
+
+	if (name == NULL && strcmp(path, "-") == 0)
+		name = "matroska";
+	for (size_t i = 0; name != NULL && i < ARRAY_COUNT(aliases); i++)
+		if (strcmp(name, aliases[i].alias) == 0)
+			name = aliases[i].name;
+	return av_guess_format(name, name == NULL ? path : NULL, NULL);
+}
+
+/* libavformat does not know it of every format. */
+static bool
+format_takes(const AVOutputFormat *of, enum media_kind kind)
+{
+	int known = avformat_query_codec(of, codec_ids[kind], FF_COMPLIANCE_NORMAL);
+
+	if (known >= 0)
+		return known == 1;
+	return strcmp(of->name, "mpegts") == 0 ||
+	       (kind == MEDIA_AUDIO && strcmp(of->name, "ogg") == 0);
+}
+
+int
+media_writer_check(const char *path, const char *format, bool takes[MEDIA_KINDS],
+    struct media_words *words)
+{
+	const AVOutputFormat *of = find_format(path, format);
+
+	if (of == NULL)
+		return media_fail(words, -EINVAL, "no container format for %s (say -f FORMAT)",
+		    format != NULL ? format : path);
+	for (unsigned k = 0; k < MEDIA_KINDS; k++)
+		takes[k] = format_takes(of, k);
+	if (!takes[MEDIA_VIDEO] && !takes[MEDIA_AUDIO])
+		return media_fail(words, -EINVAL, "%s holds neither H.264 nor Opus", of->name);
+	return 0;
+}
+
+/* ---- standard output ---- */
+
+static int
+write_pipe(void *arg, uint8_t *buf, int size)
+{
+	struct media_writer *w = arg;
+
+	for (int done = 0; done < size;) {
+		ssize_t n = write(STDOUT_FILENO, buf + done, (size_t)(size - done));
+
+		if (n < 0 && errno != EINTR) {
+			w->error = -errno;
+			return AVERROR(errno);
+		}
+		done += n > 0 ? (int)n : 0;
+	}
+	return size;
+}
+
+static int
+open_pipe(struct media_writer *w)
+{
+	uint8_t *buffer = av_malloc(PIPE_BUFFER);
+
+	if (buffer == NULL)
+		return -ENOMEM;
+	w->pipe = avio_alloc_context(buffer, PIPE_BUFFER, 1, w, NULL, write_pipe, NULL);
+	if (w->pipe == NULL) {
+		av_free(buffer);
+		return -ENOMEM;
+	}
+	w->pipe->seekable = 0;
+	w->format->pb = w->pipe;
+	w->format->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_FLUSH_PACKETS;
+	return 0;
+}
+
+/* ---- streams ---- */
+
+static int
+set_extradata(AVCodecParameters *p, const uint8_t *data, size_t size)
+{
+	p->extradata = av_mallocz(size + AV_INPUT_BUFFER_PADDING_SIZE);
+	if (p->extradata == NULL)
+		return -ENOMEM;
+	memcpy(p->extradata, data, size);
+	p->extradata_size = (int)size;
+	return 0;
+}
+
+/* The SPS and PPS of a keyframe in Annex B form: the muxers make avcC of it and then convert units. */
+static int
+fill_video(AVCodecParameters *p, const uint8_t *unit, size_t size, struct media_words *words)
+{
+	static const uint8_t start_code[] = { 0, 0, 0, 1 };
+	struct h264_sps	 sps;
+	uint8_t		 header[HEADER_MAX];
+	const uint8_t	*nalu;
+	size_t		 used = 0, n;
+
+	for (size_t at = 0, step; (step = h264_annexb_next(unit + at, size - at, &nalu, &n)) > 0;
+	     at += step) {
+		unsigned type = nalu[0] & 0x1f;
+
+		if (type == H264_SPS && h264_sps_parse(&sps, nalu, n) == 0) {
+			p->width = (int)sps.width;
+			p->height = (int)sps.height;
+		}
+		if ((type != H264_SPS && type != H264_PPS) || n > sizeof(header) - used - 4)
+			continue;
+		memcpy(header + used, start_code, sizeof(start_code));
+		memcpy(header + used + sizeof(start_code), nalu, n);
+		used += sizeof(start_code) + n;
+	}
+	if (p->width == 0)
+		return media_fail(words, -EBADMSG, "the first keyframe has no usable SPS");
+	p->codec_type = AVMEDIA_TYPE_VIDEO;
+	p->format = AV_PIX_FMT_YUV420P;
+	return set_extradata(p, header, used);
+}
+
+/* RFC 7845 s.5.1: the identification header; no pre-skip, since we join in the middle. */
+static int
+fill_audio(AVCodecParameters *p)
+{
+	static const uint8_t head[19] = { 'O', 'p', 'u', 's', 'H', 'e', 'a', 'd', 1, MEDIA_AUDIO_CHANNELS,
+		0, 0, 0x80, 0xbb, 0, 0, 0, 0, 0 };
+
+	p->codec_type = AVMEDIA_TYPE_AUDIO;
+	p->sample_rate = MEDIA_AUDIO_RATE;
+	p->frame_size = MEDIA_AUDIO_FRAME;
+	av_channel_layout_default(&p->ch_layout, MEDIA_AUDIO_CHANNELS);
+	return set_extradata(p, head, sizeof(head));
+}
+
+static int
+add_stream(struct media_writer *w, enum media_kind kind, const struct media_writer_config *c,
+    struct media_words *words)
+{
+	AVStream *st = avformat_new_stream(w->format, NULL);
+
+	if (st == NULL)
+		return media_fail(words, -ENOMEM, "out of memory");
+	st->codecpar->codec_id = codec_ids[kind];
+	st->time_base = (AVRational){ 1, kind == MEDIA_VIDEO ? MEDIA_VIDEO_RATE : MEDIA_AUDIO_RATE };
+	w->streams[kind] = st;
+	w->last_dts[kind] = INT64_MIN;
+	return kind == MEDIA_VIDEO ? fill_video(st->codecpar, c->keyframe, c->keyframe_size, words)
+				   : fill_audio(st->codecpar);
+}
+
+/* ---- life ---- */
+
+static void
+set_options(struct media_writer *w, AVDictionary **options)
+{
+	w->format->max_interleave_delta = INTERLEAVE_US;
+	if (w->pipe == NULL)
+		return;
+	/* What cannot be sought back in must be written in pieces, and soon. */
+	av_dict_set(options, "movflags", "frag_keyframe+empty_moov+default_base_moof", 0);
+	av_dict_set(options, "cluster_time_limit", "200", 0);
+	av_dict_set(options, "flvflags", "no_duration_filesize", 0);
+}
+
+static int
+begin(struct media_writer *w, const struct media_writer_config *c, struct media_words *words)
+{
+	AVDictionary	*options = NULL;
+	bool		 piped = strcmp(c->path, "-") == 0, takes[MEDIA_KINDS];
+	int		 r = media_writer_check(c->path, c->format, takes, words);
+
+	if (r < 0)
+		return r;
+	w->packet = av_packet_alloc();
+	r = avformat_alloc_output_context2(&w->format, find_format(c->path, c->format), NULL, NULL);
+	if (r < 0 || w->packet == NULL || (piped && open_pipe(w) < 0))
+		return media_fail(words, -ENOMEM, "out of memory");
+	for (unsigned k = 0; k < MEDIA_KINDS && r >= 0; k++)
+		if (c->has[k] && takes[k])
+			r = add_stream(w, k, c, words);
+	if (r < 0)
+		return r;
+	if (w->format->nb_streams == 0)
+		return media_fail(words, -EINVAL, "nothing that %s can hold", w->format->oformat->name);
+	if (!piped)
+		r = avio_open(&w->format->pb, c->path, AVIO_FLAG_WRITE);
+	if (r < 0)
+		return media_fail_av(words, c->path, r);
+	set_options(w, &options);
+	r = avformat_write_header(w->format, &options);
+	av_dict_free(&options);
+	w->begun = r >= 0;
+	return r < 0 ? media_fail_av(words, c->path, r) : 0;
+}
+
+static void
+free_writer(struct media_writer *w)
+{
+	if (w->pipe != NULL)
+		av_freep(&w->pipe->buffer);
+	else if (w->format != NULL)
+		avio_closep(&w->format->pb);
+	avio_context_free(&w->pipe);
+	avformat_free_context(w->format);
+	av_packet_free(&w->packet);
+	free(w);
+}
+
+struct media_writer *
+media_writer_open(const struct media_writer_config *config, struct media_words *words)
+{
+	struct media_writer *w = calloc(1, sizeof(*w));
+
+	if (w == NULL) {
+		media_fail(words, 0, "out of memory");
+		return NULL;
+	}
+	if (begin(w, config, words) < 0) {
+		free_writer(w);
+		return NULL;
+	}
+	return w;
+}
+
+static int
+result_of(struct media_writer *w, int av_error, struct media_words *words)
+{
+	if (av_error >= 0 && w->error == 0)
+		return 0;
+	if (w->error == -EPIPE || av_error == AVERROR(EPIPE))
+		return media_fail(words, -EPIPE, "the reader of the pipe is gone");
+	return media_fail_av(words, "writing", w->error != 0 ? w->error : av_error);
+}
+
+int
+media_writer_write(struct media_writer *w, const struct media_unit *unit, struct media_words *words)
+{
+	AVStream *st = w->streams[unit->kind];
+	int64_t	  dts;
+
+	if (st == NULL)
+		return 0;
+	dts = av_rescale_q(unit->time_us, microseconds, st->time_base);
+	if (dts <= w->last_dts[unit->kind])	/* containers refuse time that stands still */
+		dts = w->last_dts[unit->kind] + 1;
+	w->last_dts[unit->kind] = dts;
+	if (av_new_packet(w->packet, (int)unit->size) < 0)
+		return media_fail(words, -ENOMEM, "out of memory");
+	memcpy(w->packet->data, unit->data, unit->size);
+	w->packet->stream_index = st->index;
+	w->packet->pts = w->packet->dts = dts;
+	w->packet->duration = av_rescale_q(unit->duration_us, microseconds, st->time_base);
+	w->packet->flags = unit->keyframe ? AV_PKT_FLAG_KEY : 0;
+	return result_of(w, av_interleaved_write_frame(w->format, w->packet), words);
+}
+
+int
+media_writer_close(struct media_writer *w, struct media_words *words)
+{
+	int r = 0;
+
+	if (w == NULL)
+		return 0;
+	if (w->begun && w->error == 0)
+		r = av_write_trailer(w->format);
+	if (r >= 0 && w->pipe == NULL)
+		r = avio_closep(&w->format->pb);	/* a full disk may show only here */
+	r = result_of(w, r, words);
+	free_writer(w);
+	return r;
+}
