@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""A stand-in for the relay's signal socket: answers as rtc-control(5) says, and as the name of the
+stream asks. Usage: fakerelay.py SOCKET LOG [PORT]. Each message that comes is one line of LOG."""
+import json
+import os
+import selectors
+import socket
+import sys
+
+PATH, LOG = sys.argv[1], sys.argv[2]
+PORT = int(sys.argv[3]) if len(sys.argv) > 3 else 8000
+ERRORS = {"busy": "stream-busy", "ufrag": "ufrag-busy", "nocodec": "no-codec", "full": "limit",
+          "bad": "bad-request", "broken": "internal", "new": "what-is-this"}
+sessions = {}
+log = open(LOG, "w", buffering=1)
+sel = selectors.DefaultSelector()
+
+
+def hello(conn):
+    listen = [{"proto": p, "port": PORT, "family": "ipv4"} for p in ("udp", "tcp")]
+    send(conn, {"v": 1, "event": "hello", "role": "signal", "program": "rtc-relay",
+                "version": "0", "pid": os.getpid(), "listen": listen})
+
+
+def send(conn, msg):
+    conn.send(json.dumps(msg).encode())
+
+
+def create(msg):
+    name = msg["stream"].split("/")[-1]
+    if name in ERRORS:
+        return {"ok": False, "error": ERRORS[name], "detail": f"words of {name}"}
+    number = len(sessions)
+    secret = f"{number:043d}"
+    sessions[secret] = f"s-{number}"
+    ice = msg.get("ice", {})
+    tracks = [{"mid": t["mid"]} for t in msg["tracks"]]
+    if msg["kind"] == "play":
+        for i, t in enumerate(tracks):
+            t["ssrc"] = 1000 + 10 * i
+            if any("rtx_pt" in c for c in msg["tracks"][i]["codecs"]):
+                t["rtx_ssrc"] = 1001 + 10 * i
+    reply = {"ok": True, "session": sessions[secret], "secret": secret, "cname": "cn",
+             "ice": {"ufrag": ice.get("local_ufrag", "relayU"),
+                     "pwd": ice.get("local_pwd", "relaypasswordrelaypass")}, "tracks": tracks}
+    if "dtls" in msg:
+        reply["dtls"] = {"role": msg["dtls"]["role"], "fingerprint": {
+            "hash": "sha-256", "value": ":".join(["AB"] * 32)}}
+    return reply
+
+
+def delete(msg):
+    if msg["secret"] not in sessions:
+        return {"ok": False, "error": "not-found", "detail": "no session has this secret"}
+    return {"ok": True, "session": sessions.pop(msg["secret"])}
+
+
+def on_message(conn):
+    data = conn.recv(65536)
+    if not data:
+        sel.unregister(conn)
+        conn.close()
+        return
+    log.write(data.decode() + "\n")
+    msg = json.loads(data)
+    if msg.get("stream", "").endswith("/mute"):
+        return
+    reply = {"session.create": create, "session.delete": delete}[msg["op"]](msg)
+    send(conn, {"v": 1, "id": msg["id"], **reply})
+
+
+server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+server.bind(PATH)
+server.listen(8)
+sel.register(server, selectors.EVENT_READ)
+print("ready", flush=True)
+while True:
+    for key, _ in sel.select():
+        if key.fileobj is server:
+            peer, _ = server.accept()
+            sel.register(peer, selectors.EVENT_READ)
+            hello(peer)
+        else:
+            on_message(key.fileobj)
