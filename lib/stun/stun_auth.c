@@ -2,7 +2,6 @@
 #include "stun/stun.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -16,8 +15,9 @@
  * One context a thread, kept: fetching HMAC and SHA-1 anew for each message, as the one-shot HMAC()
  * does, takes OpenSSL's locks and a dozen allocations and costs several times the hash itself.
  */
-static pthread_key_t	ctx_key;
-static pthread_once_t	ctx_once = PTHREAD_ONCE_INIT;
+static CRYPTO_THREAD_LOCAL	ctx_key;
+static CRYPTO_ONCE		ctx_once = CRYPTO_ONCE_STATIC_INIT;
+static int			ctx_key_ok;
 
 static void
 ctx_free(void *ctx)
@@ -28,7 +28,7 @@ ctx_free(void *ctx)
 static void
 ctx_key_make(void)
 {
-	pthread_key_create(&ctx_key, ctx_free);
+	ctx_key_ok = CRYPTO_THREAD_init_local(&ctx_key, ctx_free);
 }
 
 static EVP_MAC_CTX *
@@ -53,11 +53,12 @@ thread_ctx(void)
 {
 	EVP_MAC_CTX *ctx;
 
-	pthread_once(&ctx_once, ctx_key_make);
-	ctx = pthread_getspecific(ctx_key);
+	if (CRYPTO_THREAD_run_once(&ctx_once, ctx_key_make) != 1 || ctx_key_ok != 1)
+		return NULL;
+	ctx = CRYPTO_THREAD_get_local(&ctx_key);
 	if (ctx == NULL) {
 		ctx = ctx_make();
-		if (ctx != NULL && pthread_setspecific(ctx_key, ctx) != 0) {
+		if (ctx != NULL && CRYPTO_THREAD_set_local(&ctx_key, ctx) != 1) {
 			EVP_MAC_CTX_free(ctx);
 			ctx = NULL;
 		}
