@@ -1,0 +1,129 @@
+/* rtc-stun-probe: does this host and port answer STUN, and if not, why? */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "client/client.h"
+#include "loop/loop.h"
+#include "options.h"
+#include "probe.h"
+#include "report.h"
+#include "resolve.h"
+
+struct run {
+	struct options	options;
+	struct resolve	names;
+	struct probe	probe[RESOLVE_MAX];
+	size_t		left;	/* probes under way */
+	uv_timer_t	patience;
+};
+
+/* Somebody waits at a terminal: say that there is a reason for it. */
+static void
+on_patience(uv_timer_t *timer)
+{
+	struct run *run = timer->data;
+
+	fprintf(stderr, "rtc-stun-probe: no answer yet, repeating for up to %.1f s (-t)\n",
+	    (double)run->options.timeout_us / 1e6);
+}
+
+static void
+on_done(void *arg, struct probe *probe)
+{
+	struct run *run = arg;
+
+	(void)probe;
+	run->left--;
+	if (run->left == 0)
+		uv_timer_stop(&run->patience);
+}
+
+static void
+on_stop(void *arg, int signum)
+{
+	struct run *run = arg;
+
+	(void)signum;
+	for (size_t i = 0; i < run->names.count; i++)
+		probe_stop(&run->probe[i]);
+}
+
+static void
+probe_all(struct run *run, uv_loop_t *loop)
+{
+	run->left = run->names.count;
+	uv_timer_init(loop, &run->patience);
+	run->patience.data = run;
+	for (size_t i = 0; i < run->names.count; i++)
+		probe_start(&run->probe[i], loop, &run->options, &run->names.addr[i], on_done, run);
+	loop_on_signal(loop, SIGINT, on_stop, run);
+	loop_on_signal(loop, SIGTERM, on_stop, run);
+	if (!run->options.counting && run->options.timeout_us > 3000000)
+		uv_timer_start(&run->patience, on_patience, 3000, 0);
+	uv_run(loop, UV_RUN_DEFAULT);
+}
+
+/* One good address is enough: a name may have an IPv6 one that the server does not use. */
+static enum verdict
+sum_up(const struct run *run)
+{
+	enum verdict all = run->probe[0].verdict;
+
+	for (size_t i = 1; i < run->names.count; i++)
+		all = verdict_worse(all, run->probe[i].verdict);
+	return all;
+}
+
+static int
+report_unresolved(const struct run *run)
+{
+	char		words[256];
+	struct report	report = { .options = &run->options, .status = CLIENT_DNS, .name = "dns",
+		.words = words };
+
+	snprintf(words, sizeof(words), "the name does not resolve: %s; check its spelling and the "
+	    "domain's A and AAAA records", run->names.words);
+	report_print(&report);
+	return CLIENT_DNS;
+}
+
+static int
+report_probes(const struct run *run)
+{
+	enum verdict	all = sum_up(run);
+	struct report	report = { .options = &run->options, .probes = run->probe,
+		.count = run->names.count, .status = verdict_status(all),
+		.name = verdict_name(all), .words = verdict_words(all) };
+
+	report_print(&report);
+	return report.status;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct run	run;
+	uv_loop_t		loop;
+	int			status = options_parse(&run.options, argc, argv);
+
+	if (status >= 0)
+		return status;
+	if (uv_loop_init(&loop) < 0)
+		return EX_OSERR;
+	if (resolve_host(&loop, &run.options, &run.names) < 0) {
+		status = report_unresolved(&run);
+		if (run.names.error == UV_ETIMEDOUT) {
+			fflush(stdout);
+			_Exit(status);	/* the resolver's thread cannot be ended */
+		}
+	} else {
+		probe_all(&run, &loop);
+		status = report_probes(&run);
+		for (size_t i = 0; i < run.names.count; i++)
+			probe_fini(&run.probe[i]);
+	}
+	loop_finish(&loop);
+	return fflush(stdout) == 0 && !ferror(stdout) ? status : EX_IOERR;
+}
