@@ -1,0 +1,57 @@
+/* control_media.c - attach: local publishers and subscribers (media.sock). */
+#include "control.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A local publisher or subscriber: from here on its socket belongs to a worker. */
+static void
+hand_over(struct peer *peer, struct csession *cs)
+{
+	struct control	*c = peer->control;
+	unsigned	 worker = cs->stream->home >= 0 ? (unsigned)cs->stream->home
+				: (unsigned)(cs->shared.serial % c->worker_count);
+	struct msg_local m = { cs->shared.serial, ipc_conn_detach(peer->conn) };
+
+	peer->conn = NULL;
+	peer_free(peer);
+	control_post(c, worker, M_LOCAL_ADD, &m, sizeof(m));
+	csession_connected(cs);
+}
+
+void
+op_attach(struct peer *peer, json_t *q)
+{
+	const char	*as = json_string_value(json_object_get(q, "as"));
+	const char	*name = json_string_value(json_object_get(q, "stream"));
+	const char	*credential = json_string_value(json_object_get(q, "credential"));
+	struct refusal	 r = { 0 };
+	struct csession	*cs;
+	bool		 publisher = as != NULL && strcmp(as, "publisher") == 0;
+
+	if (as == NULL || (!publisher && strcmp(as, "subscriber") != 0) || name == NULL ||
+	    !text_is_stream(name)) {
+		reply_error(peer, q, "bad-request", "as: publisher or subscriber; stream: app/stream");
+		return;
+	}
+	cs = csession_new(peer->control, publisher ? SESSION_LOCAL_PUBLISH : SESSION_LOCAL_SUBSCRIBE);
+	if (cs == NULL) {
+		reply_error(peer, q, "internal", "out of memory");
+		return;
+	}
+	if (credential != NULL && *credential != '\0' && strlen(credential) <= CREDENTIAL_MAX)
+		cs->credential = strdup(credential);
+	if (publisher && tracks_parse(&cs->shared.tracks, json_object_get(q, "tracks"), r.detail,
+	    sizeof(r.detail)) < 0)
+		r.code = "bad-request";
+	else if (enter_stream(cs, name, &r) == 0)
+		r.code = NULL;
+	if (r.code != NULL) {
+		reply_error(peer, q, r.code, r.detail);
+		csession_discard(cs);
+		return;
+	}
+	csession_announce(cs);
+	reply_ok(peer, q, json_pack("{s:s}", "session", cs->shared.id));
+	hand_over(peer, cs);
+}

@@ -1,0 +1,212 @@
+/* control_stream.c - streams by name: who publishes, who plays, on which workers. */
+#include "control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+void
+event_stream(struct control *c, const struct stream *s, const char *event)
+{
+	event_send(c, json_pack("{s:s, s:s, s:s}", "event", event, "stream", s->name, "session",
+	    s->publisher != NULL ? s->publisher->shared.id : ""));
+}
+
+struct stream *
+cstream_find(struct control *c, const char *name)
+{
+	struct stream *s;
+
+	HASH_FIND(by_name, c->streams_by_name, name, (unsigned)strlen(name), s);
+	return s;
+}
+
+struct stream *
+cstream_get(struct control *c, const char *name)
+{
+	struct stream *s = cstream_find(c, name);
+
+	if (s != NULL || HASH_CNT(by_name, c->streams_by_name) >= STREAMS_MAX)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return NULL;
+	text_copy(s->name, sizeof(s->name), name);
+	s->serial = c->next_serial++;
+	s->home = -1;
+	HASH_ADD_KEYPTR(by_name, c->streams_by_name, s->name, (unsigned)strlen(s->name), s);
+	HASH_ADD(by_serial, c->streams_by_serial, serial, sizeof(s->serial), s);
+	return s;
+}
+
+void
+cstream_collect(struct stream *s, struct control *c)
+{
+	struct msg_stream m = { s->serial, s->epoch };
+
+	if (s->publisher != NULL || s->players != NULL || s->holds > 0)
+		return;
+	HASH_DELETE(by_name, c->streams_by_name, s);
+	HASH_DELETE(by_serial, c->streams_by_serial, s);
+	control_post_all(c, M_STREAM_FREE, &m, sizeof(m));
+	free(s);
+}
+
+void
+cstream_hold(struct stream *s)
+{
+	s->holds++;
+}
+
+void
+cstream_release(struct stream *s, struct control *c)
+{
+	s->holds--;
+	cstream_collect(s, c);
+}
+
+/* Nothing authenticated came from the publisher for longer than it may be silent. */
+static bool
+is_silent(const struct csession *publisher, uint64_t now_us)
+{
+	uint64_t heard = STAT_GET(publisher->shared.stats.heard_us);
+	uint64_t interval = STAT_GET(publisher->shared.stats.check_interval_us);
+
+	if (publisher->shared.kind == SESSION_LOCAL_PUBLISH)
+		return false;	/* its socket is open: it lives */
+	interval = MIN_OF(interval, CHECK_INTERVAL_MAX_US);
+	return now_us > heard && now_us - heard > MAX_OF(interval, TAKEOVER_SILENCE_US);
+}
+
+int
+cstream_take(struct stream *s, struct control *c, const char *credential)
+{
+	struct csession *present = s->publisher;
+	bool		 same;
+
+	if (present == NULL)
+		return 0;
+	same = credential != NULL && *credential != '\0' && present->credential != NULL &&
+	       text_equal_secret(credential, present->credential);
+	if (!same && !is_silent(present, c->now_us))
+		return -EBUSY;
+	c->takeovers++;
+	csession_end(present, END_TAKEN_OVER);
+	return 0;
+}
+
+void
+cstream_tell(struct csession *player)
+{
+	struct stream	*s = player->stream;
+	int		 owner = player->shared.owner;
+	json_t		*o;
+	char		*text;
+	uint8_t		 buf[IPC_MESSAGE_MAX];
+	struct msg_datagram head = { player->shared.serial };
+
+	if (owner < 0)
+		return;
+	if (s->publisher != NULL)
+		o = json_pack("{s:s, s:i, s:o}", "event", "tracks", "epoch", (int)s->epoch, "tracks",
+		    tracks_json(&s->publisher->shared.tracks));
+	else
+		o = json_pack("{s:s}", "event", "end");
+	text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	if (text != NULL && strlen(text) + sizeof(head) <= sizeof(buf)) {
+		memcpy(buf, &head, sizeof(head));
+		memcpy(buf + sizeof(head), text, strlen(text));
+		control_post(player->control, (unsigned)owner, M_LOCAL_TEXT, buf,
+		    sizeof(head) + strlen(text));
+	}
+	free(text);
+}
+
+void
+cstream_publish(struct stream *s, struct csession *publisher)
+{
+	struct control		*c = publisher->control;
+	const struct tracks	*tracks = &publisher->shared.tracks;
+	struct msg_publish	 m = { .stream = s->serial, .publisher = publisher->shared.serial,
+			.epoch = publisher->shared.epoch, .track_count = (uint8_t)tracks->count };
+	struct csession		*player, *next;
+
+	s->publisher = publisher;
+	s->epoch = publisher->shared.epoch;
+	for (size_t i = 0; i < tracks->count; i++) {
+		m.tracks[i].kind = tracks->list[i].kind;
+		m.tracks[i].clock_rate = tracks->list[i].codecs[0].clock_rate;
+	}
+	control_post_all(c, M_STREAM_PUBLISH, &m, sizeof(m));
+	cstream_home(s, c, -1);
+	DL_FOREACH_SAFE2(s->players, player, next, stream_next) {
+		struct binding binding;
+
+		if (player->shared.kind == SESSION_PLAY &&
+		    tracks_bind(&binding, tracks, &player->shared.tracks) == 0)
+			csession_end(player, END_NO_CODEC);
+		else
+			csession_bind(player);
+	}
+}
+
+void
+cstream_unpublish(struct stream *s, struct control *c)
+{
+	struct msg_stream	m = { s->serial, s->epoch };
+	struct csession		*player;
+
+	s->publisher = NULL;
+	s->home = -1;
+	control_post_all(c, M_STREAM_END, &m, sizeof(m));
+	DL_FOREACH2(s->players, player, stream_next)
+		if (player->shared.kind == SESSION_LOCAL_SUBSCRIBE)
+			cstream_tell(player);
+}
+
+void
+cstream_join(struct stream *s, struct csession *player)
+{
+	DL_APPEND2(s->players, player, stream_prev, stream_next);
+	s->player_count++;
+}
+
+void
+cstream_leave(struct stream *s, struct csession *cs)
+{
+	DL_DELETE2(s->players, cs, stream_prev, stream_next);
+	s->player_count--;
+}
+
+static void
+tell_mask(struct stream *s, struct control *c)
+{
+	struct msg_mask m = { s->serial, s->mask, s->home };
+
+	control_post_all(c, M_STREAM_MASK, &m, sizeof(m));
+}
+
+void
+cstream_home(struct stream *s, struct control *c, int home)
+{
+	s->home = home;
+	tell_mask(s, c);
+}
+
+void
+cstream_interest(struct control *c, unsigned worker, const struct msg_interest *m)
+{
+	struct stream *s;
+
+	HASH_FIND(by_serial, c->streams_by_serial, &m->stream, sizeof(m->stream), s);
+	if (s == NULL)
+		return;
+	if (m->on)
+		s->mask |= 1u << worker;
+	else
+		s->mask &= ~(1u << worker);
+	tell_mask(s, c);
+}

@@ -1,0 +1,143 @@
+/* track_bind.c - which of a publisher's codecs a player's media section can carry. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "track.h"
+
+/* Value of "key=" in a fmtp list, copied; fallback if absent. */
+static const char *
+fmtp_value(const char *fmtp, const char *key, const char *fallback, char out[static 32])
+{
+	size_t n = strlen(key);
+
+	for (const char *p = fmtp; p != NULL && *p != '\0';) {
+		p += strspn(p, " ;");
+		if (strncasecmp(p, key, n) == 0 && p[n] == '=') {
+			size_t size = strcspn(p + n + 1, "; ");
+
+			size = size < 31 ? size : 31;
+			memcpy(out, p + n + 1, size);
+			out[size] = '\0';
+			return out;
+		}
+		p = strchr(p, ';');
+	}
+	text_copy(out, 32, fallback);
+	return out;
+}
+
+/*
+ * RFC 6184 s.8.1: the profile is profile_idc with the constraint bits that make another profile of
+ * it. Decoders take constrained baseline, baseline, main and high alike as long as the
+ * packetization mode is theirs, and encoders often send another profile than SDP says (OBS): so a
+ * profile chooses among several candidates (h264_distance), but does not refuse.
+ */
+static int
+h264_distance(const char *a, const char *b)
+{
+	char		pa[32], pb[32];
+	unsigned long	va = strtoul(fmtp_value(a, "profile-level-id", "42001f", pa), NULL, 16);
+	unsigned long	vb = strtoul(fmtp_value(b, "profile-level-id", "42001f", pb), NULL, 16);
+
+	if (va >> 8 == vb >> 8)
+		return 0;
+	return va >> 16 == vb >> 16 ? 1 : 2;
+}
+
+/* 0 the same, larger worse, -1 no match. */
+static int
+distance(const struct codec *a, const struct codec *b)
+{
+	char va[32], vb[32];
+
+	if (strcasecmp(a->name, b->name) != 0 || a->clock_rate != b->clock_rate)
+		return -1;
+	if (strcasecmp(a->name, "H264") == 0) {
+		fmtp_value(a->fmtp, "packetization-mode", "0", va);
+		fmtp_value(b->fmtp, "packetization-mode", "0", vb);
+		if (strcmp(va, vb) == 0)
+			return h264_distance(a->fmtp, b->fmtp);
+		/* A receiver of mode 1 understands mode 0 (RFC 6184 s.5.4), not the reverse. */
+		return strcmp(va, "0") == 0 ? 3 + h264_distance(a->fmtp, b->fmtp) : -1;
+	}
+	if (strcasecmp(a->name, "VP9") == 0 || strcasecmp(a->name, "AV1") == 0) {
+		const char *key = strcasecmp(a->name, "VP9") == 0 ? "profile-id" : "profile";
+
+		return strcmp(fmtp_value(a->fmtp, key, "0", va), fmtp_value(b->fmtp, key, "0", vb)) == 0
+		    ? 0
+		    : -1;
+	}
+	return a->channels == b->channels || strcasecmp(a->name, "opus") == 0 ? 0 : -1;
+}
+
+/* Fill pt and rtx_pt per codec of the source. Returns how many matched. */
+static size_t
+bind_codecs(uint8_t *pt, uint8_t *rtx_pt, const struct track *source, const struct track *sink)
+{
+	size_t matched = 0;
+
+	for (size_t i = 0; i < source->codec_count; i++) {
+		int best = -1;
+
+		for (size_t k = 0; k < sink->codec_count; k++) {
+			int d = distance(&source->codecs[i], &sink->codecs[k]);
+
+			if (d < 0 || (best >= 0 && d >= best))
+				continue;
+			best = d;
+			pt[i] = sink->codecs[k].pt;
+			rtx_pt[i] = sink->codecs[k].rtx_pt;
+		}
+		matched += best >= 0;
+	}
+	return matched;
+}
+
+size_t
+tracks_bind(struct binding *out, const struct tracks *publisher, const struct tracks *player)
+{
+	bool   used[TRACKS_MAX] = { false };
+	size_t bound = 0;
+
+	memset(out, PT_NONE, sizeof(*out));
+	for (size_t i = 0; i < player->count; i++) {
+		for (size_t k = 0; k < publisher->count; k++) {
+			const struct track *source = &publisher->list[k];
+
+			if (used[k] || source->kind != player->list[i].kind ||
+			    bind_codecs(out->tracks[i].pt, out->tracks[i].rtx_pt, source,
+				&player->list[i]) == 0)
+				continue;
+			out->tracks[i].source = (uint8_t)k;
+			used[k] = true;
+			bound++;
+			break;
+		}
+	}
+	return bound;
+}
+
+char *
+tracks_codec_names(const struct tracks *t, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < t->count; i++)
+		for (size_t k = 0; k < t->list[i].codec_count; k++) {
+			const struct codec *c = &t->list[i].codecs[k];
+			char		    value[32];
+			int n;
+
+			fmtp_value(c->fmtp, "profile-level-id", "", value);
+			n = snprintf(text + used, size - used, "%s%s%s%s", used > 0 ? ", " : "", c->name,
+			    value[0] != '\0' ? " " : "", value);
+			if (n < 0 || (size_t)n >= size - used)
+				return text;
+			used += (size_t)n;
+		}
+	return text;
+}

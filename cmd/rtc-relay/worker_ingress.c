@@ -1,0 +1,262 @@
+/* worker_ingress.c - what arrives on the port: told apart by the first octet (RFC 7983). */
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "log/log.h"
+#include "worker.h"
+
+static void
+send_stun(struct worker *w, const struct ice_tuple *to, const uint8_t *buf, int size)
+{
+	struct udp *u = worker_udp(w, to);
+
+	if (size <= 0 || u == NULL)
+		return;
+	memcpy(udp_reserve(u, (size_t)size), buf, (size_t)size);
+	udp_commit(u, to, (size_t)size);
+}
+
+/*
+ * A request without credentials: answered with the mapped address alone, so that any STUN tool can
+ * test the port. At most 32 octets for 20 (40 with FINGERPRINT): no SOFTWARE, and rate limits.
+ */
+static void
+answer_plain(struct worker *w, const struct ice_tuple *from, const struct stun_msg *msg)
+{
+	uint8_t			buf[STUN_MESSAGE_MAX];
+	struct stun_writer	out;
+	int			fingerprint = stun_verify_fingerprint(msg);
+
+	if (msg->method != STUN_BINDING || fingerprint == -EBADMSG || stun_unknown_attr(msg) != 0)
+		return;
+	if (!stunlimit_allow(&w->limit, &from->remote, w->now_us)) {
+		STAT_ADD(w->stats.stun_limited, 1);
+		return;
+	}
+	stun_start(&out, buf, sizeof(buf), STUN_SUCCESS, msg->txid);
+	stun_add_address(&out, STUN_XOR_MAPPED_ADDRESS, &from->remote);
+	send_stun(w, from, buf, stun_finish(&out, NULL, fingerprint == 0));
+	STAT_ADD(w->stats.stun_answered, 1);
+}
+
+/* Credentials of nobody, or a wrong password before anybody has claimed the session: 401, limited. */
+static void
+answer_unauthorized(struct worker *w, const struct ice_tuple *from, const struct stun_msg *msg)
+{
+	uint8_t			buf[STUN_MESSAGE_MAX];
+	struct stun_writer	out;
+
+	STAT_ADD(w->stats.auth_failed, 1);
+	if (!stunlimit_allow(&w->limit, &from->remote, w->now_us)) {
+		STAT_ADD(w->stats.stun_limited, 1);
+		return;
+	}
+	stun_start(&out, buf, sizeof(buf), STUN_ERROR, msg->txid);
+	stun_add_error(&out, 401, "");
+	send_stun(w, from, buf, stun_finish(&out, NULL, true));
+}
+
+static void
+forward(struct worker *w, struct known *k, int owner, const struct ice_tuple *from, const uint8_t *buf,
+    size_t size)
+{
+	struct msg_raw raw = { k->session->serial, *from };
+
+	if (owner < 0 || (unsigned)owner >= w->count || w->to[owner] == NULL)
+		return;
+	STAT_ADD(w->stats.crossed, 1);
+	chan_post(w->to[owner], M_RAW, &raw, sizeof(raw), buf, size);
+}
+
+void
+ingress_flush_ice(struct wsession *ws)
+{
+	struct ice_datagram out;
+
+	while (ice_lite_poll(ws->ice, &out) > 0)
+		send_stun(ws->worker, &out.to, out.buf, out.size);
+}
+
+static void
+selected(struct wsession *ws)
+{
+	const struct ice_path *path = ice_lite_selected(ws->ice);
+	struct msg_path	       msg = { .serial = ws->session->serial };
+
+	if (path == NULL || (ws->has_path && ice_tuple_equal(&path->tuple, &ws->path)))
+		return;
+	ws->path = path->tuple;
+	ws->has_path = true;
+	msg.tuple = path->tuple;
+	worker_post(ws->worker, M_SELECTED, &msg, sizeof(msg));
+}
+
+static void
+stun_input(struct wsession *ws, const struct ice_tuple *from, const uint8_t *buf, size_t size)
+{
+	struct worker *w = ws->worker;
+	int	       events = ice_lite_input(ws->ice, w->now_us, from, buf, size);
+
+	ingress_flush_ice(ws);
+	if (events < 0) {
+		if (events == -EACCES)
+			STAT_ADD(ws->session->stats.auth_failed, 1);
+		return;
+	}
+	if (ws->last_check_us != 0 && w->now_us - ws->last_check_us > 1000)
+		STAT_SET(ws->session->stats.check_interval_us, w->now_us - ws->last_check_us);
+	ws->last_check_us = w->now_us;
+	ws_heard(ws);
+	path_learn(w, ws->known, from);
+	STAT_SET(ws->session->stats.paths, ws->known->path_count);
+	STAT_ADD(w->stats.stun_answered, 1);
+	if (events & ICE_LITE_SELECTED)
+		selected(ws);
+	if (events & ICE_LITE_EXPIRED)
+		ws_end(ws, END_EXPIRED);
+	ws_arm(ws);
+}
+
+/* The session that a STUN message names by its USERNAME, or, failing that, by its path. */
+static struct known *
+session_of(struct worker *w, const struct ice_tuple *from, const struct stun_msg *msg)
+{
+	char	      left[ICE_UFRAG_MAX + 1], right[ICE_UFRAG_MAX + 1];
+	struct known *k = NULL;
+
+	if (msg->class == STUN_REQUEST && stun_get_username(msg, left, right, sizeof(left)) == 0)
+		HASH_FIND(by_ufrag, w->by_ufrag, left, (unsigned)strlen(left), k);
+	return k != NULL ? k : path_find(w, from);
+}
+
+static void
+ingress_stun(struct worker *w, const struct ice_tuple *from, const uint8_t *buf, size_t size)
+{
+	struct stun_msg	 msg;
+	struct known	*k;
+	size_t		 name_size;
+	int		 owner;
+
+	if (stun_parse(&msg, buf, size) < 0) {
+		STAT_ADD(w->stats.unknown_packets, 1);
+		return;
+	}
+	if (msg.class == STUN_REQUEST && stun_attr(&msg, STUN_USERNAME, &name_size) == NULL) {
+		answer_plain(w, from, &msg);
+		return;
+	}
+	k = session_of(w, from, &msg);
+	if (k == NULL) {
+		if (msg.class == STUN_REQUEST)
+			answer_unauthorized(w, from, &msg);
+		return;
+	}
+	if (k->ws == NULL && msg.class == STUN_REQUEST) {
+		if (stun_verify_integrity(&msg, k->pwd) < 0) {
+			answer_unauthorized(w, from, &msg);
+			return;
+		}
+		path_learn(w, k, from);
+		if (atomic_load(&k->session->owner) < 0)
+			ws_claim(w, k);
+	}
+	owner = atomic_load(&k->session->owner);
+	if (k->ws != NULL)
+		stun_input(k->ws, from, buf, size);
+	else
+		forward(w, k, owner, from, buf, size);
+}
+
+static void
+dtls_input_datagram(struct wsession *ws, const uint8_t *buf, size_t size)
+{
+	struct msg_datagram head = { ws->session->serial };
+
+	/* The handshake lives on the control thread; a full channel drops, DTLS repeats. */
+	chan_post(ws->worker->to_control, M_DTLS_IN, &head, sizeof(head), buf, size);
+}
+
+static void
+media_input(struct wsession *ws, uint8_t *buf, size_t size)
+{
+	bool	rtcp = rtcp_accepts(buf, size);
+	int	n;
+
+	if (ws->receive == NULL) {
+		if (ws->pub != NULL)
+			pub_keep_early(ws, buf, size);
+		return;
+	}
+	n = rtcp ? rtpsec_unprotect_rtcp(ws->receive, buf, size) : rtpsec_unprotect(ws->receive, buf, size);
+	if (n < 0) {
+		if (n == -EACCES) {
+			STAT_ADD(ws->session->stats.auth_failed, 1);
+			STAT_ADD(ws->worker->stats.auth_failed, 1);
+		}
+		return;
+	}
+	ws_heard(ws);
+	if (rtcp && ws->pub != NULL)
+		pub_rtcp(ws, buf, (size_t)n);
+	else if (rtcp && ws->play != NULL)
+		play_rtcp(ws, buf, (size_t)n);
+	else if (ws->pub != NULL)
+		pub_rtp(ws, buf, (size_t)n);
+}
+
+static void
+session_datagram(struct wsession *ws, const struct ice_tuple *from, uint8_t *buf, size_t size)
+{
+	struct ice_path *path;
+
+	if (stun_accepts(buf, size)) {
+		stun_input(ws, from, buf, size);
+		return;
+	}
+	path = ice_lite_path(ws->ice, from);
+	if (path == NULL)
+		return;	/* only from where authenticated checks came */
+	ice_path_received(path, size);
+	if (dtls_accepts(buf, size))
+		dtls_input_datagram(ws, buf, size);
+	else if (rtp_accepts(buf, size) || rtcp_accepts(buf, size))
+		media_input(ws, buf, size);
+}
+
+void
+ingress_datagram(struct worker *w, const struct ice_tuple *from, uint8_t *buf, size_t size)
+{
+	struct known *k;
+
+	if (stun_accepts(buf, size)) {
+		ingress_stun(w, from, buf, size);
+		return;
+	}
+	k = path_find(w, from);
+	if (k == NULL) {
+		STAT_ADD(w->stats.unknown_packets, 1);
+		return;
+	}
+	if (k->ws != NULL)
+		session_datagram(k->ws, from, buf, size);
+	else
+		forward(w, k, atomic_load(&k->session->owner), from, buf, size);
+}
+
+void
+ingress_forwarded(struct worker *w, const struct chan_msg *msg)
+{
+	struct msg_raw	 raw;
+	uint8_t		 buf[UDP_DATAGRAM_MAX];
+	size_t		 size = msg->size - sizeof(raw);
+	struct wsession	*ws;
+
+	memcpy(&raw, msg->data, sizeof(raw));
+	ws = ws_find(w, raw.serial);
+	if (ws == NULL || size > sizeof(buf))
+		return;
+	memcpy(buf, msg->data + sizeof(raw), size);
+	session_datagram(ws, &raw.tuple, buf, size);
+}

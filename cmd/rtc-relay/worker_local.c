@@ -1,0 +1,325 @@
+/* worker_local.c - local publishers and subscribers: RTP over a Unix socket, on the worker's loop. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "worker.h"
+
+enum { LOCAL_EXT_ID = 14, LOCAL_DISCONTINUITY = 1, LOCAL_DISPOSABLE = 2 };	/* rtc-control(5) */
+
+static int
+track_by_pt(const struct tracks *tracks, uint8_t pt, uint8_t *codec)
+{
+	for (size_t i = 0; i < tracks->count; i++)
+		for (size_t k = 0; k < tracks->list[i].codec_count; k++)
+			if (tracks->list[i].codecs[k].pt == pt) {
+				*codec = (uint8_t)k;
+				return (int)i;
+			}
+	return -1;
+}
+
+static void
+local_sender_report(struct wsession *ws, const uint8_t *buf, size_t size)
+{
+	struct rtcp_packet	p;
+	struct rtcp_sr		sr;
+	size_t			offset = 0;
+
+	while (rtcp_next(buf, size, &offset, &p) > 0) {
+		if (rtcp_get_sr(&p, &sr) < 0)
+			continue;
+		for (size_t i = 0; i < ws->local->count; i++)
+			if (ws->local->recv[i].started && ws->local->recv[i].ssrc == sr.ssrc)
+				stream_set_clock(ws->stream, ws->worker, (unsigned)i, &sr);
+	}
+}
+
+/* A publisher's packet into the ring. */
+static void
+on_packet(struct ipc_conn *conn, const uint8_t *buf, size_t size)
+{
+	struct wsession		*ws = ipc_conn_arg(conn);
+	struct rtp_packet	 p;
+	struct rtp_ext		 ext;
+	struct rtp_recv		*recv;
+	struct rtp_ring_slot	 slot = { 0 };
+	enum rtp_recv_result	 result;
+	int			 track;
+
+	ws->worker->now_us = clock_now_us();
+	if (ws->local->recv == NULL || ws->stream == NULL || size > RTP_PACKET_MAX)
+		return;
+	ws_heard(ws);
+	if (rtcp_accepts(buf, size)) {
+		local_sender_report(ws, buf, size);
+		return;
+	}
+	if (rtp_parse(&p, buf, size) < 0)
+		return;
+	track = track_by_pt(&ws->session->tracks, p.pt, &slot.tag);
+	if (track < 0)
+		return;
+	recv = &ws->local->recv[track];
+	if (!recv->started)
+		rtp_recv_init(recv, p.ssrc, ws->session->tracks.list[track].codecs[slot.tag].clock_rate);
+	result = rtp_recv_packet(recv, ws->worker->now_us, p.seq, p.ts, size, &slot.seq);
+	if (result == RTP_RECV_DUPLICATE)
+		return;
+	slot.arrival_us = ws->worker->now_us;
+	slot.ts = p.ts;
+	slot.payload_size = (uint16_t)p.payload_size;
+	slot.pt = p.pt;
+	slot.marker = p.marker;
+	if (codec_starts_keyframe(ws->session->tracks.list[track].codecs[slot.tag].format, p.payload,
+		p.payload_size))
+		slot.flags |= RTP_RING_KEYFRAME;
+	if (rtp_ext_find(&p, LOCAL_EXT_ID, &ext) == 0 && ext.size >= 1 && (ext.data[0] & LOCAL_DISPOSABLE))
+		slot.flags |= RTP_RING_DISPOSABLE;
+	STAT_ADD(ws->session->stats.rx_packets, 1);
+	STAT_ADD(ws->session->stats.rx_octets, size);
+	stream_append(ws->stream, ws->worker, (unsigned)track, &slot, p.payload);
+}
+
+/* A subscriber's wish; other operations are not for this socket and are ignored. */
+static void
+on_json(struct ipc_conn *conn, json_t *msg)
+{
+	struct wsession	*ws = ipc_conn_arg(conn);
+	const char	*op = json_string_value(json_object_get(msg, "op"));
+	json_int_t	 track = json_integer_value(json_object_get(msg, "track"));
+
+	ws->worker->now_us = clock_now_us();
+	ws_heard(ws);
+	if (op == NULL || strcmp(op, "keyframe") != 0 || ws->stream == NULL || track < 0 ||
+	    track >= ws->stream->track_count)
+		return;
+	stream_want_keyframe(ws->stream, ws->worker, (unsigned)track);
+	worker_settle(ws->worker);
+}
+
+static void
+on_writable(struct ipc_conn *conn)
+{
+	struct wsession *ws = ipc_conn_arg(conn);
+
+	ws->worker->now_us = clock_now_us();
+	ws->local->blocked = false;
+	if (ws->stream != NULL)
+		local_fanout(ws, ws->stream);
+}
+
+static void
+on_closed(struct ipc_conn *conn, int error)
+{
+	struct wsession *ws = ipc_conn_arg(conn);
+
+	(void)conn;	/* freed with the session, when the control thread has taken note */
+	(void)error;
+	ws->worker->now_us = clock_now_us();
+	ws_end(ws, END_CLOSED);
+	worker_settle(ws->worker);
+}
+
+static const struct ipc_handlers handlers = {
+	.json = on_json, .packet = on_packet, .writable = on_writable, .closed = on_closed
+};
+
+static int
+local_new(struct wsession *ws, int fd)
+{
+	struct local *local = calloc(1, sizeof(*local));
+	size_t	      count = ws->session->kind == SESSION_LOCAL_PUBLISH ? ws->session->tracks.count
+									 : TRACKS_MAX;
+
+	if (local == NULL)
+		return -ENOMEM;
+	ws->local = local;
+	local->count = count;
+	if (ws->session->kind == SESSION_LOCAL_PUBLISH)
+		local->recv = calloc(count, sizeof(*local->recv));
+	else
+		local->sinks = calloc(count, sizeof(*local->sinks));
+	local->conn = ipc_conn_new(&ws->worker->loop, fd, &handlers, ws);
+	return local->conn == NULL || (local->recv == NULL && local->sinks == NULL) ? -ENOMEM : 0;
+}
+
+void
+local_add(struct worker *w, const struct chan_msg *msg)
+{
+	struct msg_local	 m;
+	struct known		*k;
+	struct wsession		*ws;
+
+	memcpy(&m, msg->data, sizeof(m));
+	HASH_FIND(by_serial, w->by_serial, &m.serial, sizeof(m.serial), k);
+	ws = k != NULL ? ws_claim(w, k) : NULL;
+	if (ws == NULL) {
+		close(m.fd);
+		return;
+	}
+	if (local_new(ws, m.fd) < 0) {
+		ws_end(ws, END_CLOSED);
+		return;
+	}
+	if (ws->session->kind == SESSION_LOCAL_SUBSCRIBE) {
+		for (size_t i = 0; i < ws->local->count; i++)
+			ws->local->sinks[i].source = PT_NONE;
+		if (stream_attach(ws) < 0)
+			ws_end(ws, END_CLOSED);
+		return;
+	}
+	ws->stream = stream_get(w, ws->session->stream);
+	if (ws->stream != NULL && ws->stream->epoch == ws->session->epoch)
+		ws->stream->publisher = ws;
+	else
+		ws->stream = NULL;
+}
+
+void
+local_text(struct worker *w, const struct chan_msg *msg)
+{
+	struct msg_datagram	 m;
+	struct wsession		*ws;
+	json_t			*text;
+
+	memcpy(&m, msg->data, sizeof(m));
+	ws = ws_find(w, m.serial);
+	if (ws == NULL || ws->local == NULL || ws->local->conn == NULL)
+		return;
+	text = json_loadb((const char *)msg->data + sizeof(m), msg->size - sizeof(m), 0, NULL);
+	ipc_conn_send(ws->local->conn, text);
+	json_decref(text);
+}
+
+/* A (new) publisher: each of its tracks goes through as it is. */
+void
+local_bind(struct wsession *ws, const struct msg_bind *bind)
+{
+	struct wstream *s = ws->stream;
+
+	if (ws->local->sinks == NULL || s == NULL || s->epoch != bind->epoch)
+		return;
+	ws->local->epoch = bind->epoch;
+	for (size_t i = 0; i < ws->local->count; i++) {
+		struct sink *sink = &ws->local->sinks[i];
+
+		sink->source = i < s->track_count ? (uint8_t)i : PT_NONE;
+		sink->waiting = true;
+		sink->cursor = 0;
+		if (sink->source == PT_NONE)
+			continue;
+		if (s->tracks[i].ring != NULL)
+			sink->cursor = rtp_ring_head(s->tracks[i].ring);
+		stream_want_keyframe(s, ws->worker, (unsigned)i);
+	}
+}
+
+void
+local_free(struct wsession *ws)
+{
+	if (ws->local == NULL)
+		return;
+	ipc_conn_free(ws->local->conn);
+	free(ws->local->recv);
+	free(ws->local->sinks);
+	free(ws->local);
+}
+
+void
+local_ask_keyframe(struct wsession *ws, unsigned track)
+{
+	json_t *event = json_pack("{s:s, s:i}", "event", "keyframe", "track", (int)track);
+
+	ipc_conn_send(ws->local->conn, event);
+	json_decref(event);
+}
+
+/* It fell behind and packets are gone: say so, go on at the next keyframe. */
+static void
+report_gap(struct wsession *ws, unsigned track, uint64_t lost)
+{
+	json_t *event = json_pack("{s:s, s:i, s:I}", "event", "gap", "track", (int)track, "lost",
+	    (json_int_t)lost);
+
+	ipc_conn_send(ws->local->conn, event);
+	json_decref(event);
+	ws->local->sinks[track].waiting = true;
+	stream_want_keyframe(ws->stream, ws->worker, track);
+}
+
+/* 0 sent or rightly skipped, -EAGAIN the socket is full. */
+static int
+send_slot(struct wsession *ws, unsigned track, const struct rtp_ring_slot *slot, const uint8_t *payload)
+{
+	struct sink	*sink = &ws->local->sinks[track];
+	uint8_t		 buf[RTP_HEADER_SIZE + RTP_PACKET_MAX];
+	int		 rc;
+
+	if (sink->waiting && ws->stream->tracks[track].kind == TRACK_VIDEO &&
+	    (slot->flags & RTP_RING_KEYFRAME) == 0)
+		return 0;
+	rtp_write_header(buf, slot->pt, slot->marker, false, (uint16_t)slot->seq, slot->ts, track + 1);
+	memcpy(buf + RTP_HEADER_SIZE, payload, slot->payload_size);
+	rc = ipc_conn_send_packet(ws->local->conn, buf, RTP_HEADER_SIZE + (size_t)slot->payload_size);
+	if (rc == -EAGAIN)
+		return rc;
+	sink->waiting = false;
+	STAT_ADD(ws->session->stats.tx_packets, 1);
+	STAT_ADD(ws->session->stats.tx_octets, slot->payload_size + RTP_HEADER_SIZE);
+	return 0;
+}
+
+/* The source's clock as a sender report, whenever it was told anew. */
+static void
+send_clock(struct wsession *ws, unsigned track, const struct wtrack *t)
+{
+	struct sink		*sink = &ws->local->sinks[track];
+	uint8_t			 buf[RTCP_COMPOUND_MAX];
+	struct rtcp_sr		 sr = { .ssrc = track + 1, .ntp = t->clock.ntp, .rtp_ts = t->clock.ts };
+	struct rtcp_writer	 out;
+	int			 n;
+
+	if (!t->clock.from_source || t->clock.at_us == sink->clock_us)
+		return;
+	rtcp_start(&out, buf, sizeof(buf));
+	rtcp_add_sr(&out, &sr, NULL, 0);
+	n = rtcp_finish(&out);
+	if (n > 0 && ipc_conn_send_packet(ws->local->conn, buf, (size_t)n) == 0)
+		sink->clock_us = t->clock.at_us;
+}
+
+void
+local_fanout(struct wsession *ws, const struct wstream *s)
+{
+	struct local *local = ws->local;
+
+	if (local->blocked || local->conn == NULL || local->epoch != s->epoch || ws->ended)
+		return;
+	for (unsigned i = 0; i < local->count && i < s->track_count; i++) {
+		struct sink	*sink = &local->sinks[i];
+		struct rtp_ring *ring = s->tracks[i].ring;
+
+		if (ring == NULL)
+			continue;
+		send_clock(ws, i, &s->tracks[i]);
+		if (sink->cursor + 1 < rtp_ring_tail(ring)) {
+			report_gap(ws, i, rtp_ring_tail(ring) - 1 - sink->cursor);
+			sink->cursor = rtp_ring_tail(ring) - 1;
+		}
+		while (sink->cursor < rtp_ring_head(ring)) {
+			const uint8_t			*payload;
+			const struct rtp_ring_slot	*slot =
+			    rtp_ring_get(ring, sink->cursor + 1, &payload);
+
+			if (slot != NULL && send_slot(ws, i, slot, payload) < 0) {
+				local->blocked = true;
+				return;
+			}
+			sink->cursor++;
+		}
+	}
+}

@@ -1,0 +1,436 @@
+/* worker_publish.c - a WebRTC publisher: its RTP into the stream's rings, its RTCP terminated. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "h264/h264.h"
+#include "worker.h"
+
+enum {
+	RTT_GUESS_US = 50000,	/* until one was measured */
+	NACKS_PER_REPORT = 128
+};
+
+int
+pub_new(struct wsession *ws)
+{
+	ws->pub = calloc(1, sizeof(*ws->pub));
+	if (ws->pub == NULL)
+		return -ENOMEM;
+	rtp_twcc_init(&ws->pub->twcc);
+	ws->pub->next_report_us = ws->worker->now_us + REPORT_TICK_US;
+	return 0;
+}
+
+void
+pub_free(struct wsession *ws)
+{
+	if (ws->pub == NULL)
+		return;
+	for (size_t i = 0; i < ws->pub->source_count; i++)
+		free(ws->pub->sources[i]);
+	for (size_t i = 0; i < ws->pub->early_count; i++)
+		free(ws->pub->early[i].buf);
+	free(ws->pub);
+}
+
+void
+pub_keep_early(struct wsession *ws, const uint8_t *buf, size_t size)
+{
+	struct publisher *pub = ws->pub;
+	uint8_t		 *copy;
+
+	if (pub->early_count == EARLY_MAX)
+		return;
+	copy = malloc(size);
+	if (copy == NULL)
+		return;
+	memcpy(copy, buf, size);
+	pub->early[pub->early_count].buf = copy;
+	pub->early[pub->early_count++].size = size;
+}
+
+bool
+codec_starts_keyframe(enum codec_format format, const uint8_t *payload, size_t size)
+{
+	size_t at = 1;
+
+	if (format == FORMAT_H264)
+		return h264_payload_starts_keyframe(payload, size);
+	if (format != FORMAT_VP8)
+		return true;
+	/* RFC 7741 s.4.2: S set, partition 0; s.4.3: the P bit of the frame's first octet is 0. */
+	if (size < 2 || (payload[0] & 0x1f) != 0x10)
+		return false;
+	if ((payload[0] & 0x80) != 0) {
+		uint8_t x = payload[at++];
+
+		if ((x & 0x80) != 0 && at < size)
+			at += (payload[at] & 0x80) != 0 ? 2 : 1;
+		at += (x & 0x40) != 0;
+		at += (x & 0x30) != 0;
+	}
+	return at < size && (payload[at] & 1) == 0;
+}
+
+/* Index of the codec that has the payload type, as itself or as its RTX; -1 if none. */
+static int
+codec_of(const struct track *t, uint8_t pt, bool *rtx)
+{
+	for (size_t i = 0; i < t->codec_count; i++) {
+		*rtx = t->codecs[i].rtx_pt == pt;
+		if (*rtx || t->codecs[i].pt == pt)
+			return (int)i;
+	}
+	return -1;
+}
+
+static bool
+has_ssrc(const uint32_t *list, size_t count, uint32_t ssrc)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i] == ssrc)
+			return true;
+	return false;
+}
+
+static bool
+ext_equals(const struct rtp_packet *p, uint8_t id, const char *text)
+{
+	struct rtp_ext e;
+
+	return id != 0 && rtp_ext_find(p, id, &e) == 0 && e.size == strlen(text) &&
+	       memcmp(e.data, text, e.size) == 0;
+}
+
+/* The media section of a new SSRC: by SDP, by MID, by payload type (RFC 8843 s.9.2). -1 if unknown. */
+static int
+track_of(const struct tracks *tracks, const struct rtp_packet *p)
+{
+	bool rtx;
+
+	for (size_t i = 0; i < tracks->count; i++) {
+		const struct track *t = &tracks->list[i];
+
+		if (has_ssrc(t->ssrcs, t->ssrc_count, p->ssrc) ||
+		    has_ssrc(t->rtx_ssrcs, t->rtx_ssrc_count, p->ssrc))
+			return (int)i;
+	}
+	for (size_t i = 0; i < tracks->count; i++)
+		if (ext_equals(p, tracks->list[i].ext_mid, tracks->list[i].mid))
+			return (int)i;
+	for (size_t i = 0; i < tracks->count; i++)
+		if (codec_of(&tracks->list[i], p->pt, &rtx) >= 0)
+			return (int)i;
+	return -1;
+}
+
+static uint8_t
+layer_of(const struct track *t, const struct rtp_packet *p, bool rtx)
+{
+	for (size_t i = 0; i < t->rid_count; i++)
+		if (ext_equals(p, rtx ? t->ext_repaired_rid : t->ext_rid, t->rids[i]))
+			return (uint8_t)i;
+	for (size_t i = 0; i < t->ssrc_count && !rtx; i++)
+		if (t->ssrcs[i] == p->ssrc && i < t->rid_count)
+			return (uint8_t)i;
+	return 0;
+}
+
+static struct source *
+source_new(struct wsession *ws, const struct rtp_packet *p)
+{
+	const struct tracks	*tracks = &ws->session->tracks;
+	int			 track = track_of(tracks, p), codec;
+	struct source		*s;
+	bool			 rtx;
+
+	if (track < 0 || ws->pub->source_count == SOURCES_MAX)
+		return NULL;
+	codec = codec_of(&tracks->list[track], p->pt, &rtx);
+	if (codec < 0)
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return NULL;
+	s->ssrc = p->ssrc;
+	s->track = (uint8_t)track;
+	s->codec = (uint8_t)codec;
+	s->rtx = rtx;
+	s->layer = layer_of(&tracks->list[track], p, rtx);
+	rtp_recv_init(&s->recv, p->ssrc, tracks->list[track].codecs[codec].clock_rate);
+	ws->pub->sources[ws->pub->source_count++] = s;
+	return s;
+}
+
+static struct source *
+source_find(struct wsession *ws, const struct rtp_packet *p)
+{
+	struct publisher *pub = ws->pub;
+
+	for (size_t i = 0; i < pub->source_count; i++)
+		if (pub->sources[i]->ssrc == p->ssrc)
+			return pub->sources[i];
+	return source_new(ws, p);
+}
+
+/* Whose packets an RTX source repeats: the same media section and layer; by SDP's pairs first. */
+static struct source *
+primary_of(struct wsession *ws, struct source *rtx)
+{
+	const struct track *t = &ws->session->tracks.list[rtx->track];
+
+	if (rtx->primary != NULL)
+		return rtx->primary;
+	for (size_t i = 0; i < ws->pub->source_count; i++) {
+		struct source *s = ws->pub->sources[i];
+
+		if (s->rtx || s->track != rtx->track)
+			continue;
+		for (size_t k = 0; k < t->rtx_ssrc_count && k < t->ssrc_count; k++)
+			if (t->rtx_ssrcs[k] == rtx->ssrc && t->ssrcs[k] == s->ssrc)
+				return rtx->primary = s;
+		if (t->rtx_ssrc_count == 0 && s->layer == rtx->layer)
+			return rtx->primary = s;
+	}
+	return NULL;
+}
+
+static void
+note_twcc(struct wsession *ws, const struct source *s, const struct rtp_packet *p)
+{
+	uint8_t	       id = ws->session->tracks.list[s->track].ext_twcc;
+	struct rtp_ext e;
+
+	if (!ws->session->twcc || id == 0 || rtp_ext_find(p, id, &e) < 0 || e.size != 2)
+		return;
+	rtp_twcc_packet(&ws->pub->twcc, ws->worker->now_us, be16(e.data));
+	if (ws->pub->next_twcc_us == 0)
+		ws->pub->next_twcc_us = ws->worker->now_us + TWCC_TICK_US;
+}
+
+static void
+append(struct wsession *ws, struct source *s, const struct rtp_packet *p, uint64_t ext_seq, bool late)
+{
+	const struct codec *c = &ws->session->tracks.list[s->track].codecs[s->codec];
+	struct rtp_ring_slot slot = { .seq = ext_seq, .arrival_us = ws->worker->now_us, .ts = p->ts,
+		.payload_size = (uint16_t)p->payload_size, .pt = p->pt, .marker = p->marker,
+		.tag = s->codec, .flags = late ? RTP_RING_LATE : 0 };
+
+	if (p->payload_size > 0 && codec_starts_keyframe(c->format, p->payload, p->payload_size) &&
+	    (!s->keyed || s->key_ts != p->ts || c->format == FORMAT_ANY)) {
+		slot.flags |= RTP_RING_KEYFRAME;
+		s->keyed = true;
+		s->key_ts = p->ts;
+		ws->pub->keyframe_wanted[s->track] = false;
+		if (c->format != FORMAT_ANY)
+			STAT_ADD(ws->session->stats.keyframes, 1);
+	}
+	/* Simulcast: the layer that the publisher named first, its preferred one, is the one forwarded. */
+	if (ws->stream != NULL && s->layer == 0)
+		stream_append(ws->stream, ws->worker, s->track, &slot, p->payload);
+}
+
+void
+pub_rtp(struct wsession *ws, uint8_t *buf, size_t size)
+{
+	struct rtp_packet	 p;
+	struct source		*s;
+	const struct track	*t;
+	uint64_t		 ext_seq;
+	bool			 rtx;
+	int			 n, codec;
+	enum rtp_recv_result	 result;
+
+	if (rtp_parse(&p, buf, size) < 0)
+		return;
+	s = source_find(ws, &p);
+	if (s == NULL)
+		return;
+	STAT_ADD(ws->session->stats.rx_packets, 1);
+	STAT_ADD(ws->session->stats.rx_octets, size);
+	note_twcc(ws, s, &p);
+	t = &ws->session->tracks.list[s->track];
+	if (s->rtx) {
+		codec = codec_of(t, p.pt, &rtx);
+		s = primary_of(ws, s);
+		if (codec < 0 || s == NULL)
+			return;
+		n = rtp_rtx_unwrap(buf, size, t->codecs[codec].pt, s->ssrc);
+		if (n < 0 || rtp_parse(&p, buf, (size_t)n) < 0)
+			return;
+	}
+	if (t->codecs[s->codec].pt != p.pt) {	/* the publisher changed to another negotiated codec */
+		codec = codec_of(t, p.pt, &rtx);
+		if (codec < 0 || rtx)
+			return;
+		s->codec = (uint8_t)codec;
+	}
+	result = rtp_recv_packet(&s->recv, ws->worker->now_us, p.seq, p.ts, p.size, &ext_seq);
+	if (result != RTP_RECV_DUPLICATE)
+		append(ws, s, &p, ext_seq, result == RTP_RECV_LATE);
+	ws_arm(ws);
+}
+
+void
+pub_ask_keyframe(struct wsession *ws, unsigned track)
+{
+	struct publisher *pub = ws->pub;
+
+	if (pub->keyframe_wanted[track])
+		return;
+	pub->keyframe_wanted[track] = true;
+	if (pub->keyframe_asked_us[track] == 0 ||
+	    ws->worker->now_us - pub->keyframe_asked_us[track] >= KEYFRAME_REQUEST_US)
+		pub_timeout(ws);
+	ws_arm(ws);
+}
+
+static struct source *
+source_of_track(struct wsession *ws, unsigned track)
+{
+	for (size_t i = 0; i < ws->pub->source_count; i++) {
+		struct source *s = ws->pub->sources[i];
+
+		if (s->track == track && !s->rtx && s->layer == 0)
+			return s;
+	}
+	return NULL;
+}
+
+/* PLI (RFC 4585 s.6.3.1), or FIR (RFC 5104 s.4.3.1) to who knows only that. */
+static void
+write_keyframe_requests(struct wsession *ws, struct rtcp_writer *out)
+{
+	struct publisher *pub = ws->pub;
+	uint64_t	  now = ws->worker->now_us;
+
+	for (unsigned i = 0; i < ws->session->tracks.count; i++) {
+		struct source *s;
+		uint8_t	       feedback;
+
+		if (!pub->keyframe_wanted[i] || (pub->keyframe_asked_us[i] != 0 &&
+		    now - pub->keyframe_asked_us[i] < KEYFRAME_REQUEST_US))
+			continue;
+		s = source_of_track(ws, i);
+		pub->keyframe_asked_us[i] = now;
+		if (s == NULL)
+			continue;	/* nothing came yet: there is no SSRC to ask */
+		feedback = ws->session->tracks.list[i].codecs[s->codec].feedback;
+		if ((feedback & FEEDBACK_FIR) != 0 && (feedback & FEEDBACK_PLI) == 0)
+			rtcp_add_fir(out, ws->report_ssrc, s->ssrc, pub->fir_seq++);
+		else
+			rtcp_add_pli(out, ws->report_ssrc, s->ssrc);
+		STAT_ADD(ws->session->stats.plis_sent, 1);
+	}
+}
+
+static void
+write_nacks(struct wsession *ws, struct rtcp_writer *out)
+{
+	uint64_t rtt = STAT_GET(ws->session->stats.rtt_us);
+
+	for (size_t i = 0; i < ws->pub->source_count; i++) {
+		struct source *s = ws->pub->sources[i];
+		uint16_t       seqs[NACKS_PER_REPORT];
+		size_t	       count;
+
+		if (s->rtx)
+			continue;
+		count = rtp_recv_nack(&s->recv, ws->worker->now_us, rtt != 0 ? rtt : RTT_GUESS_US, seqs,
+		    ARRAY_COUNT(seqs));
+		if (s->recv.hole) {
+			s->recv.hole = false;
+			if (ws->session->tracks.list[s->track].kind == TRACK_VIDEO)
+				ws->pub->keyframe_wanted[s->track] = true;
+		}
+		if (count == 0 || !ws->session->nack)
+			continue;
+		rtcp_add_nack(out, ws->report_ssrc, s->ssrc, seqs, count);
+		STAT_ADD(ws->session->stats.nacks_sent, count);
+	}
+}
+
+/* Receiver report of every source, with our own reference time for the RTT (RFC 3611 s.4.4). */
+static void
+write_report(struct wsession *ws, struct rtcp_writer *out)
+{
+	struct rtcp_report reports[SOURCES_MAX];
+	size_t		   count = 0;
+	uint64_t	   lost = 0, ntp = clock_ntp();
+
+	for (size_t i = 0; i < ws->pub->source_count; i++) {
+		if (ws->pub->sources[i]->rtx)
+			continue;
+		rtp_recv_report(&ws->pub->sources[i]->recv, ws->worker->now_us, &reports[count++]);
+		lost += rtp_recv_lost(&ws->pub->sources[i]->recv);
+	}
+	STAT_SET(ws->session->stats.rx_lost, lost);
+	rtcp_add_rr(out, ws->report_ssrc, reports, count);
+	rtcp_add_sdes_cname(out, ws->report_ssrc, ws->session->cname);
+	rtcp_add_xr_rrtr(out, ws->report_ssrc, ntp);
+	ws->pub->rrtr_ntp = ntp;
+	ws->pub->next_report_us = ws->worker->now_us + REPORT_TICK_US;
+}
+
+void
+pub_timeout(struct wsession *ws)
+{
+	struct publisher	*pub = ws->pub;
+	uint64_t		 now = ws->worker->now_us;
+	uint8_t			 buf[RTP_PACKET_MAX];
+	struct rtcp_writer	 out;
+	bool			 report = pub->next_report_us <= now;
+	size_t			 head;
+	int			 n;
+
+	if (ws->send == NULL)
+		return;
+	rtcp_start(&out, buf, RTCP_COMPOUND_MAX);
+	if (report)
+		write_report(ws, &out);
+	else
+		rtcp_add_rr(&out, ws->report_ssrc, NULL, 0);
+	head = report ? 0 : out.size;
+	if (pub->next_nack_us <= now) {
+		write_nacks(ws, &out);
+		pub->next_nack_us = now + NACK_TICK_US;
+	}
+	write_keyframe_requests(ws, &out);
+	if (pub->next_twcc_us != 0 && pub->next_twcc_us <= now) {
+		pub->next_twcc_us = 0;
+		if (rtp_twcc_pending(&pub->twcc) && pub->source_count > 0)
+			rtp_twcc_write(&pub->twcc, &out, ws->report_ssrc, pub->sources[0]->ssrc);
+		if (rtp_twcc_pending(&pub->twcc))
+			pub->next_twcc_us = now;
+	}
+	n = rtcp_finish(&out);
+	if (n > 0 && (size_t)n > head)	/* an empty RR alone says nothing */
+		ws_send_rtcp(ws, buf, (size_t)n, sizeof(buf));
+}
+
+uint64_t
+pub_deadline(const struct wsession *ws)
+{
+	const struct publisher	*pub = ws->pub;
+	uint64_t		 at;
+
+	if (ws->send == NULL)
+		return CLOCK_NEVER;
+	at = pub->next_report_us;
+	if (pub->next_twcc_us != 0)
+		at = MIN_OF(at, pub->next_twcc_us);
+	for (size_t i = 0; i < pub->source_count; i++) {
+		uint64_t due = pub->sources[i]->rtx ? CLOCK_NEVER
+						    : rtp_recv_nack_deadline(&pub->sources[i]->recv);
+
+		if (due != CLOCK_NEVER)
+			at = MIN_OF(at, MAX_OF(due, pub->next_nack_us));
+	}
+	for (size_t i = 0; i < ws->session->tracks.count; i++)
+		if (pub->keyframe_wanted[i])
+			at = MIN_OF(at, pub->keyframe_asked_us[i] + KEYFRAME_REQUEST_US);
+	return at;
+}

@@ -1,0 +1,327 @@
+/* worker_stream.c - a worker's copy of a stream: its rings, its subscribers, its way to the publisher. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "worker.h"
+
+enum { SUBSCRIBERS_STEP = 64 };	/* the list of subscribers grows by so many */
+
+static struct wstream *
+stream_find(struct worker *w, uint64_t serial)
+{
+	struct wstream *s;
+
+	HASH_FIND(hh, w->streams, &serial, sizeof(serial), s);
+	return s;
+}
+
+struct wstream *
+stream_get(struct worker *w, uint64_t serial)
+{
+	struct wstream *s = stream_find(w, serial);
+
+	if (s != NULL)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return NULL;
+	s->serial = serial;
+	s->home = -1;
+	HASH_ADD(hh, w->streams, serial, sizeof(s->serial), s);
+	return s;
+}
+
+static void
+drop_rings(struct wstream *s)
+{
+	for (size_t i = 0; i < TRACKS_MAX; i++)
+		rtp_ring_free(s->tracks[i].ring);
+	memset(s->tracks, 0, sizeof(s->tracks));
+	s->track_count = 0;
+}
+
+void
+stream_publish(struct worker *w, const struct chan_msg *msg)
+{
+	struct msg_publish	m;
+	struct wstream		*s;
+
+	memcpy(&m, msg->data, sizeof(m));
+	s = stream_get(w, m.stream);
+	if (s == NULL)
+		return;
+	drop_rings(s);
+	if (s->publisher != NULL)
+		s->publisher->stream = NULL;
+	s->publisher = NULL;
+	s->epoch = m.epoch;
+	s->live = true;
+	s->home = -1;
+	s->track_count = m.track_count;
+	for (size_t i = 0; i < m.track_count; i++) {
+		s->tracks[i].kind = m.tracks[i].kind;
+		s->tracks[i].clock_rate = m.tracks[i].clock_rate;
+	}
+}
+
+void
+stream_end(struct worker *w, const struct chan_msg *msg)
+{
+	struct msg_stream	m;
+	struct wstream		*s;
+
+	memcpy(&m, msg->data, sizeof(m));
+	s = stream_find(w, m.stream);
+	if (s == NULL || s->epoch != m.epoch)
+		return;
+	s->live = false;
+	if (s->publisher != NULL)
+		s->publisher->stream = NULL;
+	s->publisher = NULL;
+	s->home = -1;
+	drop_rings(s);
+}
+
+void
+stream_release(struct worker *w, const struct chan_msg *msg)
+{
+	struct msg_stream	m;
+	struct wstream		*s;
+
+	memcpy(&m, msg->data, sizeof(m));
+	s = stream_find(w, m.stream);
+	if (s == NULL)
+		return;
+	if (s->publisher != NULL)
+		s->publisher->stream = NULL;
+	for (size_t i = 0; i < s->subscriber_count; i++)
+		s->subscribers[i]->stream = NULL;
+	if (s->dirty)
+		for (struct wstream **p = &w->dirty; *p != NULL; p = &(*p)->dirty_next)
+			if (*p == s) {
+				*p = s->dirty_next;
+				break;
+			}
+	drop_rings(s);
+	free(s->subscribers);
+	HASH_DELETE(hh, w->streams, s);
+	free(s);
+}
+
+static void
+post_clock(struct wstream *s, struct worker *w, unsigned track, unsigned to)
+{
+	const struct wclock	*c = &s->tracks[track].clock;
+	struct msg_clock	 m = { .stream = s->serial, .epoch = s->epoch, .track = track,
+			.sr = { .ntp = c->ntp, .rtp_ts = c->ts }, .at_us = c->at_us };
+
+	if (c->from_source)
+		chan_post(w->to[to], M_CLOCK, &m, sizeof(m), NULL, 0);
+}
+
+void
+stream_mask(struct worker *w, const struct chan_msg *msg)
+{
+	struct msg_mask		m;
+	struct wstream		*s;
+	uint32_t		added;
+
+	memcpy(&m, msg->data, sizeof(m));
+	s = stream_get(w, m.stream);
+	if (s == NULL)
+		return;
+	added = m.mask & ~s->mask;
+	s->mask = m.mask;
+	s->home = m.home;
+	for (unsigned to = 0; s->publisher != NULL && to < w->count; to++)
+		for (unsigned i = 0; (added & 1u << to) != 0 && w->to[to] != NULL && i < s->track_count; i++)
+			post_clock(s, w, i, to);
+	/* Subscribers that wait here may have found no way to the publisher before. */
+	for (unsigned i = 0; s->subscriber_count > 0 && s->home >= 0 && i < s->track_count; i++)
+		if (s->tracks[i].kind == TRACK_VIDEO && s->tracks[i].ring == NULL)
+			stream_want_keyframe(s, w, i);
+}
+
+int
+stream_attach(struct wsession *ws)
+{
+	struct worker	*w = ws->worker;
+	struct wstream	*s = stream_get(w, ws->session->stream);
+	struct msg_interest m = { ws->session->stream, true };
+
+	if (s == NULL)
+		return -ENOMEM;
+	if (s->subscriber_count == s->subscriber_cap) {
+		size_t		  cap = s->subscriber_cap + SUBSCRIBERS_STEP + s->subscriber_cap / 2;
+		struct wsession **list = realloc(s->subscribers, cap * sizeof(*list));
+
+		if (list == NULL)
+			return -ENOMEM;
+		s->subscribers = list;
+		s->subscriber_cap = cap;
+	}
+	s->subscribers[s->subscriber_count++] = ws;
+	ws->stream = s;
+	if (s->subscriber_count == 1)
+		worker_post(w, M_INTEREST, &m, sizeof(m));
+	return 0;
+}
+
+void
+stream_detach(struct wsession *ws)
+{
+	struct wstream		*s = ws->stream;
+	struct msg_interest	 m = { ws->session->stream, false };
+
+	ws->stream = NULL;
+	if (s == NULL)
+		return;
+	if (s->publisher == ws) {
+		s->publisher = NULL;
+		return;
+	}
+	for (size_t i = 0; i < s->subscriber_count; i++) {
+		if (s->subscribers[i] != ws)
+			continue;
+		s->subscribers[i] = s->subscribers[--s->subscriber_count];
+		if (s->subscriber_count == 0 && !ws->worker->stopping)
+			worker_post(ws->worker, M_INTEREST, &m, sizeof(m));
+		return;
+	}
+}
+
+/* The ring of a track, made with its first packet. */
+static struct rtp_ring *
+ring_of(struct wtrack *t)
+{
+	if (t->ring == NULL)
+		t->ring = t->kind == TRACK_VIDEO ? rtp_ring_new(RING_VIDEO_SLOTS, RING_VIDEO_SIZE)
+						 : rtp_ring_new(RING_AUDIO_SLOTS, RING_AUDIO_SIZE);
+	return t->ring;
+}
+
+void
+stream_append(struct wstream *s, struct worker *w, unsigned track, const struct rtp_ring_slot *slot,
+    const uint8_t *payload)
+{
+	struct wtrack *t = &s->tracks[track];
+
+	if (track >= s->track_count || ring_of(t) == NULL || rtp_ring_append(t->ring, slot, payload) == 0)
+		return;
+	if (t->first_us == 0) {
+		t->first_us = w->now_us;
+		if (!t->clock.from_source)
+			t->clock = (struct wclock){ clock_ntp(), w->now_us, slot->ts, false };
+	}
+	if (!s->dirty) {
+		s->dirty = true;
+		s->dirty_next = w->dirty;
+		w->dirty = s;
+	}
+}
+
+void
+stream_packet(struct worker *w, const struct chan_msg *msg)
+{
+	struct msg_packet	 m;
+	struct wstream		*s;
+
+	memcpy(&m, msg->data, sizeof(m));
+	s = stream_find(w, m.stream);
+	if (s != NULL && s->epoch == m.epoch && s->publisher == NULL && s->subscriber_count > 0)
+		stream_append(s, w, m.track, &m.slot, msg->data + sizeof(m));
+}
+
+static void
+forward_track(struct wstream *s, struct worker *w, unsigned track)
+{
+	struct wtrack		*t = &s->tracks[track];
+	struct msg_packet	 m = { .stream = s->serial, .epoch = s->epoch, .track = track };
+	uint64_t		 head = rtp_ring_head(t->ring);
+
+	for (uint64_t at = t->forwarded + 1; at <= head; at++) {
+		const uint8_t			*payload;
+		const struct rtp_ring_slot	*slot = rtp_ring_get(t->ring, at, &payload);
+
+		if (slot == NULL)
+			continue;
+		m.slot = *slot;
+		for (unsigned to = 0; to < w->count; to++)
+			if ((s->mask & 1u << to) != 0 && w->to[to] != NULL)
+				chan_post(w->to[to], M_PACKET, &m, sizeof(m), payload, slot->payload_size);
+	}
+	t->forwarded = head;
+}
+
+void
+stream_forward(struct wstream *s, struct worker *w)
+{
+	uint32_t others = s->mask & ~(1u << w->index);
+
+	if (s->publisher == NULL)
+		return;
+	for (unsigned i = 0; i < s->track_count; i++) {
+		struct wtrack *t = &s->tracks[i];
+
+		if (t->ring != NULL && others != 0)
+			forward_track(s, w, i);
+		else if (t->ring != NULL)
+			t->forwarded = rtp_ring_head(t->ring);
+	}
+}
+
+void
+stream_set_clock(struct wstream *s, struct worker *w, unsigned track, const struct rtcp_sr *sr)
+{
+	if (track >= s->track_count)
+		return;
+	s->tracks[track].clock = (struct wclock){ sr->ntp, w->now_us, sr->rtp_ts, true };
+	for (unsigned to = 0; to < w->count; to++)
+		if ((s->mask & 1u << to) != 0 && w->to[to] != NULL)
+			post_clock(s, w, track, to);
+}
+
+void
+stream_clock_message(struct worker *w, const struct chan_msg *msg)
+{
+	struct msg_clock	m;
+	struct wstream		*s;
+
+	memcpy(&m, msg->data, sizeof(m));
+	s = stream_find(w, m.stream);
+	if (s != NULL && s->epoch == m.epoch && m.track < s->track_count)
+		s->tracks[m.track].clock = (struct wclock){ m.sr.ntp, m.at_us, m.sr.rtp_ts, true };
+}
+
+void
+stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track)
+{
+	struct wtrack		*t = &s->tracks[track];
+	struct msg_keyframe	 m = { s->serial, track };
+
+	if (track >= s->track_count || t->kind != TRACK_VIDEO)
+		return;
+	if (s->publisher != NULL && s->publisher->local != NULL) {
+		local_ask_keyframe(s->publisher, track);
+	} else if (s->publisher != NULL) {
+		pub_ask_keyframe(s->publisher, track);
+	} else if (s->home >= 0 && w->to[s->home] != NULL &&
+	    (t->keyframe_asked_us == 0 || w->now_us - t->keyframe_asked_us >= KEYFRAME_REQUEST_US / 4)) {
+		t->keyframe_asked_us = w->now_us;
+		chan_post(w->to[s->home], M_KEYFRAME, &m, sizeof(m), NULL, 0);
+	}
+}
+
+void
+stream_keyframe_message(struct worker *w, const struct chan_msg *msg)
+{
+	struct msg_keyframe	m;
+	struct wstream		*s;
+
+	memcpy(&m, msg->data, sizeof(m));
+	s = stream_find(w, m.stream);
+	if (s != NULL && s->publisher != NULL)
+		stream_want_keyframe(s, w, m.track);
+}
