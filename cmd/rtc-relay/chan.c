@@ -7,40 +7,40 @@
 #include <sys/mman.h>
 
 enum { RECORD_HEAD = 16, RECORD_ALIGN = 8 };
-enum { TYPE_SKIP = 0xffffffff >> 1 };	/* the rest of the ring up to its end is unused */
+enum { TYPE_SKIP = 0xffffffff >> 1 }; /* the rest of the ring up to its end is unused */
 
 struct record {
-	uint32_t span;	/* octets with head and alignment */
+	uint32_t span; /* octets with head and alignment */
 	uint32_t type;
-	uint64_t size;	/* of the data */
+	uint64_t size; /* of the data */
 };
 
 struct kept {
-	struct kept	*next;
-	unsigned	 type;
-	size_t		 size;
-	uint8_t		 data[];
+	struct kept *next;
+	unsigned type;
+	size_t size;
+	uint8_t data[];
 };
 
 struct chan {
-	uint8_t		*ring;
-	size_t		 size;
-	uv_async_t	*wake;
+	uint8_t *ring;
+	size_t size;
+	uv_async_t *wake;
 	/* producer's line */
 	_Alignas(64) _Atomic uint64_t head;
-	uint64_t	 tail_seen;
-	bool		 posted;
-	struct kept	*kept, **kept_end;
+	uint64_t tail_seen;
+	bool posted;
+	struct kept *kept, **kept_end;
 	/* consumer's line */
 	_Alignas(64) _Atomic uint64_t tail;
-	uint64_t	 head_seen, current_span;
+	uint64_t head_seen, current_span;
 };
 
 struct chan *
 chan_new(size_t size, uv_async_t *wake)
 {
-	struct chan	*c = aligned_alloc(64, (sizeof(*c) + 63) / 64 * 64);
-	void		*ring;
+	struct chan *c = aligned_alloc(64, (sizeof(*c) + 63) / 64 * 64);
+	void *ring;
 
 	if (c == NULL)
 		return NULL;
@@ -85,11 +85,12 @@ has_room(struct chan *c, uint64_t head, size_t span)
 static int
 put(struct chan *c, unsigned type, const void *a, size_t a_size, const void *b, size_t b_size)
 {
-	uint64_t	 head = atomic_load_explicit(&c->head, memory_order_relaxed);
-	size_t		 at = head & (c->size - 1), rest = c->size - at;
-	size_t		 span = (RECORD_HEAD + a_size + b_size + RECORD_ALIGN - 1) & ~(size_t)(RECORD_ALIGN - 1);
-	size_t		 skip = span > rest ? rest : 0;
-	struct record	 r = { .type = TYPE_SKIP, .span = (uint32_t)rest };
+	uint64_t head = atomic_load_explicit(&c->head, memory_order_relaxed);
+	size_t at = head & (c->size - 1), rest = c->size - at;
+	size_t span =
+	    (RECORD_HEAD + a_size + b_size + RECORD_ALIGN - 1) & ~(size_t)(RECORD_ALIGN - 1);
+	size_t skip = span > rest ? rest : 0;
+	struct record r = {.type = TYPE_SKIP, .span = (uint32_t)rest};
 
 	if (!has_room(c, head, skip + span))
 		return -ENOBUFS;
@@ -99,7 +100,7 @@ put(struct chan *c, unsigned type, const void *a, size_t a_size, const void *b, 
 		head += skip;
 		at = 0;
 	}
-	r = (struct record){ .type = type, .span = (uint32_t)span, .size = a_size + b_size };
+	r = (struct record){.type = type, .span = (uint32_t)span, .size = a_size + b_size};
 	memcpy(c->ring + at, &r, sizeof(r));
 	if (a_size > 0)
 		memcpy(c->ring + at + RECORD_HEAD, a, a_size);
@@ -112,7 +113,7 @@ put(struct chan *c, unsigned type, const void *a, size_t a_size, const void *b, 
 
 int
 chan_post(struct chan *c, unsigned type, const void *head, size_t head_size, const void *data,
-    size_t data_size)
+	  size_t data_size)
 {
 	if (c->kept != NULL)
 		return -ENOBUFS;
@@ -141,7 +142,8 @@ chan_post_sure(struct chan *c, unsigned type, const void *data, size_t size)
 bool
 chan_kick(struct chan *c)
 {
-	while (c->kept != NULL && put(c, c->kept->type, c->kept->data, c->kept->size, NULL, 0) == 0) {
+	while (c->kept != NULL &&
+	       put(c, c->kept->type, c->kept->data, c->kept->size, NULL, 0) == 0) {
 		struct kept *next = c->kept->next;
 
 		free(c->kept);
@@ -162,8 +164,8 @@ chan_next(struct chan *c, struct chan_msg *out)
 	uint64_t tail = atomic_load_explicit(&c->tail, memory_order_relaxed);
 
 	for (;;) {
-		size_t		 at = tail & (c->size - 1);
-		struct record	 r;
+		size_t at = tail & (c->size - 1);
+		struct record r;
 
 		if (tail == c->head_seen) {
 			c->head_seen = atomic_load_explicit(&c->head, memory_order_acquire);
@@ -173,13 +175,13 @@ chan_next(struct chan *c, struct chan_msg *out)
 		if (c->size - at >= RECORD_HEAD)
 			memcpy(&r, c->ring + at, sizeof(r));
 		else
-			r = (struct record){ .type = TYPE_SKIP, .span = (uint32_t)(c->size - at) };
+			r = (struct record){.type = TYPE_SKIP, .span = (uint32_t)(c->size - at)};
 		if (r.type == TYPE_SKIP) {
 			tail += r.span;
 			atomic_store_explicit(&c->tail, tail, memory_order_release);
 			continue;
 		}
-		*out = (struct chan_msg){ r.type, c->ring + at + RECORD_HEAD, r.size };
+		*out = (struct chan_msg){r.type, c->ring + at + RECORD_HEAD, r.size};
 		c->current_span = r.span;
 		return true;
 	}

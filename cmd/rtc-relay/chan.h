@@ -14,9 +14,9 @@
 struct chan;
 
 struct chan_msg {
-	unsigned	 type;	/* the users' own */
-	const uint8_t	*data;	/* 8-octet aligned; borrowed until chan_done() */
-	size_t		 size;
+	unsigned type;	     /* the users' own */
+	const uint8_t *data; /* 8-octet aligned; borrowed until chan_done() */
+	size_t size;
 };
 
 /* size: octets of the ring, a power of two; wake: the consumer's, used by chan_kick(). */
@@ -25,12 +25,12 @@ void chan_free(struct chan *c);
 
 /* Producer. head and data are copied one after the other. Media: 0 or -ENOBUFS (dropped). */
 int chan_post(struct chan *c, unsigned type, const void *head, size_t head_size, const void *data,
-    size_t data_size);
-/* Producer. Kept on the heap while the ring is full; order among all messages is kept. Aborts without
- * memory: losing one would leak a session. */
+	      size_t data_size);
+/* Producer. Kept on the heap while the ring is full; order among all messages is kept. Aborts
+ * without memory: losing one would leak a session. */
 void chan_post_sure(struct chan *c, unsigned type, const void *data, size_t size);
-/* Producer. Move kept messages into the ring, wake the consumer if anything was posted since. Returns
- * true while messages are still kept (call again soon). */
+/* Producer. Move kept messages into the ring, wake the consumer if anything was posted since.
+ * Returns true while messages are still kept (call again soon). */
 bool chan_kick(struct chan *c);
 
 /* Consumer. */

@@ -13,14 +13,14 @@
 
 enum {
 	TICK_MS = 1000,
-	RETRY_MS = 2,	/* when a channel to a worker was full */
-	STOP_US = 700000	/* sessions' farewells may take so long */
+	RETRY_MS = 2,	 /* when a channel to a worker was full */
+	STOP_US = 700000 /* sessions' farewells may take so long */
 };
 
 static const char *const socket_names[ROLES] = {
-	[ROLE_SIGNAL] = "relay/signal.sock",
-	[ROLE_MEDIA] = "relay/media.sock",
-	[ROLE_ADMIN] = "relay/admin.sock",
+    [ROLE_SIGNAL] = "relay/signal.sock",
+    [ROLE_MEDIA] = "relay/media.sock",
+    [ROLE_ADMIN] = "relay/admin.sock",
 };
 
 typedef void msg_fn(struct control *c, unsigned worker, const struct chan_msg *msg);
@@ -36,8 +36,8 @@ session_of(struct control *c, uint64_t serial)
 static void
 on_claimed(struct control *c, unsigned worker, const struct chan_msg *msg)
 {
-	struct msg_path	 m;
-	struct csession	*cs;
+	struct msg_path m;
+	struct csession *cs;
 
 	memcpy(&m, msg->data, sizeof(m));
 	cs = session_of(c, m.serial);
@@ -52,8 +52,8 @@ on_claimed(struct control *c, unsigned worker, const struct chan_msg *msg)
 static void
 on_selected(struct control *c, unsigned worker, const struct chan_msg *msg)
 {
-	struct msg_path	 m;
-	struct csession	*cs;
+	struct msg_path m;
+	struct csession *cs;
 
 	(void)worker;
 	memcpy(&m, msg->data, sizeof(m));
@@ -68,8 +68,8 @@ on_selected(struct control *c, unsigned worker, const struct chan_msg *msg)
 static void
 on_dtls(struct control *c, unsigned worker, const struct chan_msg *msg)
 {
-	struct msg_datagram	 m;
-	struct csession		*cs;
+	struct msg_datagram m;
+	struct csession *cs;
 
 	(void)worker;
 	memcpy(&m, msg->data, sizeof(m));
@@ -82,7 +82,7 @@ static void
 on_ended(struct control *c, unsigned worker, const struct chan_msg *msg)
 {
 	struct msg_ended m;
-	struct csession	*cs;
+	struct csession *cs;
 
 	(void)worker;
 	memcpy(&m, msg->data, sizeof(m));
@@ -111,12 +111,8 @@ on_interest(struct control *c, unsigned worker, const struct chan_msg *msg)
 }
 
 static msg_fn *const dispatch[M_TYPES] = {
-	[M_CLAIMED] = on_claimed,
-	[M_SELECTED] = on_selected,
-	[M_DTLS_IN] = on_dtls,
-	[M_ENDED] = on_ended,
-	[M_FORGOTTEN] = on_forgotten,
-	[M_INTEREST] = on_interest,
+    [M_CLAIMED] = on_claimed, [M_SELECTED] = on_selected,   [M_DTLS_IN] = on_dtls,
+    [M_ENDED] = on_ended,     [M_FORGOTTEN] = on_forgotten, [M_INTEREST] = on_interest,
 };
 
 void
@@ -202,7 +198,7 @@ control_new(void)
 	c->next_serial = 1;
 	c->stun_timeout_us = (uint64_t)STUN_TIMEOUT_DEFAULT_MS * 1000;
 	c->nack = c->twcc = true;
-	c->limit_log = (struct log_limit){ .interval_us = 10000000, .burst = 3 };
+	c->limit_log = (struct log_limit){.interval_us = 10000000, .burst = 3};
 	uv_async_init(&c->loop, &c->wake, on_wake);
 	uv_timer_init(&c->loop, &c->tick);
 	uv_timer_init(&c->loop, &c->handshake_tick);
@@ -216,8 +212,8 @@ static void
 on_listener(uv_poll_t *poll, int status, int events)
 {
 	struct control *c = poll->data;
-	enum role	role = (enum role)(poll - c->listeners);
-	int		fd;
+	enum role role = (enum role)(poll - c->listeners);
+	int fd;
 
 	(void)events;
 	if (status < 0)
@@ -233,13 +229,15 @@ control_listen(struct control *c)
 {
 	for (size_t i = 0; i < ROLES; i++) {
 		char path[4096];
-		int  rc = ipc_run_path(path, sizeof(path), socket_names[i]);
+		int rc = ipc_run_path(path, sizeof(path), socket_names[i]);
 
 		if (rc == 0)
-			rc = c->listen_fds[i] = ipc_listen(path, SOCK_SEQPACKET, 0600, &c->lock_fds[i]);
+			rc = c->listen_fds[i] =
+			    ipc_listen(path, SOCK_SEQPACKET, 0600, &c->lock_fds[i]);
 		if (rc < 0) {
 			log_error("control", "cannot listen on %s: %s%s", path, strerror(-rc),
-			    rc == -EADDRINUSE ? " (another rtc-relay runs in this directory)" : "");
+				  rc == -EADDRINUSE ? " (another rtc-relay runs in this directory)"
+						    : "");
 			return rc;
 		}
 		uv_poll_init(&c->loop, &c->listeners[i], c->listen_fds[i]);
@@ -265,8 +263,8 @@ control_stop(struct control *c)
 	c->stopping = true;
 	c->now_us = c->stop_us = clock_now_us();
 	HASH_ITER(by_serial, c->by_serial, cs, next)
-		if (cs->state != STATE_ENDING)
-			csession_end(cs, END_SHUTDOWN);
+	if (cs->state != STATE_ENDING)
+		csession_end(cs, END_SHUTDOWN);
 	control_settle(c);
 	uv_timer_start(&c->tick, on_tick, STOP_US / 1000, 100);
 	if (c->by_serial == NULL)
@@ -277,14 +275,16 @@ void
 control_free(struct control *c)
 {
 	struct csession *cs, *next;
-	struct stream	*s, *next_stream;
+	struct stream *s, *next_stream;
 
 	/* The workers are gone: nobody forgets any more. */
-	HASH_ITER(by_serial, c->by_serial, cs, next) {
+	HASH_ITER(by_serial, c->by_serial, cs, next)
+	{
 		cs->forgets = 1;
 		csession_forgotten(c, &cs->shared);
 	}
-	HASH_ITER(by_serial, c->streams_by_serial, s, next_stream) {
+	HASH_ITER(by_serial, c->streams_by_serial, s, next_stream)
+	{
 		HASH_DELETE(by_serial, c->streams_by_serial, s);
 		HASH_DELETE(by_name, c->streams_by_name, s);
 		free(s);

@@ -1,6 +1,6 @@
 /*
- * control.h - the control thread: the three sockets, the table of sessions and streams, DTLS handshakes.
- * It owns every session; workers only carry their media.
+ * control.h - the control thread: the three sockets, the table of sessions and streams, DTLS
+ * handshakes. It owns every session; workers only carry their media.
  */
 #ifndef RTC_RELAY_CONTROL_H
 #define RTC_RELAY_CONTROL_H
@@ -19,16 +19,16 @@
 enum {
 	SESSIONS_MAX = 20000,
 	STREAMS_MAX = 5000,
-	UNCONNECTED_MAX = 4096,	/* sessions without DTLS, all together */
-	UNCONNECTED_PER_ADDRESS_MAX = 512,	/* and of one client address */
-	HANDSHAKES_PER_SECOND_MAX = 500,	/* begun as DTLS server */
-	PEERS_MAX = 256,	/* connections to the three sockets */
-	PAGE_MAX = 100,	/* elements of one list reply */
+	UNCONNECTED_MAX = 4096,		   /* sessions without DTLS, all together */
+	UNCONNECTED_PER_ADDRESS_MAX = 512, /* and of one client address */
+	HANDSHAKES_PER_SECOND_MAX = 500,   /* begun as DTLS server */
+	PEERS_MAX = 256,		   /* connections to the three sockets */
+	PAGE_MAX = 100,			   /* elements of one list reply */
 	CONNECT_TIMEOUT_US = 15000000,
-	TAKEOVER_SILENCE_US = 2000000,	/* a publisher not heard for so long can be replaced */
+	TAKEOVER_SILENCE_US = 2000000, /* a publisher not heard for so long can be replaced */
 	CHECK_INTERVAL_MAX_US = 15000000,
 	STUN_TIMEOUT_DEFAULT_MS = 30000,
-	SECRET_CHARS = 43,	/* 258 random bits */
+	SECRET_CHARS = 43, /* 258 random bits */
 	AGENT_SIZE = 64,
 	CREDENTIAL_MAX = 256,
 	DETAIL_SIZE = 512
@@ -41,96 +41,96 @@ struct stream;
 
 /* A connection to one of the three sockets. */
 struct peer {
-	struct control	*control;
-	struct ipc_conn	*conn;
-	enum role	 role;
-	bool		 wants_events;
-	struct peer	*prev, *next;
+	struct control *control;
+	struct ipc_conn *conn;
+	enum role role;
+	bool wants_events;
+	struct peer *prev, *next;
 };
 
 enum state { STATE_NEW, STATE_CONNECTED, STATE_ENDING };
 
 struct csession {
-	struct session	 shared;	/* first: workers hold a pointer to it */
-	struct control	*control;
-	enum state	 state;
+	struct session shared; /* first: workers hold a pointer to it */
+	struct control *control;
+	enum state state;
 	enum session_end reason;
-	char		 secret[SECRET_CHARS + 1];
-	char		*credential;	/* owned; NULL if none */
-	char		 client[ADDR_TEXT_SIZE];	/* as the endpoint told */
-	char		 agent[AGENT_SIZE];
-	struct stream	*stream;
-	struct csession	*stream_prev, *stream_next;	/* among the stream's players */
-	struct csession	*waiting_prev, *waiting_next;	/* among sessions not connected yet */
-	uint64_t	 created_us;
-	bool		 has_dtls;	/* a fingerprint was given */
-	bool		 in_waiting;
-	enum dtls_role	 dtls_role;
-	char		 hash[16], fingerprint[3 * 64];	/* the peer's; SHA-512 at most */
-	struct dtls	*dtls;	/* NULL before the handshake */
+	char secret[SECRET_CHARS + 1];
+	char *credential;	     /* owned; NULL if none */
+	char client[ADDR_TEXT_SIZE]; /* as the endpoint told */
+	char agent[AGENT_SIZE];
+	struct stream *stream;
+	struct csession *stream_prev, *stream_next;   /* among the stream's players */
+	struct csession *waiting_prev, *waiting_next; /* among sessions not connected yet */
+	uint64_t created_us;
+	bool has_dtls; /* a fingerprint was given */
+	bool in_waiting;
+	enum dtls_role dtls_role;
+	char hash[16], fingerprint[3 * 64]; /* the peer's; SHA-512 at most */
+	struct dtls *dtls;		    /* NULL before the handshake */
 	enum dtls_srtp_profile profile;
 	struct ice_tuple path;
-	bool		 has_path;
-	unsigned	 forgets;	/* workers that still know it */
-	UT_hash_handle	 by_serial, by_secret, by_id, by_ufrag;
+	bool has_path;
+	unsigned forgets; /* workers that still know it */
+	UT_hash_handle by_serial, by_secret, by_id, by_ufrag;
 };
 
 struct stream {
-	char		 name[TEXT_STREAM_SIZE];
-	uint64_t	 serial;
-	uint32_t	 epoch;
-	struct csession	*publisher;
-	struct csession	*players;	/* utlist; WebRTC players and local subscribers */
-	unsigned	 player_count;
-	unsigned	 holds;	/* newcomers on their way in: do not free it under them */
-	uint32_t	 mask;	/* workers with subscribers */
-	int		 home;	/* the publisher's; -1 unknown */
-	UT_hash_handle	 by_name, by_serial;
+	char name[TEXT_STREAM_SIZE];
+	uint64_t serial;
+	uint32_t epoch;
+	struct csession *publisher;
+	struct csession *players; /* utlist; WebRTC players and local subscribers */
+	unsigned player_count;
+	unsigned holds; /* newcomers on their way in: do not free it under them */
+	uint32_t mask;	/* workers with subscribers */
+	int home;	/* the publisher's; -1 unknown */
+	UT_hash_handle by_name, by_serial;
 };
 
 struct control {
-	uv_loop_t	 loop;
-	uv_async_t	 wake;
-	uv_timer_t	 tick;	/* housekeeping, 1 s */
-	uv_timer_t	 handshake_tick;	/* DTLS retransmission, while somebody is in a handshake */
-	bool		 handshake_ticking;
-	uv_poll_t	 listeners[ROLES];
-	int		 listen_fds[ROLES], lock_fds[ROLES];
-	struct peer	*peers;
-	unsigned	 peer_count;
-	struct dtls_ctx	*dtls_ctx;
-	struct csession	*by_serial, *by_secret, *by_id, *by_ufrag;
-	struct csession	*waiting;	/* not connected yet, oldest first */
-	unsigned	 waiting_count;
-	struct stream	*streams_by_name, *streams_by_serial;
-	struct worker	*workers[WORKERS_MAX];
-	struct chan	*to[WORKERS_MAX], *from[WORKERS_MAX];
-	unsigned	 worker_count;
-	uint64_t	 next_serial, now_us, started_us;
-	uint64_t	 sessions_total, takeovers, dtls_failed;
-	unsigned	 handshakes;	/* begun in the present second */
-	uint64_t	 handshakes_us;
-	bool		 stopping;
-	uint64_t	 stop_us;
-	uint64_t	 stun_timeout_us;
-	bool		 nack, twcc;
+	uv_loop_t loop;
+	uv_async_t wake;
+	uv_timer_t tick;	   /* housekeeping, 1 s */
+	uv_timer_t handshake_tick; /* DTLS retransmission, while somebody is in a handshake */
+	bool handshake_ticking;
+	uv_poll_t listeners[ROLES];
+	int listen_fds[ROLES], lock_fds[ROLES];
+	struct peer *peers;
+	unsigned peer_count;
+	struct dtls_ctx *dtls_ctx;
+	struct csession *by_serial, *by_secret, *by_id, *by_ufrag;
+	struct csession *waiting; /* not connected yet, oldest first */
+	unsigned waiting_count;
+	struct stream *streams_by_name, *streams_by_serial;
+	struct worker *workers[WORKERS_MAX];
+	struct chan *to[WORKERS_MAX], *from[WORKERS_MAX];
+	unsigned worker_count;
+	uint64_t next_serial, now_us, started_us;
+	uint64_t sessions_total, takeovers, dtls_failed;
+	unsigned handshakes; /* begun in the present second */
+	uint64_t handshakes_us;
+	bool stopping;
+	uint64_t stop_us;
+	uint64_t stun_timeout_us;
+	bool nack, twcc;
 	struct log_limit limit_log;
 };
 
 /* control.c */
 struct control *control_new(void);
 int control_listen(struct control *c);
-void control_run(struct control *c);	/* until it is told to stop */
+void control_run(struct control *c); /* until it is told to stop */
 void control_stop(struct control *c);
 void control_free(struct control *c);
-void control_settle(struct control *c);	/* wake the workers that were posted to */
+void control_settle(struct control *c); /* wake the workers that were posted to */
 void control_post(struct control *c, unsigned worker, unsigned type, const void *data, size_t size);
 void control_post_all(struct control *c, unsigned type, const void *data, size_t size);
 
 /* peer.c: requests and replies. */
 void peer_accept(struct control *c, enum role role, int fd);
 void peer_free(struct peer *peer);
-void reply_ok(struct peer *peer, const json_t *request, json_t *reply);	/* steals reply */
+void reply_ok(struct peer *peer, const json_t *request, json_t *reply); /* steals reply */
 void reply_error(struct peer *peer, const json_t *request, const char *code, const char *detail);
 typedef void op_fn(struct peer *peer, json_t *request);
 void op_session_create(struct peer *peer, json_t *request);
@@ -148,11 +148,11 @@ void op_events_subscribe(struct peer *peer, json_t *request);
 /* control_signal.c: a refusal, as it will be answered; always -EINVAL. */
 struct refusal {
 	const char *code;
-	char	    detail[DETAIL_SIZE];
+	char detail[DETAIL_SIZE];
 };
 int refuse(struct refusal *r, const char *code, const char *detail);
-/* Take the session's part in the stream: the publisher's place, or a match with it. Holds the stream
- * until csession_announce() or csession_discard(). */
+/* Take the session's part in the stream: the publisher's place, or a match with it. Holds the
+ * stream until csession_announce() or csession_discard(). */
 int enter_stream(struct csession *cs, const char *name, struct refusal *r);
 
 /* control_session.c: the life of sessions. */
@@ -160,17 +160,17 @@ extern const char *const session_kind_names[SESSION_KINDS];
 struct csession *csession_new(struct control *c, enum session_kind kind);
 /* Into the tables and to the workers: from here on csession_end() is its end. */
 void csession_announce(struct csession *cs);
-void csession_discard(struct csession *cs);	/* one that was never announced */
+void csession_discard(struct csession *cs); /* one that was never announced */
 void csession_connected(struct csession *cs);
 void csession_end(struct csession *cs, enum session_end reason);
-void csession_forgotten(struct control *c, struct session *s);	/* a worker's word */
-void csession_bind(struct csession *cs);	/* a player: to its stream's publisher */
+void csession_forgotten(struct control *c, struct session *s); /* a worker's word */
+void csession_bind(struct csession *cs); /* a player: to its stream's publisher */
 struct csession *csession_find(struct control *c, uint64_t serial);
-void csession_expire(struct control *c);	/* housekeeping */
+void csession_expire(struct control *c); /* housekeeping */
 void event_session(const struct csession *cs, const char *event);
 
 /* control_stream.c */
-struct stream *cstream_get(struct control *c, const char *name);	/* made if missing; NULL: limit */
+struct stream *cstream_get(struct control *c, const char *name); /* made if missing; NULL: limit */
 struct stream *cstream_find(struct control *c, const char *name);
 /* A newcomer is on its way into the stream: it stays until the same number of releases. */
 void cstream_hold(struct stream *s);
@@ -181,17 +181,17 @@ void cstream_publish(struct stream *s, struct csession *publisher);
 void cstream_unpublish(struct stream *s, struct control *c);
 void cstream_join(struct stream *s, struct csession *player);
 void cstream_leave(struct stream *s, struct csession *cs);
-void cstream_collect(struct stream *s, struct control *c);	/* free it if nobody is left */
+void cstream_collect(struct stream *s, struct control *c); /* free it if nobody is left */
 /* A local subscriber learns the tracks that come, or that none do. */
 void cstream_tell(struct csession *subscriber);
 void cstream_interest(struct control *c, unsigned worker, const struct msg_interest *m);
 void cstream_home(struct stream *s, struct control *c, int home);
 void event_stream(struct control *c, const struct stream *s, const char *event);
-void event_send(struct control *c, json_t *event);	/* steals */
+void event_send(struct control *c, json_t *event); /* steals */
 
 /* control_dtls.c */
 void cdtls_input(struct csession *cs, const uint8_t *buf, size_t size);
-void cdtls_path(struct csession *cs);	/* it has a path: as client, begin */
+void cdtls_path(struct csession *cs); /* it has a path: as client, begin */
 void cdtls_close(struct csession *cs);
 void cdtls_tick(struct control *c);
 

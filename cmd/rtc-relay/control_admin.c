@@ -14,9 +14,11 @@ get_page(const json_t *q, size_t *start, size_t *count)
 {
 	const json_t *s = json_object_get(q, "start"), *n = json_object_get(q, "count");
 
-	*start = json_is_integer(s) && json_integer_value(s) > 0 ? (size_t)json_integer_value(s) : 0;
+	*start =
+	    json_is_integer(s) && json_integer_value(s) > 0 ? (size_t)json_integer_value(s) : 0;
 	*count = json_is_integer(n) && json_integer_value(n) > 0
-	    ? MIN_OF((size_t)json_integer_value(n), (size_t)PAGE_MAX) : PAGE_MAX;
+		     ? MIN_OF((size_t)json_integer_value(n), (size_t)PAGE_MAX)
+		     : PAGE_MAX;
 }
 
 static json_int_t
@@ -28,11 +30,12 @@ stat_of(const uint64_t *v)
 static json_t *
 stream_json(const struct stream *s)
 {
-	const struct csession	*pub = s->publisher, *player;
-	json_int_t		 tx_packets = 0, tx_octets = 0, rx[4] = { 0 };
-	json_t			*publisher = json_null(), *tracks = json_array();
+	const struct csession *pub = s->publisher, *player;
+	json_int_t tx_packets = 0, tx_octets = 0, rx[4] = {0};
+	json_t *publisher = json_null(), *tracks = json_array();
 
-	DL_FOREACH2(s->players, player, stream_next) {
+	DL_FOREACH2(s->players, player, stream_next)
+	{
 		tx_packets += stat_of(&player->shared.stats.tx_packets);
 		tx_octets += stat_of(&player->shared.stats.tx_octets);
 	}
@@ -45,19 +48,22 @@ stream_json(const struct stream *s)
 		rx[2] = stat_of(&pub->shared.stats.rx_lost);
 		rx[3] = stat_of(&pub->shared.stats.keyframes);
 	}
-	return json_pack("{s:s, s:i, s:o, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "name", s->name,
-	    "epoch", (int)s->epoch, "publisher", publisher, "state",
-	    pub == NULL ? "waiting" : pub->state == STATE_CONNECTED ? "live" : "connecting", "players",
-	    (int)s->player_count, "tracks", tracks, "rx_packets", rx[0], "rx_octets", rx[1], "rx_lost",
-	    rx[2], "keyframes", rx[3], "tx_packets", tx_packets, "tx_octets", tx_octets);
+	return json_pack("{s:s, s:i, s:o, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
+			 s->name, "epoch", (int)s->epoch, "publisher", publisher, "state",
+			 pub == NULL			 ? "waiting"
+			 : pub->state == STATE_CONNECTED ? "live"
+							 : "connecting",
+			 "players", (int)s->player_count, "tracks", tracks, "rx_packets", rx[0],
+			 "rx_octets", rx[1], "rx_lost", rx[2], "keyframes", rx[3], "tx_packets",
+			 tx_packets, "tx_octets", tx_octets);
 }
 
 void
 op_streams_list(struct peer *peer, json_t *q)
 {
-	struct control	*c = peer->control;
-	size_t		 start, count, i = 0;
-	json_t		*list = json_array();
+	struct control *c = peer->control;
+	size_t start, count, i = 0;
+	json_t *list = json_array();
 
 	get_page(q, &start, &count);
 	for (struct stream *s = c->streams_by_name; s != NULL; s = s->by_name.next, i++)
@@ -68,43 +74,48 @@ op_streams_list(struct peer *peer, json_t *q)
 
 static const struct {
 	const char *name;
-	size_t	    offset;
+	size_t offset;
 } session_stats[] = {
-#define STAT_ROW(field) { #field, offsetof(struct session_stats, field) }
-	STAT_ROW(rx_packets), STAT_ROW(rx_octets), STAT_ROW(rx_lost), STAT_ROW(tx_packets),
-	STAT_ROW(tx_octets), STAT_ROW(tx_dropped), STAT_ROW(nacks_sent), STAT_ROW(nacks_received),
-	STAT_ROW(resent), STAT_ROW(plis_sent), STAT_ROW(plis_received), STAT_ROW(auth_failed),
-	STAT_ROW(rtt_us), STAT_ROW(remb_bps), STAT_ROW(keyframes), STAT_ROW(paths),
+#define STAT_ROW(field)                                                                            \
+	{                                                                                          \
+#field, offsetof(struct session_stats, field)                                      \
+	}
+    STAT_ROW(rx_packets), STAT_ROW(rx_octets),	STAT_ROW(rx_lost),	 STAT_ROW(tx_packets),
+    STAT_ROW(tx_octets),  STAT_ROW(tx_dropped), STAT_ROW(nacks_sent),	 STAT_ROW(nacks_received),
+    STAT_ROW(resent),	  STAT_ROW(plis_sent),	STAT_ROW(plis_received), STAT_ROW(auth_failed),
+    STAT_ROW(rtt_us),	  STAT_ROW(remb_bps),	STAT_ROW(keyframes),	 STAT_ROW(paths),
 #undef STAT_ROW
 };
 
 static json_t *
 session_json(const struct csession *cs, uint64_t now_us)
 {
-	char	address[ADDR_TEXT_SIZE] = "";
+	char address[ADDR_TEXT_SIZE] = "";
 	json_t *o;
 
 	if (cs->has_path)
 		addr_format(&cs->path.remote, address);
 	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "session", cs->shared.id, "kind",
-	    session_kind_names[cs->shared.kind], "stream", cs->stream->name, "state",
-	    cs->state == STATE_CONNECTED ? "connected" : "new", "address", address, "agent", cs->agent,
-	    "profile", cs->profile != DTLS_SRTP_NONE ? dtls_profile_name(cs->profile) : "", "age_ms",
-	    (json_int_t)((now_us - cs->created_us) / 1000));
+		      session_kind_names[cs->shared.kind], "stream", cs->stream->name, "state",
+		      cs->state == STATE_CONNECTED ? "connected" : "new", "address", address,
+		      "agent", cs->agent, "profile",
+		      cs->profile != DTLS_SRTP_NONE ? dtls_profile_name(cs->profile) : "", "age_ms",
+		      (json_int_t)((now_us - cs->created_us) / 1000));
 	for (size_t i = 0; i < ARRAY_COUNT(session_stats); i++)
-		json_object_set_new(o, session_stats[i].name,
+		json_object_set_new(
+		    o, session_stats[i].name,
 		    json_integer(stat_of((const uint64_t *)((const char *)&cs->shared.stats +
-			session_stats[i].offset))));
+							    session_stats[i].offset))));
 	return o;
 }
 
 void
 op_sessions_list(struct peer *peer, json_t *q)
 {
-	struct control	*c = peer->control;
-	const char	*stream = json_string_value(json_object_get(q, "stream"));
-	size_t		 start, count, i = 0;
-	json_t		*list = json_array();
+	struct control *c = peer->control;
+	const char *stream = json_string_value(json_object_get(q, "stream"));
+	size_t start, count, i = 0;
+	json_t *list = json_array();
 
 	get_page(q, &start, &count);
 	for (struct csession *cs = c->by_id; cs != NULL; cs = cs->by_id.next) {
@@ -120,8 +131,8 @@ op_sessions_list(struct peer *peer, json_t *q)
 void
 op_session_kick(struct peer *peer, json_t *q)
 {
-	const char	*id = json_string_value(json_object_get(q, "session"));
-	struct csession	*cs = NULL;
+	const char *id = json_string_value(json_object_get(q, "session"));
+	struct csession *cs = NULL;
 
 	if (id != NULL)
 		HASH_FIND(by_id, peer->control->by_id, id, (unsigned)strlen(id), cs);
@@ -138,8 +149,8 @@ count_sessions(struct control *c, json_int_t *publishers, json_int_t *players)
 {
 	*publishers = *players = 0;
 	for (struct csession *cs = c->by_id; cs != NULL; cs = cs->by_id.next) {
-		bool publishes = cs->shared.kind == SESSION_PUBLISH ||
-				 cs->shared.kind == SESSION_LOCAL_PUBLISH;
+		bool publishes =
+		    cs->shared.kind == SESSION_PUBLISH || cs->shared.kind == SESSION_LOCAL_PUBLISH;
 
 		*publishers += publishes;
 		*players += !publishes;
@@ -158,35 +169,41 @@ cpu_us(void)
 
 static const struct {
 	const char *name;
-	size_t	    offset;
+	size_t offset;
 } worker_stats[] = {
-#define STAT_ROW(field) { #field, offsetof(struct worker_counters, field) }
-	STAT_ROW(rx_packets), STAT_ROW(rx_octets), STAT_ROW(tx_packets), STAT_ROW(tx_octets),
-	STAT_ROW(tx_dropped), STAT_ROW(stun_answered), STAT_ROW(stun_limited), STAT_ROW(auth_failed),
-	STAT_ROW(unknown_packets), STAT_ROW(crossed),
+#define STAT_ROW(field)                                                                            \
+	{                                                                                          \
+#field, offsetof(struct worker_counters, field)                                    \
+	}
+    STAT_ROW(rx_packets),   STAT_ROW(rx_octets),   STAT_ROW(tx_packets),
+    STAT_ROW(tx_octets),    STAT_ROW(tx_dropped),  STAT_ROW(stun_answered),
+    STAT_ROW(stun_limited), STAT_ROW(auth_failed), STAT_ROW(unknown_packets),
+    STAT_ROW(crossed),
 #undef STAT_ROW
 };
 
 void
 op_stats(struct peer *peer, json_t *q)
 {
-	struct control	*c = peer->control;
-	json_int_t	 publishers, players;
-	json_t		*o;
+	struct control *c = peer->control;
+	json_int_t publishers, players;
+	json_t *o;
 
 	count_sessions(c, &publishers, &players);
 	o = json_pack("{s:I, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "uptime_ms",
-	    (json_int_t)((c->now_us - c->started_us) / 1000), "workers", (int)c->worker_count, "streams",
-	    (int)HASH_CNT(by_name, c->streams_by_name), "sessions", (int)HASH_CNT(by_id, c->by_id),
-	    "sessions_total", (json_int_t)c->sessions_total, "publishers", publishers, "players", players,
-	    "dtls_failed", (json_int_t)c->dtls_failed, "takeovers", (json_int_t)c->takeovers, "cpu_us",
-	    cpu_us(), "waiting", (int)c->waiting_count);
+		      (json_int_t)((c->now_us - c->started_us) / 1000), "workers",
+		      (int)c->worker_count, "streams", (int)HASH_CNT(by_name, c->streams_by_name),
+		      "sessions", (int)HASH_CNT(by_id, c->by_id), "sessions_total",
+		      (json_int_t)c->sessions_total, "publishers", publishers, "players", players,
+		      "dtls_failed", (json_int_t)c->dtls_failed, "takeovers",
+		      (json_int_t)c->takeovers, "cpu_us", cpu_us(), "waiting",
+		      (int)c->waiting_count);
 	for (size_t i = 0; i < ARRAY_COUNT(worker_stats); i++) {
 		json_int_t sum = 0;
 
 		for (unsigned k = 0; k < c->worker_count; k++)
 			sum += stat_of((const uint64_t *)((const char *)&c->workers[k]->stats +
-			    worker_stats[i].offset));
+							  worker_stats[i].offset));
 		json_object_set_new(o, worker_stats[i].name, json_integer(sum));
 	}
 	reply_ok(peer, q, o);

@@ -11,21 +11,22 @@ enum { HANDSHAKE_TICK_MS = 25 };
 static void
 flush(struct csession *cs)
 {
-	uint8_t			 buf[sizeof(struct msg_datagram) + DTLS_DATAGRAM_MAX];
-	struct msg_datagram	 head = { cs->shared.serial };
-	int			 owner = atomic_load(&cs->shared.owner), n;
+	uint8_t buf[sizeof(struct msg_datagram) + DTLS_DATAGRAM_MAX];
+	struct msg_datagram head = {cs->shared.serial};
+	int owner = atomic_load(&cs->shared.owner), n;
 
 	memcpy(buf, &head, sizeof(head));
 	while ((n = dtls_poll(cs->dtls, buf + sizeof(head), DTLS_DATAGRAM_MAX)) > 0)
 		if (owner >= 0)
-			control_post(cs->control, (unsigned)owner, M_DTLS_OUT, buf, sizeof(head) + (size_t)n);
+			control_post(cs->control, (unsigned)owner, M_DTLS_OUT, buf,
+				     sizeof(head) + (size_t)n);
 }
 
 static void
 ready(struct csession *cs)
 {
-	struct msg_keys m = { .serial = cs->shared.serial };
-	int		owner = atomic_load(&cs->shared.owner);
+	struct msg_keys m = {.serial = cs->shared.serial};
+	int owner = atomic_load(&cs->shared.owner);
 
 	if (owner < 0 || dtls_keys(cs->dtls, &m.keys) < 0)
 		return;
@@ -45,7 +46,7 @@ tick_on(struct control *c)
 		return;
 	c->handshake_ticking = true;
 	uv_timer_start(&c->handshake_tick, c->handshake_tick.timer_cb, HANDSHAKE_TICK_MS,
-	    HANDSHAKE_TICK_MS);
+		       HANDSHAKE_TICK_MS);
 }
 
 /* Act on what the association has become; may end the session. */
@@ -71,7 +72,8 @@ settle(struct csession *cs)
 	}
 }
 
-/* At most HANDSHAKES_PER_SECOND_MAX are begun; a ClientHello over that is repeated by its sender. */
+/* At most HANDSHAKES_PER_SECOND_MAX are begun; a ClientHello over that is repeated by its sender.
+ */
 static bool
 may_begin(struct control *c)
 {
@@ -122,9 +124,10 @@ void
 cdtls_tick(struct control *c)
 {
 	struct csession *cs, *next;
-	bool		 any = false;
+	bool any = false;
 
-	DL_FOREACH_SAFE2(c->waiting, cs, next, waiting_next) {
+	DL_FOREACH_SAFE2(c->waiting, cs, next, waiting_next)
+	{
 		if (cs->dtls == NULL)
 			continue;
 		any = true;

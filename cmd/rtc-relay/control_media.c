@@ -8,10 +8,10 @@
 static void
 hand_over(struct peer *peer, struct csession *cs)
 {
-	struct control	*c = peer->control;
-	unsigned	 worker = cs->stream->home >= 0 ? (unsigned)cs->stream->home
-				: (unsigned)(cs->shared.serial % c->worker_count);
-	struct msg_local m = { cs->shared.serial, ipc_conn_detach(peer->conn) };
+	struct control *c = peer->control;
+	unsigned worker = cs->stream->home >= 0 ? (unsigned)cs->stream->home
+						: (unsigned)(cs->shared.serial % c->worker_count);
+	struct msg_local m = {cs->shared.serial, ipc_conn_detach(peer->conn)};
 
 	peer->conn = NULL;
 	peer_free(peer);
@@ -22,19 +22,21 @@ hand_over(struct peer *peer, struct csession *cs)
 void
 op_attach(struct peer *peer, json_t *q)
 {
-	const char	*as = json_string_value(json_object_get(q, "as"));
-	const char	*name = json_string_value(json_object_get(q, "stream"));
-	const char	*credential = json_string_value(json_object_get(q, "credential"));
-	struct refusal	 r = { 0 };
-	struct csession	*cs;
-	bool		 publisher = as != NULL && strcmp(as, "publisher") == 0;
+	const char *as = json_string_value(json_object_get(q, "as"));
+	const char *name = json_string_value(json_object_get(q, "stream"));
+	const char *credential = json_string_value(json_object_get(q, "credential"));
+	struct refusal r = {0};
+	struct csession *cs;
+	bool publisher = as != NULL && strcmp(as, "publisher") == 0;
 
 	if (as == NULL || (!publisher && strcmp(as, "subscriber") != 0) || name == NULL ||
 	    !text_is_stream(name)) {
-		reply_error(peer, q, "bad-request", "as: publisher or subscriber; stream: app/stream");
+		reply_error(peer, q, "bad-request",
+			    "as: publisher or subscriber; stream: app/stream");
 		return;
 	}
-	cs = csession_new(peer->control, publisher ? SESSION_LOCAL_PUBLISH : SESSION_LOCAL_SUBSCRIBE);
+	cs = csession_new(peer->control,
+			  publisher ? SESSION_LOCAL_PUBLISH : SESSION_LOCAL_SUBSCRIBE);
 	if (cs == NULL) {
 		reply_error(peer, q, "internal", "out of memory");
 		return;
@@ -42,7 +44,7 @@ op_attach(struct peer *peer, json_t *q)
 	if (credential != NULL && *credential != '\0' && strlen(credential) <= CREDENTIAL_MAX)
 		cs->credential = strdup(credential);
 	if (publisher && tracks_parse(&cs->shared.tracks, json_object_get(q, "tracks"), r.detail,
-	    sizeof(r.detail)) < 0)
+				      sizeof(r.detail)) < 0)
 		r.code = "bad-request";
 	else if (enter_stream(cs, name, &r) == 0)
 		r.code = NULL;

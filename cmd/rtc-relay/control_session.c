@@ -11,40 +11,49 @@
 #include "base/random.h"
 
 const char *const session_kind_names[SESSION_KINDS] = {
-	[SESSION_PUBLISH] = "publish",
-	[SESSION_PLAY] = "play",
-	[SESSION_LOCAL_PUBLISH] = "local-publish",
-	[SESSION_LOCAL_SUBSCRIBE] = "local-subscribe",
+    [SESSION_PUBLISH] = "publish",
+    [SESSION_PLAY] = "play",
+    [SESSION_LOCAL_PUBLISH] = "local-publish",
+    [SESSION_LOCAL_SUBSCRIBE] = "local-subscribe",
 };
 
 static const char *const end_names[] = {
-	[END_NONE] = "none", [END_DELETED] = "deleted", [END_KICKED] = "kicked",
-	[END_EXPIRED] = "expired", [END_TIMEOUT] = "timeout", [END_DTLS_FAILED] = "dtls-failed",
-	[END_DTLS_CLOSED] = "dtls-closed", [END_BYE] = "bye", [END_TAKEN_OVER] = "taken-over",
-	[END_NO_CODEC] = "no-codec", [END_CLOSED] = "closed", [END_SHUTDOWN] = "shutdown",
+    [END_NONE] = "none",
+    [END_DELETED] = "deleted",
+    [END_KICKED] = "kicked",
+    [END_EXPIRED] = "expired",
+    [END_TIMEOUT] = "timeout",
+    [END_DTLS_FAILED] = "dtls-failed",
+    [END_DTLS_CLOSED] = "dtls-closed",
+    [END_BYE] = "bye",
+    [END_TAKEN_OVER] = "taken-over",
+    [END_NO_CODEC] = "no-codec",
+    [END_CLOSED] = "closed",
+    [END_SHUTDOWN] = "shutdown",
 };
 
 void
 event_send(struct control *c, json_t *event)
 {
-	struct timeval	 tv;
-	struct peer	*peer, *next;
+	struct timeval tv;
+	struct peer *peer, *next;
 
 	gettimeofday(&tv, NULL);
 	json_object_set_new(event, "v", json_integer(1));
 	json_object_set_new(event, "time",
-	    json_integer((json_int_t)tv.tv_sec * 1000 + tv.tv_usec / 1000));
+			    json_integer((json_int_t)tv.tv_sec * 1000 + tv.tv_usec / 1000));
 	DL_FOREACH_SAFE(c->peers, peer, next)
-		if (peer->wants_events)
-			ipc_conn_send(peer->conn, event);
+	if (peer->wants_events)
+		ipc_conn_send(peer->conn, event);
 	json_decref(event);
 }
 
 void
 event_session(const struct csession *cs, const char *event)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "event", event, "session", cs->shared.id, "stream",
-	    cs->stream != NULL ? cs->stream->name : "", "kind", session_kind_names[cs->shared.kind]);
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "event", event, "session", cs->shared.id,
+			      "stream", cs->stream != NULL ? cs->stream->name : "", "kind",
+			      session_kind_names[cs->shared.kind]);
 
 	if (cs->state == STATE_ENDING)
 		json_object_set_new(o, "reason", json_string(end_names[cs->reason]));
@@ -90,7 +99,7 @@ void
 csession_discard(struct csession *cs)
 {
 	struct control *c = cs->control;
-	struct stream  *s = cs->stream;
+	struct stream *s = cs->stream;
 
 	csession_free(cs);
 	if (s != NULL)
@@ -126,7 +135,7 @@ csession_announce(struct csession *cs)
 	if (s->local != NULL) {
 		HASH_ADD_KEYPTR(by_secret, c->by_secret, cs->secret, SECRET_CHARS, cs);
 		HASH_ADD_KEYPTR(by_ufrag, c->by_ufrag, s->local->ufrag,
-		    (unsigned)strlen(s->local->ufrag), cs);
+				(unsigned)strlen(s->local->ufrag), cs);
 		waiting_add(cs);
 	}
 	c->sessions_total++;
@@ -158,9 +167,10 @@ csession_connected(struct csession *cs)
 	waiting_remove(cs);
 	if (cs->has_path)
 		addr_format(&cs->path.remote, address);
-	log_info("session", "%s %s %s from %s%s%s", cs->shared.id, session_kind_names[cs->shared.kind],
-	    cs->stream->name, address, cs->profile != DTLS_SRTP_NONE ? ", " : "",
-	    cs->profile != DTLS_SRTP_NONE ? dtls_profile_name(cs->profile) : "");
+	log_info("session", "%s %s %s from %s%s%s", cs->shared.id,
+		 session_kind_names[cs->shared.kind], cs->stream->name, address,
+		 cs->profile != DTLS_SRTP_NONE ? ", " : "",
+		 cs->profile != DTLS_SRTP_NONE ? dtls_profile_name(cs->profile) : "");
 	event_session(cs, "session.connected");
 	if (cs->stream->publisher == cs)
 		event_stream(cs->control, cs->stream, "stream.publish");
@@ -182,10 +192,10 @@ unlist(struct csession *cs)
 void
 csession_end(struct csession *cs, enum session_end reason)
 {
-	struct control		*c = cs->control;
-	struct msg_session_del	 del = { &cs->shared, true };
-	bool			 was_connected = cs->state == STATE_CONNECTED;
-	struct stream		*s = cs->stream;
+	struct control *c = cs->control;
+	struct msg_session_del del = {&cs->shared, true};
+	bool was_connected = cs->state == STATE_CONNECTED;
+	struct stream *s = cs->stream;
 
 	if (cs->state == STATE_ENDING)
 		return;
@@ -197,9 +207,9 @@ csession_end(struct csession *cs, enum session_end reason)
 	unlist(cs);
 	if (was_connected || reason == END_DTLS_FAILED)
 		log_info("session", "%s %s %s ended: %s%s%s", cs->shared.id,
-		    session_kind_names[cs->shared.kind], s->name, end_names[reason],
-		    reason == END_DTLS_FAILED && cs->dtls != NULL ? ": " : "",
-		    reason == END_DTLS_FAILED && cs->dtls != NULL ? dtls_error(cs->dtls) : "");
+			 session_kind_names[cs->shared.kind], s->name, end_names[reason],
+			 reason == END_DTLS_FAILED && cs->dtls != NULL ? ": " : "",
+			 reason == END_DTLS_FAILED && cs->dtls != NULL ? dtls_error(cs->dtls) : "");
 	event_session(cs, "session.end");
 	if (s->publisher == cs) {
 		if (was_connected)
@@ -227,9 +237,9 @@ csession_forgotten(struct control *c, struct session *shared)
 void
 csession_bind(struct csession *cs)
 {
-	struct stream	*s = cs->stream;
-	struct msg_bind	 m = { .serial = cs->shared.serial, .epoch = s->epoch };
-	int		 owner = atomic_load(&cs->shared.owner);
+	struct stream *s = cs->stream;
+	struct msg_bind m = {.serial = cs->shared.serial, .epoch = s->epoch};
+	int owner = atomic_load(&cs->shared.owner);
 
 	if (s->publisher == NULL || owner < 0)
 		return;
@@ -240,17 +250,20 @@ csession_bind(struct csession *cs)
 	control_post(cs->control, (unsigned)owner, M_BIND, &m, sizeof(m));
 }
 
-/* Sessions that did not connect in time; the list is in order of age but for two different limits. */
+/* Sessions that did not connect in time; the list is in order of age but for two different limits.
+ */
 void
 csession_expire(struct control *c)
 {
 	struct csession *cs, *next;
 
-	DL_FOREACH_SAFE2(c->waiting, cs, next, waiting_next) {
+	DL_FOREACH_SAFE2(c->waiting, cs, next, waiting_next)
+	{
 		uint64_t age = c->now_us - cs->created_us;
-		bool	 claimed = atomic_load(&cs->shared.owner) >= 0;
+		bool claimed = atomic_load(&cs->shared.owner) >= 0;
 
-		/* Without DTLS the session is a connectivity test: it lives as long as it is checked. */
+		/* Without DTLS the session is a connectivity test: it lives as long as it is
+		 * checked. */
 		if (cs->has_dtls ? age > CONNECT_TIMEOUT_US
 				 : !claimed && age > cs->shared.first_timeout_us)
 			csession_end(cs, END_TIMEOUT);

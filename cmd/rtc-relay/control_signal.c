@@ -46,13 +46,13 @@ static int
 parse_dtls(struct csession *cs, const json_t *o, struct refusal *r)
 {
 	const json_t *fp = json_object_get(o, "fingerprint");
-	const char   *role = json_string_value(json_object_get(o, "role"));
-	const char   *hash = json_string_value(json_object_get(fp, "hash"));
-	const char   *value = json_string_value(json_object_get(fp, "value"));
-	struct dtls  *probe;
+	const char *role = json_string_value(json_object_get(o, "role"));
+	const char *hash = json_string_value(json_object_get(fp, "hash"));
+	const char *value = json_string_value(json_object_get(fp, "value"));
+	struct dtls *probe;
 
 	if (o == NULL || json_is_null(o) || fp == NULL || json_is_null(fp))
-		return 0;	/* a bare connectivity test */
+		return 0; /* a bare connectivity test */
 	if (role != NULL && strcmp(role, "server") != 0 && strcmp(role, "client") != 0)
 		return refuse(r, "bad-request", "dtls.role: server or client");
 	if (hash == NULL || value == NULL || !text_copy(cs->hash, sizeof(cs->hash), hash) ||
@@ -60,7 +60,8 @@ parse_dtls(struct csession *cs, const json_t *o, struct refusal *r)
 		return refuse(r, "bad-request", "dtls.fingerprint: hash and value");
 	probe = dtls_new(cs->control->dtls_ctx, DTLS_SERVER, cs->hash, cs->fingerprint);
 	if (probe == NULL)
-		return refuse(r, "bad-request", "dtls.fingerprint: sha-256, sha-384 or sha-512 in the form AB:CD:..");
+		return refuse(r, "bad-request",
+			      "dtls.fingerprint: sha-256, sha-384 or sha-512 in the form AB:CD:..");
 	dtls_free(probe);
 	cs->has_dtls = true;
 	cs->dtls_role = role != NULL && strcmp(role, "client") == 0 ? DTLS_CLIENT : DTLS_SERVER;
@@ -107,7 +108,8 @@ parse_ice(struct csession *cs, const json_t *o, struct refusal *r)
 	if (!get_ice_text(remote->ufrag, sizeof(remote->ufrag), o, "ufrag", 1, ICE_UFRAG_MAX) ||
 	    !get_ice_text(remote->pwd, sizeof(remote->pwd), o, "pwd", 1, ICE_PWD_MAX))
 		return refuse(r, "bad-request", "ice.ufrag, ice.pwd: ice-char, at most 256");
-	if (!get_ice_text(local->ufrag, sizeof(local->ufrag), o, "local_ufrag", 4, ICE_LITE_UFRAG_MAX))
+	if (!get_ice_text(local->ufrag, sizeof(local->ufrag), o, "local_ufrag", 4,
+			  ICE_LITE_UFRAG_MAX))
 		return refuse(r, "bad-request", "ice.local_ufrag: 4 to 32 ice-char");
 	if (!get_ice_text(local->pwd, sizeof(local->pwd), o, "local_pwd", 22, ICE_LITE_PWD_MAX))
 		return refuse(r, "bad-request", "ice.local_pwd: 22 to 64 ice-char");
@@ -122,17 +124,18 @@ parse_ice(struct csession *cs, const json_t *o, struct refusal *r)
 static int
 check_limits(struct control *c, const char *client, struct refusal *r)
 {
-	unsigned	 same = 0;
-	struct csession	*cs;
+	unsigned same = 0;
+	struct csession *cs;
 
 	if (HASH_CNT(by_serial, c->by_serial) >= SESSIONS_MAX)
 		return refuse(r, "limit", "the relay holds its maximum of sessions (20000)");
 	if (c->waiting_count >= UNCONNECTED_MAX)
 		return refuse(r, "limit", "too many sessions wait to be connected (4096)");
 	DL_FOREACH2(c->waiting, cs, waiting_next)
-		same += strcmp(cs->client, client) == 0;
+	same += strcmp(cs->client, client) == 0;
 	if (same >= UNCONNECTED_PER_ADDRESS_MAX)
-		return refuse(r, "limit", "too many sessions of this address wait to be connected (512)");
+		return refuse(r, "limit",
+			      "too many sessions of this address wait to be connected (512)");
 	return 0;
 }
 
@@ -141,7 +144,7 @@ assign_ssrcs(struct csession *cs)
 {
 	for (size_t i = 0; i < cs->shared.tracks.count; i++) {
 		struct track *t = &cs->shared.tracks.list[i];
-		bool	      rtx = false;
+		bool rtx = false;
 
 		for (size_t k = 0; k < t->codec_count; k++)
 			rtx |= t->codecs[k].rtx_pt != PT_NONE;
@@ -158,9 +161,9 @@ assign_ssrcs(struct csession *cs)
 int
 enter_stream(struct csession *cs, const char *name, struct refusal *r)
 {
-	struct stream	*s = cstream_get(cs->control, name);
-	struct binding	 binding;
-	char		 ours[DETAIL_SIZE / 2 - 32], theirs[DETAIL_SIZE / 2 - 32];
+	struct stream *s = cstream_get(cs->control, name);
+	struct binding binding;
+	char ours[DETAIL_SIZE / 2 - 32], theirs[DETAIL_SIZE / 2 - 32];
 
 	if (s == NULL)
 		return refuse(r, "limit", "the relay holds its maximum of streams (5000)");
@@ -169,7 +172,8 @@ enter_stream(struct csession *cs, const char *name, struct refusal *r)
 	cs->shared.stream = s->serial;
 	if (cs->shared.kind == SESSION_PUBLISH || cs->shared.kind == SESSION_LOCAL_PUBLISH) {
 		if (cstream_take(s, cs->control, cs->credential) < 0)
-			return refuse(r, "stream-busy", "another publisher of this stream is alive");
+			return refuse(r, "stream-busy",
+				      "another publisher of this stream is alive");
 		cs->shared.epoch = s->epoch + 1;
 		return 0;
 	}
@@ -178,8 +182,8 @@ enter_stream(struct csession *cs, const char *name, struct refusal *r)
 		return 0;
 	r->code = "no-codec";
 	snprintf(r->detail, sizeof(r->detail), "the publisher sends %s; the player takes %s",
-	    tracks_codec_names(&s->publisher->shared.tracks, theirs, sizeof(theirs)),
-	    tracks_codec_names(&cs->shared.tracks, ours, sizeof(ours)));
+		 tracks_codec_names(&s->publisher->shared.tracks, theirs, sizeof(theirs)),
+		 tracks_codec_names(&cs->shared.tracks, ours, sizeof(ours)));
 	return -EINVAL;
 }
 
@@ -187,10 +191,10 @@ static int
 parse_session(struct csession *cs, const json_t *q, struct refusal *r)
 {
 	const json_t *client = json_object_get(q, "client");
-	const char   *address = json_string_value(json_object_get(client, "address"));
-	const char   *agent = json_string_value(json_object_get(client, "agent"));
-	const char   *credential = json_string_value(json_object_get(q, "credential"));
-	int	      rc;
+	const char *address = json_string_value(json_object_get(client, "address"));
+	const char *agent = json_string_value(json_object_get(client, "agent"));
+	const char *credential = json_string_value(json_object_get(q, "credential"));
+	int rc;
 
 	text_copy(cs->client, sizeof(cs->client), address != NULL ? address : "");
 	text_copy(cs->agent, sizeof(cs->agent), agent != NULL ? agent : "");
@@ -200,7 +204,8 @@ parse_session(struct csession *cs, const json_t *q, struct refusal *r)
 		cs->credential = strdup(credential);
 	if (check_limits(cs->control, cs->client, r) < 0)
 		return -EINVAL;
-	rc = tracks_parse(&cs->shared.tracks, json_object_get(q, "tracks"), r->detail, sizeof(r->detail));
+	rc = tracks_parse(&cs->shared.tracks, json_object_get(q, "tracks"), r->detail,
+			  sizeof(r->detail));
 	if (rc < 0) {
 		r->code = rc == -EINVAL ? "bad-request" : "internal";
 		return rc;
@@ -219,7 +224,7 @@ created(const struct csession *cs)
 
 	for (size_t i = 0; i < cs->shared.tracks.count; i++) {
 		const struct track *t = &cs->shared.tracks.list[i];
-		json_t		   *o = json_pack("{s:s}", "mid", t->mid);
+		json_t *o = json_pack("{s:s}", "mid", t->mid);
 
 		if (t->out_ssrc != 0)
 			json_object_set_new(o, "ssrc", json_integer(t->out_ssrc));
@@ -228,11 +233,11 @@ created(const struct csession *cs)
 		json_array_append_new(tracks, o);
 	}
 	return json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:s, s:{s:s, s:s}}, s:s, s:o}", "session",
-	    cs->shared.id, "secret", cs->secret, "ice", "ufrag", cs->shared.local->ufrag, "pwd",
-	    cs->shared.local->pwd, "dtls", "role",
-	    cs->dtls_role == DTLS_CLIENT ? "client" : "server", "fingerprint", "hash", "sha-256",
-	    "value", dtls_ctx_fingerprint(cs->control->dtls_ctx), "cname", cs->shared.cname, "tracks",
-	    tracks);
+			 cs->shared.id, "secret", cs->secret, "ice", "ufrag",
+			 cs->shared.local->ufrag, "pwd", cs->shared.local->pwd, "dtls", "role",
+			 cs->dtls_role == DTLS_CLIENT ? "client" : "server", "fingerprint", "hash",
+			 "sha-256", "value", dtls_ctx_fingerprint(cs->control->dtls_ctx), "cname",
+			 cs->shared.cname, "tracks", tracks);
 }
 
 static void
@@ -241,25 +246,26 @@ log_refusal(struct control *c, const char *name, const struct refusal *r)
 	unsigned held;
 
 	if (log_allow(&c->limit_log, c->now_us, &held))
-		log_info("session", "refused %s: %s: %s (%u like it not shown)", name, r->code, r->detail,
-		    held);
+		log_info("session", "refused %s: %s: %s (%u like it not shown)", name, r->code,
+			 r->detail, held);
 }
 
 void
 op_session_create(struct peer *peer, json_t *q)
 {
-	struct control	*c = peer->control;
-	const char	*kind = json_string_value(json_object_get(q, "kind"));
-	const char	*name = json_string_value(json_object_get(q, "stream"));
-	struct refusal	 r = { 0 };
-	struct csession	*cs;
+	struct control *c = peer->control;
+	const char *kind = json_string_value(json_object_get(q, "kind"));
+	const char *name = json_string_value(json_object_get(q, "stream"));
+	struct refusal r = {0};
+	struct csession *cs;
 
 	if (kind == NULL || (strcmp(kind, "publish") != 0 && strcmp(kind, "play") != 0)) {
 		reply_error(peer, q, "bad-request", "kind: publish or play");
 		return;
 	}
 	if (name == NULL || !text_is_stream(name)) {
-		reply_error(peer, q, "bad-request", "stream: app/stream of letters, digits and ._~@:-");
+		reply_error(peer, q, "bad-request",
+			    "stream: app/stream of letters, digits and ._~@:-");
 		return;
 	}
 	cs = csession_new(c, strcmp(kind, "publish") == 0 ? SESSION_PUBLISH : SESSION_PLAY);
@@ -282,8 +288,8 @@ op_session_create(struct peer *peer, json_t *q)
 static struct csession *
 by_secret(struct peer *peer, const json_t *q)
 {
-	const char	*secret = json_string_value(json_object_get(q, "secret"));
-	struct csession	*cs = NULL;
+	const char *secret = json_string_value(json_object_get(q, "secret"));
+	struct csession *cs = NULL;
 
 	if (secret != NULL && strlen(secret) == SECRET_CHARS)
 		HASH_FIND(by_secret, peer->control->by_secret, secret, SECRET_CHARS, cs);
@@ -296,7 +302,7 @@ void
 op_session_delete(struct peer *peer, json_t *q)
 {
 	struct csession *cs = by_secret(peer, q);
-	json_t		*answer;
+	json_t *answer;
 
 	if (cs == NULL)
 		return;
@@ -311,18 +317,20 @@ op_session_get(struct peer *peer, json_t *q)
 	struct csession *cs = by_secret(peer, q);
 
 	if (cs != NULL)
-		reply_ok(peer, q, json_pack("{s:s, s:s, s:s, s:s}", "session", cs->shared.id, "kind",
-		    session_kind_names[cs->shared.kind], "stream", cs->stream->name, "state",
-		    cs->state == STATE_CONNECTED ? "connected" : "new"));
+		reply_ok(peer, q,
+			 json_pack("{s:s, s:s, s:s, s:s}", "session", cs->shared.id, "kind",
+				   session_kind_names[cs->shared.kind], "stream", cs->stream->name,
+				   "state", cs->state == STATE_CONNECTED ? "connected" : "new"));
 }
 
-/* ICE restart. The session's own copy of its credentials belongs to the workers: they get new ones. */
+/* ICE restart. The session's own copy of its credentials belongs to the workers: they get new ones.
+ */
 void
 op_session_update(struct peer *peer, json_t *q)
 {
-	struct csession		*cs = by_secret(peer, q);
-	const json_t		*ice = json_object_get(q, "ice");
-	struct msg_restart	 m = { 0 };
+	struct csession *cs = by_secret(peer, q);
+	const json_t *ice = json_object_get(q, "ice");
+	struct msg_restart m = {0};
 
 	if (cs == NULL)
 		return;
@@ -333,27 +341,30 @@ op_session_update(struct peer *peer, json_t *q)
 	if (!get_ice_text(m.remote.ufrag, sizeof(m.remote.ufrag), ice, "ufrag", 4, ICE_UFRAG_MAX) ||
 	    !get_ice_text(m.remote.pwd, sizeof(m.remote.pwd), ice, "pwd", 22, ICE_PWD_MAX) ||
 	    m.remote.ufrag[0] == '\0' || m.remote.pwd[0] == '\0') {
-		reply_error(peer, q, "bad-request", "ice.ufrag (4 to 256) and ice.pwd (22 to 256) of ice-char");
+		reply_error(peer, q, "bad-request",
+			    "ice.ufrag (4 to 256) and ice.pwd (22 to 256) of ice-char");
 		return;
 	}
 	m.serial = cs->shared.serial;
 	random_ice_text(m.local.ufrag, 8);
 	random_ice_text(m.local.pwd, 24);
 	control_post_all(peer->control, M_RESTART, &m, sizeof(m));
-	reply_ok(peer, q, json_pack("{s:s, s:{s:s, s:s}}", "session", cs->shared.id, "ice", "ufrag",
-	    m.local.ufrag, "pwd", m.local.pwd));
+	reply_ok(peer, q,
+		 json_pack("{s:s, s:{s:s, s:s}}", "session", cs->shared.id, "ice", "ufrag",
+			   m.local.ufrag, "pwd", m.local.pwd));
 }
 
 void
 op_stream_get(struct peer *peer, json_t *q)
 {
-	const char	*name = json_string_value(json_object_get(q, "stream"));
-	struct stream	*s = name != NULL ? cstream_find(peer->control, name) : NULL;
+	const char *name = json_string_value(json_object_get(q, "stream"));
+	struct stream *s = name != NULL ? cstream_find(peer->control, name) : NULL;
 
 	if (s == NULL || s->publisher == NULL)
 		reply_ok(peer, q, json_pack("{s:b, s:[]}", "publishing", 0, "tracks"));
 	else
-		reply_ok(peer, q, json_pack("{s:b, s:o}", "publishing",
-		    s->publisher->state == STATE_CONNECTED, "tracks",
-		    tracks_json(&s->publisher->shared.tracks)));
+		reply_ok(peer, q,
+			 json_pack("{s:b, s:o}", "publishing",
+				   s->publisher->state == STATE_CONNECTED, "tracks",
+				   tracks_json(&s->publisher->shared.tracks)));
 }

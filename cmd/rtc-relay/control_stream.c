@@ -11,7 +11,7 @@ void
 event_stream(struct control *c, const struct stream *s, const char *event)
 {
 	event_send(c, json_pack("{s:s, s:s, s:s}", "event", event, "stream", s->name, "session",
-	    s->publisher != NULL ? s->publisher->shared.id : ""));
+				s->publisher != NULL ? s->publisher->shared.id : ""));
 }
 
 struct stream *
@@ -44,7 +44,7 @@ cstream_get(struct control *c, const char *name)
 void
 cstream_collect(struct stream *s, struct control *c)
 {
-	struct msg_stream m = { s->serial, s->epoch };
+	struct msg_stream m = {s->serial, s->epoch};
 
 	if (s->publisher != NULL || s->players != NULL || s->holds > 0)
 		return;
@@ -75,7 +75,7 @@ is_silent(const struct csession *publisher, uint64_t now_us)
 	uint64_t interval = STAT_GET(publisher->shared.stats.check_interval_us);
 
 	if (publisher->shared.kind == SESSION_LOCAL_PUBLISH)
-		return false;	/* its socket is open: it lives */
+		return false; /* its socket is open: it lives */
 	interval = MIN_OF(interval, CHECK_INTERVAL_MAX_US);
 	return now_us > heard && now_us - heard > MAX_OF(interval, TAKEOVER_SILENCE_US);
 }
@@ -84,7 +84,7 @@ int
 cstream_take(struct stream *s, struct control *c, const char *credential)
 {
 	struct csession *present = s->publisher;
-	bool		 same;
+	bool same;
 
 	if (present == NULL)
 		return 0;
@@ -100,18 +100,18 @@ cstream_take(struct stream *s, struct control *c, const char *credential)
 void
 cstream_tell(struct csession *player)
 {
-	struct stream	*s = player->stream;
-	int		 owner = player->shared.owner;
-	json_t		*o;
-	char		*text;
-	uint8_t		 buf[IPC_MESSAGE_MAX];
-	struct msg_datagram head = { player->shared.serial };
+	struct stream *s = player->stream;
+	int owner = player->shared.owner;
+	json_t *o;
+	char *text;
+	uint8_t buf[IPC_MESSAGE_MAX];
+	struct msg_datagram head = {player->shared.serial};
 
 	if (owner < 0)
 		return;
 	if (s->publisher != NULL)
-		o = json_pack("{s:s, s:i, s:o}", "event", "tracks", "epoch", (int)s->epoch, "tracks",
-		    tracks_json(&s->publisher->shared.tracks));
+		o = json_pack("{s:s, s:i, s:o}", "event", "tracks", "epoch", (int)s->epoch,
+			      "tracks", tracks_json(&s->publisher->shared.tracks));
 	else
 		o = json_pack("{s:s}", "event", "end");
 	text = json_dumps(o, JSON_COMPACT);
@@ -120,7 +120,7 @@ cstream_tell(struct csession *player)
 		memcpy(buf, &head, sizeof(head));
 		memcpy(buf + sizeof(head), text, strlen(text));
 		control_post(player->control, (unsigned)owner, M_LOCAL_TEXT, buf,
-		    sizeof(head) + strlen(text));
+			     sizeof(head) + strlen(text));
 	}
 	free(text);
 }
@@ -128,11 +128,13 @@ cstream_tell(struct csession *player)
 void
 cstream_publish(struct stream *s, struct csession *publisher)
 {
-	struct control		*c = publisher->control;
-	const struct tracks	*tracks = &publisher->shared.tracks;
-	struct msg_publish	 m = { .stream = s->serial, .publisher = publisher->shared.serial,
-			.epoch = publisher->shared.epoch, .track_count = (uint8_t)tracks->count };
-	struct csession		*player, *next;
+	struct control *c = publisher->control;
+	const struct tracks *tracks = &publisher->shared.tracks;
+	struct msg_publish m = {.stream = s->serial,
+				.publisher = publisher->shared.serial,
+				.epoch = publisher->shared.epoch,
+				.track_count = (uint8_t)tracks->count};
+	struct csession *player, *next;
 
 	s->publisher = publisher;
 	s->epoch = publisher->shared.epoch;
@@ -142,7 +144,8 @@ cstream_publish(struct stream *s, struct csession *publisher)
 	}
 	control_post_all(c, M_STREAM_PUBLISH, &m, sizeof(m));
 	cstream_home(s, c, -1);
-	DL_FOREACH_SAFE2(s->players, player, next, stream_next) {
+	DL_FOREACH_SAFE2(s->players, player, next, stream_next)
+	{
 		struct binding binding;
 
 		if (player->shared.kind == SESSION_PLAY &&
@@ -156,15 +159,15 @@ cstream_publish(struct stream *s, struct csession *publisher)
 void
 cstream_unpublish(struct stream *s, struct control *c)
 {
-	struct msg_stream	m = { s->serial, s->epoch };
-	struct csession		*player;
+	struct msg_stream m = {s->serial, s->epoch};
+	struct csession *player;
 
 	s->publisher = NULL;
 	s->home = -1;
 	control_post_all(c, M_STREAM_END, &m, sizeof(m));
 	DL_FOREACH2(s->players, player, stream_next)
-		if (player->shared.kind == SESSION_LOCAL_SUBSCRIBE)
-			cstream_tell(player);
+	if (player->shared.kind == SESSION_LOCAL_SUBSCRIBE)
+		cstream_tell(player);
 }
 
 void
@@ -184,7 +187,7 @@ cstream_leave(struct stream *s, struct csession *cs)
 static void
 tell_mask(struct stream *s, struct control *c)
 {
-	struct msg_mask m = { s->serial, s->mask, s->home };
+	struct msg_mask m = {s->serial, s->mask, s->home};
 
 	control_post_all(c, M_STREAM_MASK, &m, sizeof(m));
 }

@@ -1,6 +1,6 @@
 /*
- * rtc-relay - the SFU: ICE-lite, DTLS, SRTP and RTP forwarding on one UDP port.  A control thread for
- * signalling and N workers for media, joined by channels only.
+ * rtc-relay - the SFU: ICE-lite, DTLS, SRTP and RTP forwarding on one UDP port.  A control thread
+ * for signalling and N workers for media, joined by channels only.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -14,33 +14,33 @@
 #include "loop/loop.h"
 
 enum {
-	CHAN_CONTROL_SIZE = 1 << 20,	/* octets: about 800 handshake datagrams */
-	CHAN_MEDIA_SIZE = 4 << 20	/* octets: about 3000 packets between two workers */
+	CHAN_CONTROL_SIZE = 1 << 20, /* octets: about 800 handshake datagrams */
+	CHAN_MEDIA_SIZE = 4 << 20    /* octets: about 3000 packets between two workers */
 };
 
 struct options {
 	const char *udp, *user, *run;
-	unsigned    workers;
-	unsigned    stun_timeout_s;
-	int	    ready_fd;
-	bool	    nack, twcc, ipv4, ipv6, verbose;
+	unsigned workers;
+	unsigned stun_timeout_s;
+	int ready_fd;
+	bool nack, twcc, ipv4, ipv6, verbose;
 };
 
 enum { OPT_NO_NACK = 256, OPT_NO_TWCC, OPT_USER, OPT_RUN };
 
 static const struct option long_options[] = {
-	{ "udp", required_argument, NULL, 'u' },
-	{ "workers", required_argument, NULL, 'w' },
-	{ "stun-timeout", required_argument, NULL, 't' },
-	{ "no-nack", no_argument, NULL, OPT_NO_NACK },
-	{ "no-twcc", no_argument, NULL, OPT_NO_TWCC },
-	{ "user", required_argument, NULL, OPT_USER },
-	{ "run", required_argument, NULL, OPT_RUN },
-	{ "ready-fd", required_argument, NULL, 'R' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "version", no_argument, NULL, 'V' },
-	{ "help", no_argument, NULL, 'h' },
-	{ 0 },
+    {"udp", required_argument, NULL, 'u'},
+    {"workers", required_argument, NULL, 'w'},
+    {"stun-timeout", required_argument, NULL, 't'},
+    {"no-nack", no_argument, NULL, OPT_NO_NACK},
+    {"no-twcc", no_argument, NULL, OPT_NO_TWCC},
+    {"user", required_argument, NULL, OPT_USER},
+    {"run", required_argument, NULL, OPT_RUN},
+    {"ready-fd", required_argument, NULL, 'R'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
 };
 
 static void
@@ -59,14 +59,15 @@ usage(FILE *to)
 	      "  -R, --ready-fd FD       write a newline there when it serves\n"
 	      "  -v, --verbose           debugging lines in the log\n"
 	      "  -V, --version\n"
-	      "  -h, --help\n", to);
+	      "  -h, --help\n",
+	      to);
 }
 
 static bool
 get_number(const char *text, unsigned min, unsigned max, unsigned *out)
 {
-	char	      *end;
-	unsigned long  v = strtoul(text, &end, 10);
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
 
 	if (*text < '0' || *text > '9' || *end != '\0' || v < min || v > max)
 		return false;
@@ -79,29 +80,55 @@ static void
 parse_options(struct options *o, int argc, char **argv)
 {
 	unsigned fd;
-	int	 c;
+	int c;
 
 	while ((c = getopt_long(argc, argv, "46u:w:t:R:vVh", long_options, NULL)) != -1) {
 		bool ok = true;
 
 		switch (c) {
-		case '4': o->ipv6 = false; break;
-		case '6': o->ipv4 = false; break;
-		case 'u': o->udp = optarg; break;
-		case 'w': ok = get_number(optarg, 1, WORKERS_MAX, &o->workers); break;
-		case 't': ok = get_number(optarg, 1, 3600, &o->stun_timeout_s); break;
+		case '4':
+			o->ipv6 = false;
+			break;
+		case '6':
+			o->ipv4 = false;
+			break;
+		case 'u':
+			o->udp = optarg;
+			break;
+		case 'w':
+			ok = get_number(optarg, 1, WORKERS_MAX, &o->workers);
+			break;
+		case 't':
+			ok = get_number(optarg, 1, 3600, &o->stun_timeout_s);
+			break;
 		case 'R':
 			ok = get_number(optarg, 0, 65535, &fd);
 			o->ready_fd = (int)fd;
 			break;
-		case OPT_NO_NACK: o->nack = false; break;
-		case OPT_NO_TWCC: o->twcc = false; break;
-		case OPT_USER: o->user = optarg; break;
-		case OPT_RUN: o->run = optarg; break;
-		case 'v': o->verbose = true; break;
-		case 'V': puts("rtc-relay " RTCKIT_VERSION); exit(0);
-		case 'h': usage(stdout); exit(0);
-		default: usage(stderr); exit(EX_USAGE);
+		case OPT_NO_NACK:
+			o->nack = false;
+			break;
+		case OPT_NO_TWCC:
+			o->twcc = false;
+			break;
+		case OPT_USER:
+			o->user = optarg;
+			break;
+		case OPT_RUN:
+			o->run = optarg;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'V':
+			puts("rtc-relay " RTCKIT_VERSION);
+			exit(0);
+		case 'h':
+			usage(stdout);
+			exit(0);
+		default:
+			usage(stderr);
+			exit(EX_USAGE);
 		}
 		if (!ok) {
 			fprintf(stderr, "rtc-relay: '%s' is out of range\n", optarg);
@@ -118,7 +145,7 @@ parse_options(struct options *o, int argc, char **argv)
 static size_t
 bind_addresses(const struct options *o, struct addr out[2])
 {
-	size_t	 count = 0;
+	size_t count = 0;
 	unsigned port;
 
 	if (!get_number(o->udp, 0, UINT16_MAX, &port)) {
@@ -138,14 +165,14 @@ bind_addresses(const struct options *o, struct addr out[2])
 static struct udp *
 open_udp(const struct addr *a, bool reuse)
 {
-	char	    text[ADDR_TEXT_SIZE];
-	int	    error = 0;
+	char text[ADDR_TEXT_SIZE];
+	int error = 0;
 	struct udp *u = udp_open(a, reuse, &error);
 
 	if (u != NULL || (error == -EAFNOSUPPORT && a->sa.sa_family == AF_INET6))
 		return u;
 	log_error("udp", "cannot bind %s: %s%s", addr_format(a, text), strerror(-error),
-	    error == -EADDRINUSE ? " (is another server using this port?)" : "");
+		  error == -EADDRINUSE ? " (is another server using this port?)" : "");
 	exit(error == -EADDRINUSE || error == -EACCES ? EX_UNAVAILABLE : EX_OSERR);
 }
 
@@ -157,13 +184,13 @@ static void
 open_sockets(struct control *c, const struct options *o)
 {
 	struct addr wanted[2];
-	size_t	    count = bind_addresses(o, wanted);
+	size_t count = bind_addresses(o, wanted);
 
 	for (size_t i = 0; i < count; i++) {
 		struct udp *probe = open_udp(&wanted[i], false);
 
 		if (probe == NULL)
-			continue;	/* no IPv6 on this host */
+			continue; /* no IPv6 on this host */
 		wanted[i] = udp_address(probe);
 		udp_close(probe);
 		for (unsigned k = 0; k < c->worker_count; k++) {
@@ -191,7 +218,8 @@ connect_threads(struct control *c)
 		for (unsigned k = 0; k < n; k++) {
 			if (k == i)
 				continue;
-			w->to[k] = c->workers[k]->from[i] = chan_new(CHAN_MEDIA_SIZE, &c->workers[k]->wake);
+			w->to[k] = c->workers[k]->from[i] =
+			    chan_new(CHAN_MEDIA_SIZE, &c->workers[k]->wake);
 			if (w->to[k] == NULL)
 				exit(EX_OSERR);
 		}
@@ -231,20 +259,26 @@ announce(const struct control *c)
 {
 	for (size_t i = 0; i < c->workers[0]->udp_count; i++) {
 		struct addr a = udp_address(c->workers[0]->udp[i]);
-		char	    text[ADDR_TEXT_SIZE];
+		char text[ADDR_TEXT_SIZE];
 
-		log_info("udp", "listening on %s, %u worker%s", addr_format(&a, text), c->worker_count,
-		    c->worker_count == 1 ? "" : "s");
+		log_info("udp", "listening on %s, %u worker%s", addr_format(&a, text),
+			 c->worker_count, c->worker_count == 1 ? "" : "s");
 	}
 }
 
 int
 main(int argc, char **argv)
 {
-	struct options o = { .udp = "8000", .workers = 1, .stun_timeout_s = 30, .ready_fd = -1,
-		.nack = true, .twcc = true, .ipv4 = true, .ipv6 = true };
+	struct options o = {.udp = "8000",
+			    .workers = 1,
+			    .stun_timeout_s = 30,
+			    .ready_fd = -1,
+			    .nack = true,
+			    .twcc = true,
+			    .ipv4 = true,
+			    .ipv6 = true};
 	struct control *c;
-	int		rc;
+	int rc;
 
 	parse_options(&o, argc, argv);
 	log_init("rtc-relay", o.verbose ? LOG_DEBUG : LOG_INFO);

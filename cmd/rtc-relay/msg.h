@@ -1,7 +1,7 @@
 /*
  * msg.h - the messages between the control thread and the workers, and among workers.  They name
- * sessions and streams by serial, never by pointer, so that a late one finds nothing and is dropped;
- * the two exceptions (M_SESSION_ADD, M_SESSION_DEL and its answer) frame a session's life.
+ * sessions and streams by serial, never by pointer, so that a late one finds nothing and is
+ * dropped; the two exceptions (M_SESSION_ADD, M_SESSION_DEL and its answer) frame a session's life.
  */
 #ifndef RTC_RELAY_MSG_H
 #define RTC_RELAY_MSG_H
@@ -13,67 +13,67 @@
 
 enum msg_type {
 	/* control to worker */
-	M_SESSION_ADD,	/* struct session * */
-	M_SESSION_DEL,	/* struct msg_session_del */
-	M_DTLS_OUT,	/* struct msg_datagram, octets */
-	M_KEYS,	/* struct msg_keys */
-	M_BIND,	/* struct msg_bind */
-	M_RESTART,	/* struct msg_restart */
-	M_STREAM_PUBLISH,	/* struct msg_publish */
-	M_STREAM_MASK,	/* struct msg_mask */
-	M_STREAM_END,	/* struct msg_stream */
-	M_STREAM_FREE,	/* struct msg_stream */
-	M_LOCAL_ADD,	/* struct msg_local */
-	M_LOCAL_TEXT,	/* struct msg_datagram, JSON text without NUL */
-	M_STOP,	/* nothing */
+	M_SESSION_ADD,	  /* struct session * */
+	M_SESSION_DEL,	  /* struct msg_session_del */
+	M_DTLS_OUT,	  /* struct msg_datagram, octets */
+	M_KEYS,		  /* struct msg_keys */
+	M_BIND,		  /* struct msg_bind */
+	M_RESTART,	  /* struct msg_restart */
+	M_STREAM_PUBLISH, /* struct msg_publish */
+	M_STREAM_MASK,	  /* struct msg_mask */
+	M_STREAM_END,	  /* struct msg_stream */
+	M_STREAM_FREE,	  /* struct msg_stream */
+	M_LOCAL_ADD,	  /* struct msg_local */
+	M_LOCAL_TEXT,	  /* struct msg_datagram, JSON text without NUL */
+	M_STOP,		  /* nothing */
 	/* worker to control */
-	M_CLAIMED,	/* struct msg_path */
-	M_SELECTED,	/* struct msg_path */
-	M_DTLS_IN,	/* struct msg_datagram, octets */
-	M_ENDED,	/* struct msg_ended */
-	M_FORGOTTEN,	/* struct session * */
-	M_INTEREST,	/* struct msg_interest */
+	M_CLAIMED,   /* struct msg_path */
+	M_SELECTED,  /* struct msg_path */
+	M_DTLS_IN,   /* struct msg_datagram, octets */
+	M_ENDED,     /* struct msg_ended */
+	M_FORGOTTEN, /* struct session * */
+	M_INTEREST,  /* struct msg_interest */
 	/* worker to worker */
-	M_RAW,	/* struct msg_raw, octets */
-	M_PACKET,	/* struct msg_packet, payload */
-	M_KEYFRAME,	/* struct msg_keyframe */
-	M_CLOCK,	/* struct msg_clock */
+	M_RAW,	    /* struct msg_raw, octets */
+	M_PACKET,   /* struct msg_packet, payload */
+	M_KEYFRAME, /* struct msg_keyframe */
+	M_CLOCK,    /* struct msg_clock */
 	M_TYPES
 };
 
 struct msg_session_del {
 	struct session *session;
-	bool		say_bye;	/* tell the peer (RTCP BYE); DTLS close_notify was sent before */
+	bool say_bye; /* tell the peer (RTCP BYE); DTLS close_notify was sent before */
 };
 struct msg_datagram {
 	uint64_t serial;
 };
 struct msg_keys {
-	uint64_t	      serial;
+	uint64_t serial;
 	struct dtls_srtp_keys keys;
 };
 struct msg_bind {
-	uint64_t	serial;
-	uint32_t	epoch;
-	struct binding	binding;
+	uint64_t serial;
+	uint32_t epoch;
+	struct binding binding;
 };
 struct msg_restart {
-	uint64_t	 serial;
+	uint64_t serial;
 	struct ice_creds local, remote;
 };
 struct msg_publish {
-	uint64_t stream, publisher;	/* serials */
+	uint64_t stream, publisher; /* serials */
 	uint32_t epoch;
-	uint8_t	 track_count;
+	uint8_t track_count;
 	struct {
-		uint8_t	 kind;
-		uint32_t clock_rate;	/* of its first codec; all codecs of a kind share it */
+		uint8_t kind;
+		uint32_t clock_rate; /* of its first codec; all codecs of a kind share it */
 	} tracks[TRACKS_MAX];
 };
 struct msg_mask {
 	uint64_t stream;
-	uint32_t mask;	/* workers that have subscribers */
-	int	 home;	/* worker of the publisher; -1 unknown */
+	uint32_t mask; /* workers that have subscribers */
+	int home;      /* worker of the publisher; -1 unknown */
 };
 struct msg_stream {
 	uint64_t stream;
@@ -81,28 +81,28 @@ struct msg_stream {
 };
 struct msg_local {
 	uint64_t serial;
-	int	 fd;
+	int fd;
 };
 struct msg_path {
-	uint64_t	 serial;
+	uint64_t serial;
 	struct ice_tuple tuple;
 };
 struct msg_ended {
-	uint64_t	 serial;
+	uint64_t serial;
 	enum session_end reason;
 };
 struct msg_interest {
 	uint64_t stream;
-	bool	 on;
+	bool on;
 };
 struct msg_raw {
-	uint64_t	 serial;
+	uint64_t serial;
 	struct ice_tuple tuple;
 };
 struct msg_packet {
-	uint64_t	     stream;
-	uint32_t	     epoch;
-	uint32_t	     track;
+	uint64_t stream;
+	uint32_t epoch;
+	uint32_t track;
 	struct rtp_ring_slot slot;
 };
 struct msg_keyframe {
@@ -110,11 +110,11 @@ struct msg_keyframe {
 	uint32_t track;
 };
 struct msg_clock {
-	uint64_t      stream;
-	uint32_t      epoch;
-	uint32_t      track;
+	uint64_t stream;
+	uint32_t epoch;
+	uint32_t track;
 	struct rtcp_sr sr;
-	uint64_t      at_us;	/* when it was true, on the relay's clock */
+	uint64_t at_us; /* when it was true, on the relay's clock */
 };
 
 #endif

@@ -1,4 +1,5 @@
-/* peer.c - connections to the three sockets: requests find their handler in a table (rtc-control.5). */
+/* peer.c - connections to the three sockets: requests find their handler in a table
+ * (rtc-control.5). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,25 +10,24 @@
 #include "control.h"
 
 static const char *const role_names[ROLES] = {
-	[ROLE_SIGNAL] = "signal", [ROLE_MEDIA] = "media", [ROLE_ADMIN] = "admin"
-};
+    [ROLE_SIGNAL] = "signal", [ROLE_MEDIA] = "media", [ROLE_ADMIN] = "admin"};
 
 static const struct {
 	const char *name;
-	enum role   role;
-	op_fn	   *fn;
+	enum role role;
+	op_fn *fn;
 } ops[] = {
-	{ "session.create", ROLE_SIGNAL, op_session_create },
-	{ "session.update", ROLE_SIGNAL, op_session_update },
-	{ "session.delete", ROLE_SIGNAL, op_session_delete },
-	{ "session.get", ROLE_SIGNAL, op_session_get },
-	{ "stream.get", ROLE_SIGNAL, op_stream_get },
-	{ "attach", ROLE_MEDIA, op_attach },
-	{ "streams.list", ROLE_ADMIN, op_streams_list },
-	{ "sessions.list", ROLE_ADMIN, op_sessions_list },
-	{ "session.kick", ROLE_ADMIN, op_session_kick },
-	{ "stats", ROLE_ADMIN, op_stats },
-	{ "events.subscribe", ROLE_ADMIN, op_events_subscribe },
+    {"session.create", ROLE_SIGNAL, op_session_create},
+    {"session.update", ROLE_SIGNAL, op_session_update},
+    {"session.delete", ROLE_SIGNAL, op_session_delete},
+    {"session.get", ROLE_SIGNAL, op_session_get},
+    {"stream.get", ROLE_SIGNAL, op_stream_get},
+    {"attach", ROLE_MEDIA, op_attach},
+    {"streams.list", ROLE_ADMIN, op_streams_list},
+    {"sessions.list", ROLE_ADMIN, op_sessions_list},
+    {"session.kick", ROLE_ADMIN, op_session_kick},
+    {"stats", ROLE_ADMIN, op_stats},
+    {"events.subscribe", ROLE_ADMIN, op_events_subscribe},
 };
 
 static void
@@ -51,17 +51,18 @@ reply_error(struct peer *peer, const json_t *request, const char *code, const ch
 {
 	json_t *safe = json_string(detail);
 
-	reply(peer, request, json_pack("{s:b, s:s, s:o}", "ok", 0, "error", code, "detail",
-	    safe != NULL ? safe : json_string("")));
+	reply(peer, request,
+	      json_pack("{s:b, s:s, s:o}", "ok", 0, "error", code, "detail",
+			safe != NULL ? safe : json_string("")));
 }
 
 static void
 on_json(struct ipc_conn *conn, json_t *msg)
 {
-	struct peer	*peer = ipc_conn_arg(conn);
-	struct control	*c = peer->control;
-	const char	*op = json_string_value(json_object_get(msg, "op"));
-	json_t		*v = json_object_get(msg, "v");
+	struct peer *peer = ipc_conn_arg(conn);
+	struct control *c = peer->control;
+	const char *op = json_string_value(json_object_get(msg, "op"));
+	json_t *v = json_object_get(msg, "v");
 
 	c->now_us = clock_now_us();
 	if (op == NULL || !json_is_integer(json_object_get(msg, "id")) ||
@@ -93,12 +94,13 @@ on_closed(struct ipc_conn *conn, int error)
 	struct peer *peer = ipc_conn_arg(conn);
 
 	if (error != 0 && error != -ECONNRESET)
-		log_warn("control", "a peer of the %s socket was dropped: %s", role_names[peer->role],
-		    error == -EBADMSG ? "not a message of rtc-control(5)" : strerror(-error));
+		log_warn("control", "a peer of the %s socket was dropped: %s",
+			 role_names[peer->role],
+			 error == -EBADMSG ? "not a message of rtc-control(5)" : strerror(-error));
 	peer_free(peer);
 }
 
-static const struct ipc_handlers handlers = { .json = on_json, .closed = on_closed };
+static const struct ipc_handlers handlers = {.json = on_json, .closed = on_closed};
 
 static json_t *
 hello(const struct control *c, enum role role)
@@ -107,28 +109,29 @@ hello(const struct control *c, enum role role)
 
 	for (size_t i = 0; i < c->workers[0]->udp_count; i++) {
 		struct addr a = udp_address(c->workers[0]->udp[i]);
-		char	    host[ADDR_TEXT_SIZE];
+		char host[ADDR_TEXT_SIZE];
 
-		json_array_append_new(listen,
-		    json_pack("{s:s, s:i, s:s, s:s}", "proto", "udp", "port", addr_port(&a), "family",
-			a.sa.sa_family == AF_INET6 ? "ipv6" : "ipv4", "address",
-			addr_format_host(&a, host)));
+		json_array_append_new(
+		    listen, json_pack("{s:s, s:i, s:s, s:s}", "proto", "udp", "port", addr_port(&a),
+				      "family", a.sa.sa_family == AF_INET6 ? "ipv6" : "ipv4",
+				      "address", addr_format_host(&a, host)));
 	}
 	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:o}", "v", 1, "event", "hello", "role",
-	    role_names[role], "program", "rtc-relay", "version", RTCKIT_VERSION, "pid", (int)getpid(),
-	    "listen", listen);
+			 role_names[role], "program", "rtc-relay", "version", RTCKIT_VERSION, "pid",
+			 (int)getpid(), "listen", listen);
 }
 
 void
 peer_accept(struct control *c, enum role role, int fd)
 {
-	struct peer	*peer = NULL;
-	uid_t		 uid;
-	pid_t		 pid;
-	json_t		*greeting;
+	struct peer *peer = NULL;
+	uid_t uid;
+	pid_t pid;
+	json_t *greeting;
 
 	if (ipc_peer(fd, &uid, &pid) < 0 || (uid != 0 && uid != geteuid())) {
-		log_warn("control", "refused user %ld on the %s socket", (long)uid, role_names[role]);
+		log_warn("control", "refused user %ld on the %s socket", (long)uid,
+			 role_names[role]);
 		close(fd);
 		return;
 	}

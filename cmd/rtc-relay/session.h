@@ -1,7 +1,7 @@
 /*
- * session.h - what the control thread and the workers share of one session.  The control thread makes
- * it, announces it to every worker, and frees it when every worker has said that it forgot it.  All
- * fields are immutable in between, but for the atomics.
+ * session.h - what the control thread and the workers share of one session.  The control thread
+ * makes it, announces it to every worker, and frees it when every worker has said that it forgot
+ * it.  All fields are immutable in between, but for the atomics.
  */
 #ifndef RTC_RELAY_SESSION_H
 #define RTC_RELAY_SESSION_H
@@ -21,8 +21,18 @@ enum session_kind {
 };
 
 enum session_end {
-	END_NONE, END_DELETED, END_KICKED, END_EXPIRED, END_TIMEOUT, END_DTLS_FAILED, END_DTLS_CLOSED,
-	END_BYE, END_TAKEN_OVER, END_NO_CODEC, END_CLOSED, END_SHUTDOWN
+	END_NONE,
+	END_DELETED,
+	END_KICKED,
+	END_EXPIRED,
+	END_TIMEOUT,
+	END_DTLS_FAILED,
+	END_DTLS_CLOSED,
+	END_BYE,
+	END_TAKEN_OVER,
+	END_NO_CODEC,
+	END_CLOSED,
+	END_SHUTDOWN
 };
 
 enum { SESSION_ID_SIZE = 11, SESSION_CNAME_SIZE = 17 };
@@ -32,8 +42,8 @@ struct session_stats {
 	uint64_t rx_packets, rx_octets, rx_lost, tx_packets, tx_octets, tx_dropped;
 	uint64_t nacks_sent, nacks_received, resent, plis_sent, plis_received, auth_failed;
 	uint64_t rtt_us, remb_bps, keyframes, paths;
-	uint64_t heard_us;	/* last authenticated packet or check */
-	uint64_t check_interval_us;	/* between the last two checks */
+	uint64_t heard_us;	    /* last authenticated packet or check */
+	uint64_t check_interval_us; /* between the last two checks */
 };
 
 #define STAT_ADD(field, n) __atomic_store_n(&(field), (field) + (uint64_t)(n), __ATOMIC_RELAXED)
@@ -41,18 +51,18 @@ struct session_stats {
 #define STAT_GET(field)	   __atomic_load_n(&(field), __ATOMIC_RELAXED)
 
 struct session {
-	uint64_t	  serial;	/* never reused */
-	uint64_t	  stream;	/* serial of its stream */
-	uint32_t	  epoch;	/* a publisher's: which of the stream's publishers it is */
-	uint8_t		  kind;	/* enum session_kind */
-	bool		  nack, twcc, keep_bframe;
-	bool		  has_remote;	/* remote credentials are known */
-	char		  id[SESSION_ID_SIZE + 1];	/* public */
-	char		  cname[SESSION_CNAME_SIZE];
-	struct ice_creds *local, *remote;	/* owned */
-	uint64_t	  stun_timeout_us, first_timeout_us;
-	struct tracks	  tracks;	/* owned */
-	_Atomic int	  owner;	/* worker that claimed it; -1 nobody yet */
+	uint64_t serial; /* never reused */
+	uint64_t stream; /* serial of its stream */
+	uint32_t epoch;	 /* a publisher's: which of the stream's publishers it is */
+	uint8_t kind;	 /* enum session_kind */
+	bool nack, twcc, keep_bframe;
+	bool has_remote;	      /* remote credentials are known */
+	char id[SESSION_ID_SIZE + 1]; /* public */
+	char cname[SESSION_CNAME_SIZE];
+	struct ice_creds *local, *remote; /* owned */
+	uint64_t stun_timeout_us, first_timeout_us;
+	struct tracks tracks; /* owned */
+	_Atomic int owner;    /* worker that claimed it; -1 nobody yet */
 	struct session_stats stats;
 };
 

@@ -29,20 +29,20 @@ void
 stunlimit_init(struct stunlimit *l, uint64_t now_us)
 {
 	memset(l, 0, sizeof(*l));
-	l->all = (struct stunlimit_bucket){ 1, now_us, STUNLIMIT_ALL_RATE * 1000 };
+	l->all = (struct stunlimit_bucket){1, now_us, STUNLIMIT_ALL_RATE * 1000};
 }
 
 bool
 stunlimit_allow(struct stunlimit *l, const struct addr *from, uint64_t now_us)
 {
-	uint64_t		 network = network_of(from);
-	struct stunlimit_bucket	*b = &l->slots[(network >> 1) % STUNLIMIT_SLOTS];
+	uint64_t network = network_of(from);
+	struct stunlimit_bucket *b = &l->slots[(network >> 1) % STUNLIMIT_SLOTS];
 
 	fill(&l->all, now_us, STUNLIMIT_ALL_RATE, STUNLIMIT_ALL_RATE);
 	fill(b, now_us, STUNLIMIT_NET_RATE, STUNLIMIT_NET_BURST);
 	if (b->network != network &&
 	    (b->network == 0 || b->tokens_milli >= STUNLIMIT_NET_BURST * 1000))
-		*b = (struct stunlimit_bucket){ network, now_us, STUNLIMIT_NET_BURST * 1000 };
+		*b = (struct stunlimit_bucket){network, now_us, STUNLIMIT_NET_BURST * 1000};
 	if (l->all.tokens_milli < 1000 || b->tokens_milli < 1000)
 		return false;
 	l->all.tokens_milli -= 1000;

@@ -11,22 +11,22 @@
 
 static const struct {
 	const char *uri;
-	size_t	    offset;
+	size_t offset;
 } ext_fields[] = {
-	{ "urn:ietf:params:rtp-hdrext:sdes:mid", offsetof(struct track, ext_mid) },
-	{ "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id", offsetof(struct track, ext_rid) },
-	{ "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
-	    offsetof(struct track, ext_repaired_rid) },
-	{ "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
-	    offsetof(struct track, ext_twcc) },
+    {"urn:ietf:params:rtp-hdrext:sdes:mid", offsetof(struct track, ext_mid)},
+    {"urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id", offsetof(struct track, ext_rid)},
+    {"urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
+     offsetof(struct track, ext_repaired_rid)},
+    {"http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+     offsetof(struct track, ext_twcc)},
 };
 
 static const struct {
 	const char *text;
-	uint8_t	    bit;
+	uint8_t bit;
 } feedback_names[] = {
-	{ "nack", FEEDBACK_NACK }, { "nack pli", FEEDBACK_PLI }, { "ccm fir", FEEDBACK_FIR },
-	{ "transport-cc", FEEDBACK_TWCC }, { "goog-remb", FEEDBACK_REMB },
+    {"nack", FEEDBACK_NACK},	     {"nack pli", FEEDBACK_PLI},   {"ccm fir", FEEDBACK_FIR},
+    {"transport-cc", FEEDBACK_TWCC}, {"goog-remb", FEEDBACK_REMB},
 };
 
 static int
@@ -39,7 +39,7 @@ complain(char *detail, size_t size, const char *what)
 /* An integer member within min..max; fallback if it is absent. false if wrong. */
 static bool
 get_int(const json_t *o, const char *key, json_int_t min, json_int_t max, json_int_t fallback,
-    json_int_t *out)
+	json_int_t *out)
 {
 	const json_t *v = json_object_get(o, key);
 
@@ -72,13 +72,14 @@ static uint8_t
 parse_feedback(const json_t *array)
 {
 	uint8_t mask = 0;
-	size_t	i;
+	size_t i;
 	json_t *v;
 
-	json_array_foreach((json_t *)array, i, v)
-		for (size_t k = 0; json_is_string(v) && k < ARRAY_COUNT(feedback_names); k++)
-			if (strcmp(json_string_value(v), feedback_names[k].text) == 0)
-				mask |= feedback_names[k].bit;
+	json_array_foreach((json_t *)array, i,
+			   v) for (size_t k = 0;
+				   json_is_string(v) && k < ARRAY_COUNT(feedback_names);
+				   k++) if (strcmp(json_string_value(v), feedback_names[k].text) ==
+					    0) mask |= feedback_names[k].bit;
 	return mask;
 }
 
@@ -87,10 +88,11 @@ parse_codec(struct codec *c, const json_t *o, uint8_t kind, char *detail, size_t
 {
 	const char *name = json_string_value(json_object_get(o, "name"));
 	const char *fmtp = json_string_value(json_object_get(o, "fmtp"));
-	json_int_t  pt, rtx_pt, clock_rate, channels;
+	json_int_t pt, rtx_pt, clock_rate, channels;
 
 	if (name == NULL || !text_is_token(name, CODEC_NAME_SIZE - 1))
-		return complain(detail, size, "tracks.codecs.name: a token of at most 16 characters");
+		return complain(detail, size,
+				"tracks.codecs.name: a token of at most 16 characters");
 	if (!get_int(o, "pt", 0, 127, -1, &pt) || pt < 0)
 		return complain(detail, size, "tracks.codecs.pt: 0..127");
 	if (!get_int(o, "rtx_pt", 0, 127, PT_NONE, &rtx_pt))
@@ -100,7 +102,8 @@ parse_codec(struct codec *c, const json_t *o, uint8_t kind, char *detail, size_t
 	if (!get_int(o, "channels", 1, 8, 1, &channels))
 		return complain(detail, size, "tracks.codecs.channels: 1..8");
 	if (fmtp != NULL && !is_printable(fmtp, CODEC_FMTP_MAX))
-		return complain(detail, size, "tracks.codecs.fmtp: at most 512 printable characters");
+		return complain(detail, size,
+				"tracks.codecs.fmtp: at most 512 printable characters");
 	text_copy(c->name, sizeof(c->name), name);
 	c->pt = (uint8_t)pt;
 	c->rtx_pt = (uint8_t)rtx_pt;
@@ -124,7 +127,8 @@ parse_codecs(struct track *t, const json_t *array, char *detail, size_t size)
 		return -ENOMEM;
 	t->codec_count = (uint8_t)count;
 	for (size_t i = 0; i < count; i++) {
-		int rc = parse_codec(&t->codecs[i], json_array_get(array, i), t->kind, detail, size);
+		int rc =
+		    parse_codec(&t->codecs[i], json_array_get(array, i), t->kind, detail, size);
 
 		if (rc < 0)
 			return rc;
@@ -135,12 +139,13 @@ parse_codecs(struct track *t, const json_t *array, char *detail, size_t size)
 static int
 parse_ext(struct track *t, const json_t *array, char *detail, size_t size)
 {
-	size_t	i;
+	size_t i;
 	json_t *o;
 
-	json_array_foreach((json_t *)array, i, o) {
+	json_array_foreach((json_t *)array, i, o)
+	{
 		const char *uri = json_string_value(json_object_get(o, "uri"));
-		json_int_t  id;
+		json_int_t id;
 
 		if (uri == NULL || !get_int(o, "id", 1, 255, -1, &id) || id < 0)
 			return complain(detail, size, "tracks.ext: id 1..255 and uri");
@@ -156,29 +161,31 @@ static uint8_t
 parse_ssrcs(uint32_t *out, const json_t *array)
 {
 	uint8_t count = 0;
-	size_t	i;
+	size_t i;
 	json_t *v;
 
-	json_array_foreach((json_t *)array, i, v)
-		if (json_is_integer(v) && json_integer_value(v) > 0 && json_integer_value(v) <= UINT32_MAX &&
-		    count < TRACK_SSRCS_MAX)
-			out[count++] = (uint32_t)json_integer_value(v);
+	json_array_foreach((json_t *)array, i,
+			   v) if (json_is_integer(v) && json_integer_value(v) > 0 &&
+				  json_integer_value(v) <= UINT32_MAX && count < TRACK_SSRCS_MAX)
+	    out[count++] = (uint32_t)json_integer_value(v);
 	return count;
 }
 
 static int
 parse_rids(struct track *t, const json_t *array, char *detail, size_t size)
 {
-	size_t	i;
+	size_t i;
 	json_t *v;
 
 	if (json_array_size(array) > TRACK_RIDS_MAX)
 		return complain(detail, size, "tracks.rids: at most 4");
-	json_array_foreach((json_t *)array, i, v) {
+	json_array_foreach((json_t *)array, i, v)
+	{
 		const char *rid = json_string_value(v);
 
 		if (rid == NULL || !text_is_token(rid, TRACK_RID_SIZE - 1))
-			return complain(detail, size, "tracks.rids: tokens of at most 16 characters");
+			return complain(detail, size,
+					"tracks.rids: tokens of at most 16 characters");
 		text_copy(t->rids[t->rid_count++], TRACK_RID_SIZE, rid);
 	}
 	return 0;
@@ -190,7 +197,7 @@ parse_track(struct track *t, const json_t *o, char *detail, size_t size)
 	const char *kind = json_string_value(json_object_get(o, "kind"));
 	const char *mid = json_string_value(json_object_get(o, "mid"));
 	const char *mode = json_string_value(json_object_get(o, "mode"));
-	int	    rc;
+	int rc;
 
 	if (kind == NULL || (strcmp(kind, "audio") != 0 && strcmp(kind, "video") != 0))
 		return complain(detail, size, "tracks.kind: audio or video");
@@ -212,7 +219,7 @@ parse_track(struct track *t, const json_t *o, char *detail, size_t size)
 int
 tracks_parse(struct tracks *out, const json_t *array, char *detail, size_t detail_size)
 {
-	struct tracks t = { .count = json_array_size(array) };
+	struct tracks t = {.count = json_array_size(array)};
 
 	if (t.count == 0 || t.count > TRACKS_MAX)
 		return complain(detail, detail_size, "tracks: 1 to 8 of them");
@@ -251,20 +258,22 @@ tracks_json(const struct tracks *t)
 
 	for (size_t i = 0; i < t->count; i++) {
 		const struct track *track = &t->list[i];
-		json_t		   *codecs = json_array();
+		json_t *codecs = json_array();
 
 		for (size_t k = 0; k < track->codec_count; k++) {
 			const struct codec *c = &track->codecs[k];
-			json_t *o = json_pack("{s:s, s:i, s:i, s:i}", "name", c->name, "clock_rate",
-			    (int)c->clock_rate, "channels", c->channels, "pt", c->pt);
+			json_t *o =
+			    json_pack("{s:s, s:i, s:i, s:i}", "name", c->name, "clock_rate",
+				      (int)c->clock_rate, "channels", c->channels, "pt", c->pt);
 
 			if (c->fmtp != NULL)
 				json_object_set_new(o, "fmtp", json_string(c->fmtp));
 			json_array_append_new(codecs, o);
 		}
 		json_array_append_new(array,
-		    json_pack("{s:s, s:s, s:o}", "kind", track->kind == TRACK_VIDEO ? "video" : "audio",
-			"mid", track->mid, "codecs", codecs));
+				      json_pack("{s:s, s:s, s:o}", "kind",
+						track->kind == TRACK_VIDEO ? "video" : "audio",
+						"mid", track->mid, "codecs", codecs));
 	}
 	return array;
 }

@@ -1,6 +1,7 @@
 /*
- * track.h - what a session's media sections are, as rtc-whip and rtc-whep described them (session.create
- * in rtc-control.5).  Made by the control thread, immutable afterwards, read by workers.
+ * track.h - what a session's media sections are, as rtc-whip and rtc-whep described them
+ * (session.create in rtc-control.5).  Made by the control thread, immutable afterwards, read by
+ * workers.
  */
 #ifndef RTC_RELAY_TRACK_H
 #define RTC_RELAY_TRACK_H
@@ -11,11 +12,11 @@
 #include <stdint.h>
 
 enum {
-	TRACKS_MAX = 8,	/* media sections of a session */
-	CODECS_MAX = 24,	/* codecs of a track; Chromium offers 12 for video, RTX not counted */
-	TRACK_SSRCS_MAX = 8,	/* SSRCs that SDP announces for a track */
+	TRACKS_MAX = 8,	     /* media sections of a session */
+	CODECS_MAX = 24,     /* codecs of a track; Chromium offers 12 for video, RTX not counted */
+	TRACK_SSRCS_MAX = 8, /* SSRCs that SDP announces for a track */
 	TRACK_RIDS_MAX = 4,
-	TRACK_MID_SIZE = 33,	/* a mid of at most 32 characters */
+	TRACK_MID_SIZE = 33, /* a mid of at most 32 characters */
 	TRACK_RID_SIZE = 17,
 	CODEC_NAME_SIZE = 17,
 	CODEC_FMTP_MAX = 512,
@@ -36,36 +37,36 @@ enum codec_feedback {
 };
 
 struct codec {
-	char	 name[CODEC_NAME_SIZE];	/* as SDP wrote it; compared without case */
-	char	*fmtp;	/* owned; NULL if none */
-	uint32_t clock_rate;	/* Hz */
-	uint8_t	 channels;
-	uint8_t	 pt, rtx_pt;	/* rtx_pt PT_NONE if there is none */
-	uint8_t	 feedback;	/* enum codec_feedback */
-	uint8_t	 format;	/* enum codec_format */
+	char name[CODEC_NAME_SIZE]; /* as SDP wrote it; compared without case */
+	char *fmtp;		    /* owned; NULL if none */
+	uint32_t clock_rate;	    /* Hz */
+	uint8_t channels;
+	uint8_t pt, rtx_pt; /* rtx_pt PT_NONE if there is none */
+	uint8_t feedback;   /* enum codec_feedback */
+	uint8_t format;	    /* enum codec_format */
 };
 
 struct track {
-	char		 mid[TRACK_MID_SIZE];
-	uint8_t		 kind;	/* enum track_kind */
-	uint8_t		 codec_count, ssrc_count, rtx_ssrc_count, rid_count;
-	uint8_t		 ext_mid, ext_rid, ext_repaired_rid, ext_twcc;	/* ids; 0 not negotiated */
-	bool		 on_demand;	/* a contributor's track */
-	struct codec	*codecs;	/* owned */
-	uint32_t	 ssrcs[TRACK_SSRCS_MAX];	/* a publisher's, from SDP */
-	uint32_t	 rtx_ssrcs[TRACK_SSRCS_MAX];
-	char		 rids[TRACK_RIDS_MAX][TRACK_RID_SIZE];
-	uint32_t	 out_ssrc, out_rtx_ssrc;	/* a player's: what the relay sends with; 0 no RTX */
+	char mid[TRACK_MID_SIZE];
+	uint8_t kind; /* enum track_kind */
+	uint8_t codec_count, ssrc_count, rtx_ssrc_count, rid_count;
+	uint8_t ext_mid, ext_rid, ext_repaired_rid, ext_twcc; /* ids; 0 not negotiated */
+	bool on_demand;					      /* a contributor's track */
+	struct codec *codecs;				      /* owned */
+	uint32_t ssrcs[TRACK_SSRCS_MAX];		      /* a publisher's, from SDP */
+	uint32_t rtx_ssrcs[TRACK_SSRCS_MAX];
+	char rids[TRACK_RIDS_MAX][TRACK_RID_SIZE];
+	uint32_t out_ssrc, out_rtx_ssrc; /* a player's: what the relay sends with; 0 no RTX */
 };
 
 struct tracks {
-	struct track	*list;	/* owned */
-	size_t		 count;
+	struct track *list; /* owned */
+	size_t count;
 };
 
 /*
- * From the "tracks" member. Returns 0, or -EINVAL with words in detail (naming the member), -ENOMEM.
- * *out is untouched on error.
+ * From the "tracks" member. Returns 0, or -EINVAL with words in detail (naming the member),
+ * -ENOMEM. *out is untouched on error.
  */
 int tracks_parse(struct tracks *out, const json_t *array, char *detail, size_t detail_size);
 void tracks_free(struct tracks *t);
@@ -73,18 +74,19 @@ void tracks_free(struct tracks *t);
 json_t *tracks_json(const struct tracks *t);
 
 /*
- * A player's binding to a publisher: for each track of the player, the publisher's track it shows and,
- * per codec of that track, the player's own payload types (PT_NONE: not understood).
+ * A player's binding to a publisher: for each track of the player, the publisher's track it shows
+ * and, per codec of that track, the player's own payload types (PT_NONE: not understood).
  */
 struct binding {
 	struct {
-		uint8_t source;	/* publisher's track; PT_NONE: nothing matches */
+		uint8_t source; /* publisher's track; PT_NONE: nothing matches */
 		uint8_t pt[CODECS_MAX], rtx_pt[CODECS_MAX];
 	} tracks[TRACKS_MAX];
 };
 
 /* Number of the player's tracks that got a source with at least one common codec. */
-size_t tracks_bind(struct binding *out, const struct tracks *publisher, const struct tracks *player);
+size_t tracks_bind(struct binding *out, const struct tracks *publisher,
+		   const struct tracks *player);
 /* "H264 profile 42e01f, opus" - for errors that name both lists. Returns text. */
 char *tracks_codec_names(const struct tracks *t, char *text, size_t size);
 

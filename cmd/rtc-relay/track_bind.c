@@ -38,9 +38,9 @@ fmtp_value(const char *fmtp, const char *key, const char *fallback, char out[sta
 static int
 h264_distance(const char *a, const char *b)
 {
-	char		pa[32], pb[32];
-	unsigned long	va = strtoul(fmtp_value(a, "profile-level-id", "42001f", pa), NULL, 16);
-	unsigned long	vb = strtoul(fmtp_value(b, "profile-level-id", "42001f", pb), NULL, 16);
+	char pa[32], pb[32];
+	unsigned long va = strtoul(fmtp_value(a, "profile-level-id", "42001f", pa), NULL, 16);
+	unsigned long vb = strtoul(fmtp_value(b, "profile-level-id", "42001f", pb), NULL, 16);
 
 	if (va >> 8 == vb >> 8)
 		return 0;
@@ -66,9 +66,10 @@ distance(const struct codec *a, const struct codec *b)
 	if (strcasecmp(a->name, "VP9") == 0 || strcasecmp(a->name, "AV1") == 0) {
 		const char *key = strcasecmp(a->name, "VP9") == 0 ? "profile-id" : "profile";
 
-		return strcmp(fmtp_value(a->fmtp, key, "0", va), fmtp_value(b->fmtp, key, "0", vb)) == 0
-		    ? 0
-		    : -1;
+		return strcmp(fmtp_value(a->fmtp, key, "0", va),
+			      fmtp_value(b->fmtp, key, "0", vb)) == 0
+			   ? 0
+			   : -1;
 	}
 	return a->channels == b->channels || strcasecmp(a->name, "opus") == 0 ? 0 : -1;
 }
@@ -99,7 +100,7 @@ bind_codecs(uint8_t *pt, uint8_t *rtx_pt, const struct track *source, const stru
 size_t
 tracks_bind(struct binding *out, const struct tracks *publisher, const struct tracks *player)
 {
-	bool   used[TRACKS_MAX] = { false };
+	bool used[TRACKS_MAX] = {false};
 	size_t bound = 0;
 
 	memset(out, PT_NONE, sizeof(*out));
@@ -109,7 +110,7 @@ tracks_bind(struct binding *out, const struct tracks *publisher, const struct tr
 
 			if (used[k] || source->kind != player->list[i].kind ||
 			    bind_codecs(out->tracks[i].pt, out->tracks[i].rtx_pt, source,
-				&player->list[i]) == 0)
+					&player->list[i]) == 0)
 				continue;
 			out->tracks[i].source = (uint8_t)k;
 			used[k] = true;
@@ -129,12 +130,12 @@ tracks_codec_names(const struct tracks *t, char *text, size_t size)
 	for (size_t i = 0; i < t->count; i++)
 		for (size_t k = 0; k < t->list[i].codec_count; k++) {
 			const struct codec *c = &t->list[i].codecs[k];
-			char		    value[32];
+			char value[32];
 			int n;
 
 			fmtp_value(c->fmtp, "profile-level-id", "", value);
-			n = snprintf(text + used, size - used, "%s%s%s%s", used > 0 ? ", " : "", c->name,
-			    value[0] != '\0' ? " " : "", value);
+			n = snprintf(text + used, size - used, "%s%s%s%s", used > 0 ? ", " : "",
+				     c->name, value[0] != '\0' ? " " : "", value);
 			if (n < 0 || (size_t)n >= size - used)
 				return text;
 			used += (size_t)n;

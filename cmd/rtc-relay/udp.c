@@ -8,43 +8,43 @@
 #include <unistd.h>
 
 #ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103	/* linux/udp.h, Linux 4.18 */
+#define UDP_SEGMENT 103 /* linux/udp.h, Linux 4.18 */
 #endif
 
 enum { NO_GSO_SLOTS = 64 };
 
 union control {
-	char		buf[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
-	struct cmsghdr	align;
+	char buf[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))];
+	struct cmsghdr align;
 };
 
 /* One message to send: a run of segments of equal size (the last may be shorter). */
 struct run {
 	struct ice_tuple to;
-	size_t		 segment_size, last_size;
-	unsigned	 segments;
+	size_t segment_size, last_size;
+	unsigned segments;
 };
 
 struct udp {
-	int			fd, family;
-	struct udp_counters	counters;
+	int fd, family;
+	struct udp_counters counters;
 	/* receive */
-	struct mmsghdr		rx[UDP_BATCH];
-	struct iovec		rx_iov[UDP_BATCH];
+	struct mmsghdr rx[UDP_BATCH];
+	struct iovec rx_iov[UDP_BATCH];
 	struct sockaddr_storage rx_name[UDP_BATCH];
-	union control		rx_control[UDP_BATCH];
-	struct udp_in		in[UDP_BATCH];
-	uint16_t		port;	/* host order, as bound */
+	union control rx_control[UDP_BATCH];
+	struct udp_in in[UDP_BATCH];
+	uint16_t port; /* host order, as bound */
 	/* send */
-	struct mmsghdr		tx[UDP_OUT_MESSAGES];
-	struct iovec		tx_iov[UDP_OUT_MESSAGES];
-	union control		tx_control[UDP_OUT_MESSAGES];
-	struct run		runs[UDP_OUT_MESSAGES];
-	unsigned		tx_count;
-	size_t			tx_used;
-	uint64_t		no_gso[NO_GSO_SLOTS];	/* hashes of destinations that refused UDP_SEGMENT */
-	uint8_t			rx_buf[UDP_BATCH][UDP_DATAGRAM_MAX];
-	uint8_t			tx_buf[UDP_OUT_SIZE];
+	struct mmsghdr tx[UDP_OUT_MESSAGES];
+	struct iovec tx_iov[UDP_OUT_MESSAGES];
+	union control tx_control[UDP_OUT_MESSAGES];
+	struct run runs[UDP_OUT_MESSAGES];
+	unsigned tx_count;
+	size_t tx_used;
+	uint64_t no_gso[NO_GSO_SLOTS]; /* hashes of destinations that refused UDP_SEGMENT */
+	uint8_t rx_buf[UDP_BATCH][UDP_DATAGRAM_MAX];
+	uint8_t tx_buf[UDP_OUT_SIZE];
 };
 
 static void
@@ -83,8 +83,8 @@ open_socket(const struct addr *a, bool reuse)
 struct udp *
 udp_open(const struct addr *a, bool reuse, int *error)
 {
-	struct udp  *u = calloc(1, sizeof(*u));
-	struct addr  bound;
+	struct udp *u = calloc(1, sizeof(*u));
+	struct addr bound;
 
 	if (u == NULL) {
 		*error = -ENOMEM;
@@ -100,9 +100,11 @@ udp_open(const struct addr *a, bool reuse, int *error)
 	bound = udp_address(u);
 	u->port = addr_port(&bound);
 	for (size_t i = 0; i < UDP_BATCH; i++) {
-		u->rx_iov[i] = (struct iovec){ u->rx_buf[i], UDP_DATAGRAM_MAX };
-		u->rx[i].msg_hdr = (struct msghdr){ .msg_name = &u->rx_name[i],
-			.msg_iov = &u->rx_iov[i], .msg_iovlen = 1, .msg_control = &u->rx_control[i] };
+		u->rx_iov[i] = (struct iovec){u->rx_buf[i], UDP_DATAGRAM_MAX};
+		u->rx[i].msg_hdr = (struct msghdr){.msg_name = &u->rx_name[i],
+						   .msg_iov = &u->rx_iov[i],
+						   .msg_iovlen = 1,
+						   .msg_control = &u->rx_control[i]};
 		u->in[i].buf = u->rx_buf[i];
 	}
 	return u;
@@ -133,8 +135,8 @@ struct addr
 udp_address(const struct udp *u)
 {
 	struct sockaddr_storage ss;
-	socklen_t		size = sizeof(ss);
-	struct addr		a;
+	socklen_t size = sizeof(ss);
+	struct addr a;
 
 	memset(&a, 0, sizeof(a));
 	if (getsockname(u->fd, (struct sockaddr *)&ss, &size) == 0)
@@ -224,12 +226,12 @@ static bool
 joins(struct udp *u, const struct ice_tuple *to, size_t size)
 {
 	struct run *r = u->tx_count > 0 ? &u->runs[u->tx_count - 1] : NULL;
-	uint64_t    hash;
+	uint64_t hash;
 
 	return r != NULL && r->last_size == r->segment_size && size <= r->segment_size &&
-	       r->segments < UDP_GSO_SEGMENTS &&
-	       (r->segments + 1) * r->segment_size < 65000 && addr_equal(&r->to.remote, &to->remote) &&
-	       addr_same_host(&r->to.local, &to->local) && *no_gso_slot(u, to, &hash) != hash;
+	       r->segments < UDP_GSO_SEGMENTS && (r->segments + 1) * r->segment_size < 65000 &&
+	       addr_equal(&r->to.remote, &to->remote) && addr_same_host(&r->to.local, &to->local) &&
+	       *no_gso_slot(u, to, &hash) != hash;
 }
 
 void
@@ -242,8 +244,8 @@ udp_commit(struct udp *u, const struct ice_tuple *to, size_t size)
 		r->last_size = size;
 		u->tx_iov[u->tx_count - 1].iov_len += size;
 	} else {
-		u->runs[u->tx_count] = (struct run){ *to, size, size, 1 };
-		u->tx_iov[u->tx_count] = (struct iovec){ u->tx_buf + u->tx_used, size };
+		u->runs[u->tx_count] = (struct run){*to, size, size, 1};
+		u->tx_iov[u->tx_count] = (struct iovec){u->tx_buf + u->tx_used, size};
 		u->tx_count++;
 	}
 	u->tx_used += size;
@@ -265,11 +267,11 @@ static void
 add_source(struct msghdr *m, const struct addr *local)
 {
 	if (local->sa.sa_family == AF_INET) {
-		struct in_pktinfo info = { .ipi_spec_dst = local->v4.sin_addr };
+		struct in_pktinfo info = {.ipi_spec_dst = local->v4.sin_addr};
 
 		add_control(m, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
 	} else if (local->sa.sa_family == AF_INET6) {
-		struct in6_pktinfo info = { local->v6.sin6_addr, local->v6.sin6_scope_id };
+		struct in6_pktinfo info = {local->v6.sin6_addr, local->v6.sin6_scope_id};
 
 		add_control(m, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 	}
@@ -278,11 +280,14 @@ add_source(struct msghdr *m, const struct addr *local)
 static void
 prepare(struct udp *u, unsigned i)
 {
-	struct run    *r = &u->runs[i];
+	struct run *r = &u->runs[i];
 	struct msghdr *m = &u->tx[i].msg_hdr;
 
-	*m = (struct msghdr){ .msg_name = &r->to.remote.sa, .msg_namelen = addr_size(&r->to.remote),
-		.msg_iov = &u->tx_iov[i], .msg_iovlen = 1, .msg_control = &u->tx_control[i] };
+	*m = (struct msghdr){.msg_name = &r->to.remote.sa,
+			     .msg_namelen = addr_size(&r->to.remote),
+			     .msg_iov = &u->tx_iov[i],
+			     .msg_iovlen = 1,
+			     .msg_control = &u->tx_control[i]};
 	memset(&u->tx_control[i], 0, sizeof(u->tx_control[i]));
 	add_source(m, &r->to.local);
 	if (r->segments > 1) {
@@ -298,18 +303,18 @@ prepare(struct udp *u, unsigned i)
 static void
 send_one_by_one(struct udp *u, unsigned i)
 {
-	struct run   *r = &u->runs[i];
+	struct run *r = &u->runs[i];
 	struct msghdr m = u->tx[i].msg_hdr;
-	uint8_t	     *p = u->tx_iov[i].iov_base;
-	size_t	      left = u->tx_iov[i].iov_len;
-	uint64_t      hash, *slot = no_gso_slot(u, &r->to, &hash);
+	uint8_t *p = u->tx_iov[i].iov_base;
+	size_t left = u->tx_iov[i].iov_len;
+	uint64_t hash, *slot = no_gso_slot(u, &r->to, &hash);
 
 	*slot = hash;
 	m.msg_controllen -= CMSG_SPACE(sizeof(uint16_t));
 	if (m.msg_controllen == 0)
 		m.msg_control = NULL;
 	while (left > 0) {
-		struct iovec iov = { p, left < r->segment_size ? left : r->segment_size };
+		struct iovec iov = {p, left < r->segment_size ? left : r->segment_size};
 
 		m.msg_iov = &iov;
 		if (sendmsg(u->fd, &m, MSG_DONTWAIT) < 0)
@@ -342,7 +347,7 @@ udp_flush(struct udp *u)
 			send_one_by_one(u, done);
 		else
 			u->counters.dropped += u->runs[done].segments;
-		done++;	/* sendmmsg() stops at the first bad message: skip it and go on */
+		done++; /* sendmmsg() stops at the first bad message: skip it and go on */
 	}
 	u->tx_count = 0;
 	u->tx_used = 0;

@@ -1,7 +1,8 @@
 /*
- * udp.h - a UDP socket of a worker: datagrams in batches in and out.  Replies leave from the address
- * that was addressed (IP_PKTINFO, IPV6_PKTINFO).  What follows one another to one destination in equal
- * sizes leaves as one message with UDP_SEGMENT (GSO), where the route takes it.
+ * udp.h - a UDP socket of a worker: datagrams in batches in and out.  Replies leave from the
+ * address that was addressed (IP_PKTINFO, IPV6_PKTINFO).  What follows one another to one
+ * destination in equal sizes leaves as one message with UDP_SEGMENT (GSO), where the route takes
+ * it.
  */
 #ifndef RTC_RELAY_UDP_H
 #define RTC_RELAY_UDP_H
@@ -13,18 +14,18 @@
 #include "ice/ice.h"
 
 enum {
-	UDP_BATCH = 64,	/* datagrams of one recvmmsg() */
-	UDP_DATAGRAM_MAX = 2048,	/* octets; longer ones are not for us and are dropped */
-	UDP_OUT_MESSAGES = 256,	/* messages of one sendmmsg() */
-	UDP_OUT_SIZE = 512 * 1024,	/* octets waiting to be sent */
-	UDP_GSO_SEGMENTS = 32,	/* segments of one message; the kernel takes 64 */
-	UDP_SOCKET_BUFFER = 8 << 20	/* octets asked of the kernel, both ways */
+	UDP_BATCH = 64,		    /* datagrams of one recvmmsg() */
+	UDP_DATAGRAM_MAX = 2048,    /* octets; longer ones are not for us and are dropped */
+	UDP_OUT_MESSAGES = 256,	    /* messages of one sendmmsg() */
+	UDP_OUT_SIZE = 512 * 1024,  /* octets waiting to be sent */
+	UDP_GSO_SEGMENTS = 32,	    /* segments of one message; the kernel takes 64 */
+	UDP_SOCKET_BUFFER = 8 << 20 /* octets asked of the kernel, both ways */
 };
 
 struct udp_in {
 	struct ice_tuple tuple;
-	uint8_t		*buf;	/* UDP_DATAGRAM_MAX of room; ours until the next udp_receive() */
-	size_t		 size;
+	uint8_t *buf; /* UDP_DATAGRAM_MAX of room; ours until the next udp_receive() */
+	size_t size;
 };
 
 /* Counters of one socket: sent packets and octets, and what the kernel refused. */

@@ -31,7 +31,7 @@ wheel_set(struct wheel *w, struct wheel_entry *e, uint64_t at_us)
 {
 	uint64_t last = w->done_us + (uint64_t)(WHEEL_SLOTS - 2) * WHEEL_SLOT_US;
 	uint64_t place = at_us < w->done_us ? w->done_us : at_us > last ? last : at_us;
-	size_t	 slot = place / WHEEL_SLOT_US % WHEEL_SLOTS;
+	size_t slot = place / WHEEL_SLOT_US % WHEEL_SLOTS;
 
 	wheel_clear(w, e);
 	e->at_us = at_us;
@@ -47,15 +47,15 @@ struct wheel_entry *
 wheel_due(struct wheel *w, uint64_t now_us)
 {
 	while (w->done_us + WHEEL_SLOT_US <= now_us) {
-		size_t			 slot = w->done_us / WHEEL_SLOT_US % WHEEL_SLOTS;
-		struct wheel_entry	*e = w->slots[slot];
+		size_t slot = w->done_us / WHEEL_SLOT_US % WHEEL_SLOTS;
+		struct wheel_entry *e = w->slots[slot];
 
 		if (e == NULL) {
 			w->occupied[slot / 64] &= ~(1ull << slot % 64);
 			w->done_us += WHEEL_SLOT_US;
 			continue;
 		}
-		if (e->at_us >= w->done_us + WHEEL_SLOT_US) {	/* beyond the horizon when set */
+		if (e->at_us >= w->done_us + WHEEL_SLOT_US) { /* beyond the horizon when set */
 			uint64_t at = e->at_us;
 
 			/* Same slot again only if at the horizon's end: move done_us on first. */

@@ -4,18 +4,18 @@
 
 #include <stdint.h>
 
-enum { WHEEL_SLOTS = 512, WHEEL_SLOT_US = 10000 };	/* horizon 5 s; later ones are looked at again */
+enum { WHEEL_SLOTS = 512, WHEEL_SLOT_US = 10000 }; /* horizon 5 s; later ones are looked at again */
 
 /* Embedded in the owner; zeroed = not set. */
 struct wheel_entry {
-	struct wheel_entry	*next, **prev;
-	uint64_t		 at_us;
+	struct wheel_entry *next, **prev;
+	uint64_t at_us;
 };
 
 struct wheel {
-	struct wheel_entry	*slots[WHEEL_SLOTS];
-	uint64_t		 occupied[WHEEL_SLOTS / 64];
-	uint64_t		 done_us;	/* everything due before was handed out; multiple of a slot */
+	struct wheel_entry *slots[WHEEL_SLOTS];
+	uint64_t occupied[WHEEL_SLOTS / 64];
+	uint64_t done_us; /* everything due before was handed out; multiple of a slot */
 };
 
 void wheel_init(struct wheel *w, uint64_t now_us);

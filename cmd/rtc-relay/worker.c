@@ -10,8 +10,8 @@
 #include "log/log.h"
 
 enum {
-	RECEIVE_ROUNDS = 4,	/* batches taken from a socket before the fan-out */
-	RETRY_US = 1000	/* when a channel was full */
+	RECEIVE_ROUNDS = 4, /* batches taken from a socket before the fan-out */
+	RETRY_US = 1000	    /* when a channel was full */
 };
 
 static void stop(struct worker *w, const struct chan_msg *msg);
@@ -19,23 +19,23 @@ static void stop(struct worker *w, const struct chan_msg *msg);
 typedef void msg_fn(struct worker *w, const struct chan_msg *msg);
 
 static msg_fn *const dispatch[M_TYPES] = {
-	[M_SESSION_ADD] = ws_add,
-	[M_SESSION_DEL] = ws_del,
-	[M_DTLS_OUT] = ws_dtls_out,
-	[M_KEYS] = ws_keys,
-	[M_BIND] = ws_bind,
-	[M_RESTART] = ws_restart,
-	[M_STREAM_PUBLISH] = stream_publish,
-	[M_STREAM_MASK] = stream_mask,
-	[M_STREAM_END] = stream_end,
-	[M_STREAM_FREE] = stream_release,
-	[M_LOCAL_ADD] = local_add,
-	[M_LOCAL_TEXT] = local_text,
-	[M_STOP] = stop,
-	[M_RAW] = ingress_forwarded,
-	[M_PACKET] = stream_packet,
-	[M_KEYFRAME] = stream_keyframe_message,
-	[M_CLOCK] = stream_clock_message,
+    [M_SESSION_ADD] = ws_add,
+    [M_SESSION_DEL] = ws_del,
+    [M_DTLS_OUT] = ws_dtls_out,
+    [M_KEYS] = ws_keys,
+    [M_BIND] = ws_bind,
+    [M_RESTART] = ws_restart,
+    [M_STREAM_PUBLISH] = stream_publish,
+    [M_STREAM_MASK] = stream_mask,
+    [M_STREAM_END] = stream_end,
+    [M_STREAM_FREE] = stream_release,
+    [M_LOCAL_ADD] = local_add,
+    [M_LOCAL_TEXT] = local_text,
+    [M_STOP] = stop,
+    [M_RAW] = ingress_forwarded,
+    [M_PACKET] = stream_packet,
+    [M_KEYFRAME] = stream_keyframe_message,
+    [M_CLOCK] = stream_clock_message,
 };
 
 static void
@@ -74,7 +74,7 @@ static void
 on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct worker *w = ((struct worker *)poll->data);
-	struct udp    *u = w->udp[poll - w->polls];
+	struct udp *u = w->udp[poll - w->polls];
 
 	(void)events;
 	if (status < 0)
@@ -82,7 +82,7 @@ on_readable(uv_poll_t *poll, int status, int events)
 	w->now_us = clock_now_us();
 	for (int round = 0; round < RECEIVE_ROUNDS; round++) {
 		const struct udp_in *in;
-		int		     n = udp_receive(u, &in);
+		int n = udp_receive(u, &in);
 
 		for (int i = 0; i < n; i++) {
 			STAT_ADD(w->stats.rx_packets, 1);
@@ -107,7 +107,7 @@ on_check(uv_check_t *check)
 static void
 on_timer(uv_timer_t *timer)
 {
-	struct worker	   *w = timer->data;
+	struct worker *w = timer->data;
 	struct wheel_entry *e;
 
 	w->now_us = clock_now_us();
@@ -148,13 +148,14 @@ arm(struct worker *w, uint64_t at_us)
 		return;
 	}
 	uv_update_time(&w->loop);
-	uv_timer_start(&w->timer, on_timer, at_us > w->now_us ? (at_us - w->now_us + 999) / 1000 : 0, 0);
+	uv_timer_start(&w->timer, on_timer,
+		       at_us > w->now_us ? (at_us - w->now_us + 999) / 1000 : 0, 0);
 }
 
 static void
 count_sent(struct worker *w)
 {
-	struct udp_counters sum = { 0 };
+	struct udp_counters sum = {0};
 
 	for (size_t i = 0; i < w->udp_count; i++) {
 		const struct udp_counters *c = udp_counters(w->udp[i]);
@@ -172,7 +173,7 @@ void
 worker_settle(struct worker *w)
 {
 	uint64_t at;
-	bool	 kept;
+	bool kept;
 
 	fan_out(w);
 	for (size_t i = 0; i < w->udp_count; i++)
@@ -258,19 +259,21 @@ close_handle(uv_handle_t *handle, void *arg)
 void
 worker_free(struct worker *w)
 {
-	struct known   *k, *next_known;
+	struct known *k, *next_known;
 	struct wstream *s, *next_stream;
 
 	/* The thread is gone: its sessions and streams are ours to drop. */
-	HASH_ITER(by_serial, w->by_serial, k, next_known) {
-		struct msg_session_del	del = { k->session, false };
-		struct chan_msg		msg = { M_SESSION_DEL, (const uint8_t *)&del, sizeof(del) };
+	HASH_ITER(by_serial, w->by_serial, k, next_known)
+	{
+		struct msg_session_del del = {k->session, false};
+		struct chan_msg msg = {M_SESSION_DEL, (const uint8_t *)&del, sizeof(del)};
 
 		ws_del(w, &msg);
 	}
-	HASH_ITER(hh, w->streams, s, next_stream) {
-		struct msg_stream	m = { s->serial, s->epoch };
-		struct chan_msg		msg = { M_STREAM_FREE, (const uint8_t *)&m, sizeof(m) };
+	HASH_ITER(hh, w->streams, s, next_stream)
+	{
+		struct msg_stream m = {s->serial, s->epoch};
+		struct chan_msg msg = {M_STREAM_FREE, (const uint8_t *)&m, sizeof(m)};
 
 		stream_release(w, &msg);
 	}

@@ -1,6 +1,7 @@
 /*
- * worker.h - one media thread: its sockets, the sessions it owns, its copy of every stream it serves.
- * Nothing here is touched by another thread but through the channels (msg.h) and the counters.
+ * worker.h - one media thread: its sockets, the sessions it owns, its copy of every stream it
+ * serves. Nothing here is touched by another thread but through the channels (msg.h) and the
+ * counters.
  */
 #ifndef RTC_RELAY_WORKER_H
 #define RTC_RELAY_WORKER_H
@@ -23,15 +24,19 @@
 
 enum {
 	WORKERS_MAX = 16,
-	SOURCES_MAX = 16,	/* SSRCs of one publisher: tracks x layers, RTX included */
-	EARLY_MAX = 64,	/* packets kept from a publisher whose keys are still on their way */
-	PATHS_PER_SESSION_MAX = 8,	/* tuples in the table for one session; the oldest is reused */
-	RING_VIDEO_SLOTS = 2048, RING_VIDEO_SIZE = 4 << 20,	/* 2 s at 8 Mbit/s, 12 s at 1 */
-	RING_AUDIO_SLOTS = 512, RING_AUDIO_SIZE = 128 << 10,	/* 10 s of 20 ms packets */
-	KEYFRAME_REQUEST_US = 500000,	/* at most one PLI in this time for a track */
-	NACK_TICK_US = 20000, TWCC_TICK_US = 100000, REPORT_TICK_US = 1000000,
-	RESEND_RATE = 400,	/* packets a second resent to one player */
-	EXT_BLOCK_SIZE = 8	/* octets of the extension block of a player's packet (TWCC number) */
+	SOURCES_MAX = 16, /* SSRCs of one publisher: tracks x layers, RTX included */
+	EARLY_MAX = 64,	  /* packets kept from a publisher whose keys are still on their way */
+	PATHS_PER_SESSION_MAX = 8, /* tuples in the table for one session; the oldest is reused */
+	RING_VIDEO_SLOTS = 2048,
+	RING_VIDEO_SIZE = 4 << 20, /* 2 s at 8 Mbit/s, 12 s at 1 */
+	RING_AUDIO_SLOTS = 512,
+	RING_AUDIO_SIZE = 128 << 10,  /* 10 s of 20 ms packets */
+	KEYFRAME_REQUEST_US = 500000, /* at most one PLI in this time for a track */
+	NACK_TICK_US = 20000,
+	TWCC_TICK_US = 100000,
+	REPORT_TICK_US = 1000000,
+	RESEND_RATE = 400, /* packets a second resent to one player */
+	EXT_BLOCK_SIZE = 8 /* octets of the extension block of a player's packet (TWCC number) */
 };
 
 struct worker;
@@ -41,99 +46,99 @@ struct wsession;
 struct wpath {
 	struct {
 		struct addr remote, local;
-	} key;	/* zero-padded: hashed as octets */
-	struct known	*known;
-	UT_hash_handle	 hh;
+	} key; /* zero-padded: hashed as octets */
+	struct known *known;
+	UT_hash_handle hh;
 };
 
 /* Every session of the relay, as each worker knows it. */
 struct known {
-	struct session	*session;
-	struct wsession	*ws;	/* NULL unless this worker owns it */
-	char		 ufrag[ICE_LITE_UFRAG_MAX + 1], pwd[ICE_LITE_PWD_MAX + 1];	/* our own, present */
-	struct wpath	*paths[PATHS_PER_SESSION_MAX];
-	uint8_t		 path_count, path_next;
-	UT_hash_handle	 by_serial, by_ufrag;
+	struct session *session;
+	struct wsession *ws; /* NULL unless this worker owns it */
+	char ufrag[ICE_LITE_UFRAG_MAX + 1], pwd[ICE_LITE_PWD_MAX + 1]; /* our own, present */
+	struct wpath *paths[PATHS_PER_SESSION_MAX];
+	uint8_t path_count, path_next;
+	UT_hash_handle by_serial, by_ufrag;
 };
 
 /* One SSRC of a publisher. */
 struct source {
-	uint32_t	 ssrc;
-	uint8_t		 track, codec;	/* codec: index of the last payload type seen */
-	bool		 rtx;
-	struct source	*primary;	/* of an RTX source; may be NULL until known */
-	uint8_t		 layer;	/* index of its RID; 0 without simulcast */
-	bool		 keyed;	/* key_ts holds a time */
-	uint32_t	 key_ts;	/* of the last keyframe */
-	struct rtp_recv	 recv;
+	uint32_t ssrc;
+	uint8_t track, codec; /* codec: index of the last payload type seen */
+	bool rtx;
+	struct source *primary; /* of an RTX source; may be NULL until known */
+	uint8_t layer;		/* index of its RID; 0 without simulcast */
+	bool keyed;		/* key_ts holds a time */
+	uint32_t key_ts;	/* of the last keyframe */
+	struct rtp_recv recv;
 };
 
 struct publisher {
-	struct source	*sources[SOURCES_MAX];
-	size_t		 source_count;
-	struct rtp_twcc	 twcc;
-	bool		 twcc_seen;
-	uint64_t	 next_nack_us, next_twcc_us, next_report_us;
-	uint64_t	 rrtr_ntp;	/* NTP middle of the last RRTR, for the RTT by DLRR */
-	uint8_t		 fir_seq;
-	bool		 keyframe_wanted[TRACKS_MAX];
-	uint64_t	 keyframe_asked_us[TRACKS_MAX];
+	struct source *sources[SOURCES_MAX];
+	size_t source_count;
+	struct rtp_twcc twcc;
+	bool twcc_seen;
+	uint64_t next_nack_us, next_twcc_us, next_report_us;
+	uint64_t rrtr_ntp; /* NTP middle of the last RRTR, for the RTT by DLRR */
+	uint8_t fir_seq;
+	bool keyframe_wanted[TRACKS_MAX];
+	uint64_t keyframe_asked_us[TRACKS_MAX];
 	struct {
-		uint8_t	*buf;
-		size_t	 size;
+		uint8_t *buf;
+		size_t size;
 	} early[EARLY_MAX];
-	size_t		 early_count;
+	size_t early_count;
 };
 
 /* One media section of a player. */
 struct sink {
-	uint8_t		 source;	/* stream's track; PT_NONE */
-	uint8_t		 pt[CODECS_MAX], rtx_pt[CODECS_MAX];
-	bool		 waiting;	/* for a keyframe (or the first packet) of the present publisher */
-	bool		 has_twcc;	/* packets carry a TWCC number */
-	uint8_t		 ext_twcc;
-	uint32_t	 ssrc, rtx_ssrc;
-	uint16_t	 rtx_seq;
-	uint64_t	 cursor;	/* position in the ring of the last packet considered */
+	uint8_t source; /* stream's track; PT_NONE */
+	uint8_t pt[CODECS_MAX], rtx_pt[CODECS_MAX];
+	bool waiting;  /* for a keyframe (or the first packet) of the present publisher */
+	bool has_twcc; /* packets carry a TWCC number */
+	uint8_t ext_twcc;
+	uint32_t ssrc, rtx_ssrc;
+	uint16_t rtx_seq;
+	uint64_t cursor; /* position in the ring of the last packet considered */
 	struct rtp_rewrite rw;
-	uint32_t	 packets, octets;	/* as a sender report counts them */
-	uint64_t	 clock_us;	/* local subscriber: the source's clock it was told last */
+	uint32_t packets, octets; /* as a sender report counts them */
+	uint64_t clock_us;	  /* local subscriber: the source's clock it was told last */
 };
 
 struct player {
-	struct sink	*sinks;
-	size_t		 sink_count;
-	uint32_t	 epoch;	/* of the binding */
-	uint16_t	 twcc_seq;
-	uint64_t	 next_report_us;
-	uint32_t	 resend_tokens;
-	uint64_t	 resend_us;
+	struct sink *sinks;
+	size_t sink_count;
+	uint32_t epoch; /* of the binding */
+	uint16_t twcc_seq;
+	uint64_t next_report_us;
+	uint32_t resend_tokens;
+	uint64_t resend_us;
 };
 
 /* A local publisher or subscriber: a media socket on this worker's loop. */
 struct local {
-	struct ipc_conn	*conn;
-	struct rtp_recv	*recv;	/* publisher: one per track */
-	struct sink	*sinks;	/* subscriber: one per track of the stream */
-	size_t		 count;
-	uint32_t	 epoch;
-	bool		 blocked;
+	struct ipc_conn *conn;
+	struct rtp_recv *recv; /* publisher: one per track */
+	struct sink *sinks;    /* subscriber: one per track of the stream */
+	size_t count;
+	uint32_t epoch;
+	bool blocked;
 };
 
 struct wsession {
-	struct worker	*worker;
-	struct known	*known;
-	struct session	*session;
-	struct wstream	*stream;	/* NULL until it is attached */
-	struct ice_lite	*ice;
-	struct rtpsec	*send, *receive;	/* NULL until the keys are there */
+	struct worker *worker;
+	struct known *known;
+	struct session *session;
+	struct wstream *stream; /* NULL until it is attached */
+	struct ice_lite *ice;
+	struct rtpsec *send, *receive; /* NULL until the keys are there */
 	struct publisher *pub;
-	struct player	*play;
-	struct local	*local;
-	struct ice_tuple path;	/* where media goes; copy of the selected path's tuple */
-	bool		 has_path, ended;
-	uint64_t	 last_check_us;
-	uint32_t	 report_ssrc;	/* SSRC of our own RTCP */
+	struct player *play;
+	struct local *local;
+	struct ice_tuple path; /* where media goes; copy of the selected path's tuple */
+	bool has_path, ended;
+	uint64_t last_check_us;
+	uint32_t report_ssrc; /* SSRC of our own RTCP */
 	struct wheel_entry timer;
 };
 
@@ -141,32 +146,32 @@ struct wsession {
 struct wclock {
 	uint64_t ntp, at_us;
 	uint32_t ts;
-	bool	 from_source;	/* a sender report; otherwise made from the first packet's arrival */
+	bool from_source; /* a sender report; otherwise made from the first packet's arrival */
 };
 
 struct wtrack {
-	struct rtp_ring	*ring;	/* NULL before the first packet */
-	uint8_t		 kind;
-	uint32_t	 clock_rate;
-	uint64_t	 forwarded;	/* position already sent to other workers */
-	struct wclock	 clock;
-	uint64_t	 keyframe_asked_us;	/* when this worker asked the home worker */
-	uint64_t	 first_us;
+	struct rtp_ring *ring; /* NULL before the first packet */
+	uint8_t kind;
+	uint32_t clock_rate;
+	uint64_t forwarded; /* position already sent to other workers */
+	struct wclock clock;
+	uint64_t keyframe_asked_us; /* when this worker asked the home worker */
+	uint64_t first_us;
 };
 
 struct wstream {
-	uint64_t	 serial;
-	uint32_t	 epoch;
-	bool		 live, dirty, gone;
-	uint8_t		 track_count;
-	struct wtrack	 tracks[TRACKS_MAX];
-	struct wsession	*publisher;	/* if it lives on this worker */
-	struct wsession	**subscribers;	/* players and local subscribers */
-	size_t		 subscriber_count, subscriber_cap;
-	uint32_t	 mask;	/* workers with subscribers */
-	int		 home;
-	struct wstream	*dirty_next;
-	UT_hash_handle	 hh;
+	uint64_t serial;
+	uint32_t epoch;
+	bool live, dirty, gone;
+	uint8_t track_count;
+	struct wtrack tracks[TRACKS_MAX];
+	struct wsession *publisher;    /* if it lives on this worker */
+	struct wsession **subscribers; /* players and local subscribers */
+	size_t subscriber_count, subscriber_cap;
+	uint32_t mask; /* workers with subscribers */
+	int home;
+	struct wstream *dirty_next;
+	UT_hash_handle hh;
 };
 
 struct worker_counters {
@@ -175,41 +180,43 @@ struct worker_counters {
 };
 
 struct worker {
-	unsigned	 index, count;	/* this one of so many */
-	uv_loop_t	 loop;
-	uv_thread_t	 thread;
-	uv_async_t	 wake;
-	uv_check_t	 check;	/* settles what local sockets brought, once per turn */
-	uv_timer_t	 timer;
-	uint64_t	 timer_us;	/* when it fires; CLOCK_NEVER if stopped */
-	struct udp	*udp[2];
-	uv_poll_t	 polls[2];
-	size_t		 udp_count;
-	struct chan	*from_control, *to_control;
-	struct chan	*from[WORKERS_MAX], *to[WORKERS_MAX];	/* other workers; own index NULL */
-	uint64_t	 now_us;
-	struct known	*by_serial, *by_ufrag;
-	struct wpath	*paths;
-	struct wstream	*streams, *dirty;
-	struct wheel	 wheel;
+	unsigned index, count; /* this one of so many */
+	uv_loop_t loop;
+	uv_thread_t thread;
+	uv_async_t wake;
+	uv_check_t check; /* settles what local sockets brought, once per turn */
+	uv_timer_t timer;
+	uint64_t timer_us; /* when it fires; CLOCK_NEVER if stopped */
+	struct udp *udp[2];
+	uv_poll_t polls[2];
+	size_t udp_count;
+	struct chan *from_control, *to_control;
+	struct chan *from[WORKERS_MAX], *to[WORKERS_MAX]; /* other workers; own index NULL */
+	uint64_t now_us;
+	struct known *by_serial, *by_ufrag;
+	struct wpath *paths;
+	struct wstream *streams, *dirty;
+	struct wheel wheel;
 	struct stunlimit limit;
 	struct worker_counters stats;
-	bool		 stopping;
+	bool stopping;
 };
 
 /* worker.c: the thread. */
 struct worker *worker_new(unsigned index, unsigned count);
 void worker_free(struct worker *w);
-int worker_start(struct worker *w);	/* sockets and channels are set */
-void worker_post(struct worker *w, unsigned type, const void *data, size_t size);	/* to control, sure */
-/* After anything that may have made output: fan out, send, wake the other threads, arm the timer. */
+int worker_start(struct worker *w); /* sockets and channels are set */
+void worker_post(struct worker *w, unsigned type, const void *data,
+		 size_t size); /* to control, sure */
+/* After anything that may have made output: fan out, send, wake the other threads, arm the timer.
+ */
 void worker_settle(struct worker *w);
 struct udp *worker_udp(struct worker *w, const struct ice_tuple *to);
 
 /* worker_ingress.c */
 void ingress_datagram(struct worker *w, const struct ice_tuple *from, uint8_t *buf, size_t size);
-void ingress_forwarded(struct worker *w, const struct chan_msg *msg);	/* M_RAW */
-void ingress_flush_ice(struct wsession *ws);	/* drain ice_lite_poll() */
+void ingress_forwarded(struct worker *w, const struct chan_msg *msg); /* M_RAW */
+void ingress_flush_ice(struct wsession *ws);			      /* drain ice_lite_poll() */
 
 /* worker_session.c */
 void ws_add(struct worker *w, const struct chan_msg *msg);
@@ -218,12 +225,12 @@ void ws_keys(struct worker *w, const struct chan_msg *msg);
 void ws_bind(struct worker *w, const struct chan_msg *msg);
 void ws_restart(struct worker *w, const struct chan_msg *msg);
 void ws_dtls_out(struct worker *w, const struct chan_msg *msg);
-struct wsession *ws_claim(struct worker *w, struct known *k);	/* NULL: another worker was first */
+struct wsession *ws_claim(struct worker *w, struct known *k); /* NULL: another worker was first */
 struct wsession *ws_find(struct worker *w, uint64_t serial);
 void ws_timeout(struct wsession *ws);
-void ws_arm(struct wsession *ws);	/* set its timer from its deadlines */
-void ws_end(struct wsession *ws, enum session_end reason);	/* tell control, once */
-void ws_heard(struct wsession *ws);	/* something authenticated came */
+void ws_arm(struct wsession *ws);			   /* set its timer from its deadlines */
+void ws_end(struct wsession *ws, enum session_end reason); /* tell control, once */
+void ws_heard(struct wsession *ws);			   /* something authenticated came */
 void ws_send_rtcp(struct wsession *ws, uint8_t *buf, size_t size, size_t cap);
 void path_learn(struct worker *w, struct known *k, const struct ice_tuple *tuple);
 struct known *path_find(struct worker *w, const struct ice_tuple *tuple);
@@ -236,21 +243,23 @@ void stream_release(struct worker *w, const struct chan_msg *msg);
 void stream_packet(struct worker *w, const struct chan_msg *msg);
 void stream_clock_message(struct worker *w, const struct chan_msg *msg);
 void stream_keyframe_message(struct worker *w, const struct chan_msg *msg);
-struct wstream *stream_get(struct worker *w, uint64_t serial);	/* made if missing; NULL: no memory */
-int stream_attach(struct wsession *ws);	/* as a subscriber */
-void stream_detach(struct wsession *ws);	/* whatever it was */
+struct wstream *stream_get(struct worker *w,
+			   uint64_t serial); /* made if missing; NULL: no memory */
+int stream_attach(struct wsession *ws);	     /* as a subscriber */
+void stream_detach(struct wsession *ws);     /* whatever it was */
 void stream_append(struct wstream *s, struct worker *w, unsigned track,
-    const struct rtp_ring_slot *slot, const uint8_t *payload);
-void stream_set_clock(struct wstream *s, struct worker *w, unsigned track, const struct rtcp_sr *sr);
+		   const struct rtp_ring_slot *slot, const uint8_t *payload);
+void stream_set_clock(struct wstream *s, struct worker *w, unsigned track,
+		      const struct rtcp_sr *sr);
 void stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track);
-void stream_forward(struct wstream *s, struct worker *w);	/* new packets to the other workers */
+void stream_forward(struct wstream *s, struct worker *w); /* new packets to the other workers */
 
 /* worker_publish.c */
 int pub_new(struct wsession *ws);
 void pub_free(struct wsession *ws);
-void pub_rtp(struct wsession *ws, uint8_t *buf, size_t size);	/* plain, in place */
-void pub_rtcp(struct wsession *ws, const uint8_t *buf, size_t size);	/* plain */
-void pub_keep_early(struct wsession *ws, const uint8_t *buf, size_t size);	/* still protected */
+void pub_rtp(struct wsession *ws, uint8_t *buf, size_t size);		   /* plain, in place */
+void pub_rtcp(struct wsession *ws, const uint8_t *buf, size_t size);	   /* plain */
+void pub_keep_early(struct wsession *ws, const uint8_t *buf, size_t size); /* still protected */
 void pub_ask_keyframe(struct wsession *ws, unsigned track);
 void pub_timeout(struct wsession *ws);
 uint64_t pub_deadline(const struct wsession *ws);
@@ -260,7 +269,7 @@ bool codec_starts_keyframe(enum codec_format format, const uint8_t *payload, siz
 int play_new(struct wsession *ws);
 void play_free(struct wsession *ws);
 void play_bind(struct wsession *ws, const struct msg_bind *bind);
-void play_join(struct wsession *ws);	/* attached, or the stream has a new publisher */
+void play_join(struct wsession *ws); /* attached, or the stream has a new publisher */
 void play_fanout(struct wsession *ws, const struct wstream *s);
 void play_rtcp(struct wsession *ws, const uint8_t *buf, size_t size);
 void play_timeout(struct wsession *ws);
@@ -269,7 +278,7 @@ void play_bye(struct wsession *ws);
 
 /* worker_local.c */
 void local_add(struct worker *w, const struct chan_msg *msg);
-void local_text(struct worker *w, const struct chan_msg *msg);	/* M_LOCAL_TEXT */
+void local_text(struct worker *w, const struct chan_msg *msg); /* M_LOCAL_TEXT */
 void local_bind(struct wsession *ws, const struct msg_bind *bind);
 void local_free(struct wsession *ws);
 void local_fanout(struct wsession *ws, const struct wstream *s);

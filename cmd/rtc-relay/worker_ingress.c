@@ -25,9 +25,9 @@ send_stun(struct worker *w, const struct ice_tuple *to, const uint8_t *buf, int 
 static void
 answer_plain(struct worker *w, const struct ice_tuple *from, const struct stun_msg *msg)
 {
-	uint8_t			buf[STUN_MESSAGE_MAX];
-	struct stun_writer	out;
-	int			fingerprint = stun_verify_fingerprint(msg);
+	uint8_t buf[STUN_MESSAGE_MAX];
+	struct stun_writer out;
+	int fingerprint = stun_verify_fingerprint(msg);
 
 	if (msg->method != STUN_BINDING || fingerprint == -EBADMSG || stun_unknown_attr(msg) != 0)
 		return;
@@ -41,12 +41,13 @@ answer_plain(struct worker *w, const struct ice_tuple *from, const struct stun_m
 	STAT_ADD(w->stats.stun_answered, 1);
 }
 
-/* Credentials of nobody, or a wrong password before anybody has claimed the session: 401, limited. */
+/* Credentials of nobody, or a wrong password before anybody has claimed the session: 401, limited.
+ */
 static void
 answer_unauthorized(struct worker *w, const struct ice_tuple *from, const struct stun_msg *msg)
 {
-	uint8_t			buf[STUN_MESSAGE_MAX];
-	struct stun_writer	out;
+	uint8_t buf[STUN_MESSAGE_MAX];
+	struct stun_writer out;
 
 	STAT_ADD(w->stats.auth_failed, 1);
 	if (!stunlimit_allow(&w->limit, &from->remote, w->now_us)) {
@@ -59,10 +60,10 @@ answer_unauthorized(struct worker *w, const struct ice_tuple *from, const struct
 }
 
 static void
-forward(struct worker *w, struct known *k, int owner, const struct ice_tuple *from, const uint8_t *buf,
-    size_t size)
+forward(struct worker *w, struct known *k, int owner, const struct ice_tuple *from,
+	const uint8_t *buf, size_t size)
 {
-	struct msg_raw raw = { k->session->serial, *from };
+	struct msg_raw raw = {k->session->serial, *from};
 
 	if (owner < 0 || (unsigned)owner >= w->count || w->to[owner] == NULL)
 		return;
@@ -83,7 +84,7 @@ static void
 selected(struct wsession *ws)
 {
 	const struct ice_path *path = ice_lite_selected(ws->ice);
-	struct msg_path	       msg = { .serial = ws->session->serial };
+	struct msg_path msg = {.serial = ws->session->serial};
 
 	if (path == NULL || (ws->has_path && ice_tuple_equal(&path->tuple, &ws->path)))
 		return;
@@ -97,7 +98,7 @@ static void
 stun_input(struct wsession *ws, const struct ice_tuple *from, const uint8_t *buf, size_t size)
 {
 	struct worker *w = ws->worker;
-	int	       events = ice_lite_input(ws->ice, w->now_us, from, buf, size);
+	int events = ice_lite_input(ws->ice, w->now_us, from, buf, size);
 
 	ingress_flush_ice(ws);
 	if (events < 0) {
@@ -123,7 +124,7 @@ stun_input(struct wsession *ws, const struct ice_tuple *from, const uint8_t *buf
 static struct known *
 session_of(struct worker *w, const struct ice_tuple *from, const struct stun_msg *msg)
 {
-	char	      left[ICE_UFRAG_MAX + 1], right[ICE_UFRAG_MAX + 1];
+	char left[ICE_UFRAG_MAX + 1], right[ICE_UFRAG_MAX + 1];
 	struct known *k = NULL;
 
 	if (msg->class == STUN_REQUEST && stun_get_username(msg, left, right, sizeof(left)) == 0)
@@ -134,10 +135,10 @@ session_of(struct worker *w, const struct ice_tuple *from, const struct stun_msg
 static void
 ingress_stun(struct worker *w, const struct ice_tuple *from, const uint8_t *buf, size_t size)
 {
-	struct stun_msg	 msg;
-	struct known	*k;
-	size_t		 name_size;
-	int		 owner;
+	struct stun_msg msg;
+	struct known *k;
+	size_t name_size;
+	int owner;
 
 	if (stun_parse(&msg, buf, size) < 0) {
 		STAT_ADD(w->stats.unknown_packets, 1);
@@ -172,7 +173,7 @@ ingress_stun(struct worker *w, const struct ice_tuple *from, const uint8_t *buf,
 static void
 dtls_input_datagram(struct wsession *ws, const uint8_t *buf, size_t size)
 {
-	struct msg_datagram head = { ws->session->serial };
+	struct msg_datagram head = {ws->session->serial};
 
 	/* The handshake lives on the control thread; a full channel drops, DTLS repeats. */
 	chan_post(ws->worker->to_control, M_DTLS_IN, &head, sizeof(head), buf, size);
@@ -181,15 +182,16 @@ dtls_input_datagram(struct wsession *ws, const uint8_t *buf, size_t size)
 static void
 media_input(struct wsession *ws, uint8_t *buf, size_t size)
 {
-	bool	rtcp = rtcp_accepts(buf, size);
-	int	n;
+	bool rtcp = rtcp_accepts(buf, size);
+	int n;
 
 	if (ws->receive == NULL) {
 		if (ws->pub != NULL)
 			pub_keep_early(ws, buf, size);
 		return;
 	}
-	n = rtcp ? rtpsec_unprotect_rtcp(ws->receive, buf, size) : rtpsec_unprotect(ws->receive, buf, size);
+	n = rtcp ? rtpsec_unprotect_rtcp(ws->receive, buf, size)
+		 : rtpsec_unprotect(ws->receive, buf, size);
 	if (n < 0) {
 		if (n == -EACCES) {
 			STAT_ADD(ws->session->stats.auth_failed, 1);
@@ -217,7 +219,7 @@ session_datagram(struct wsession *ws, const struct ice_tuple *from, uint8_t *buf
 	}
 	path = ice_lite_path(ws->ice, from);
 	if (path == NULL)
-		return;	/* only from where authenticated checks came */
+		return; /* only from where authenticated checks came */
 	ice_path_received(path, size);
 	if (dtls_accepts(buf, size))
 		dtls_input_datagram(ws, buf, size);
@@ -248,10 +250,10 @@ ingress_datagram(struct worker *w, const struct ice_tuple *from, uint8_t *buf, s
 void
 ingress_forwarded(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_raw	 raw;
-	uint8_t		 buf[UDP_DATAGRAM_MAX];
-	size_t		 size = msg->size - sizeof(raw);
-	struct wsession	*ws;
+	struct msg_raw raw;
+	uint8_t buf[UDP_DATAGRAM_MAX];
+	size_t size = msg->size - sizeof(raw);
+	struct wsession *ws;
 
 	memcpy(&raw, msg->data, sizeof(raw));
 	ws = ws_find(w, raw.serial);

@@ -1,4 +1,5 @@
-/* worker_local.c - local publishers and subscribers: RTP over a Unix socket, on the worker's loop. */
+/* worker_local.c - local publishers and subscribers: RTP over a Unix socket, on the worker's loop.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "base/clock.h"
 #include "worker.h"
 
-enum { LOCAL_EXT_ID = 14, LOCAL_DISCONTINUITY = 1, LOCAL_DISPOSABLE = 2 };	/* rtc-control(5) */
+enum { LOCAL_EXT_ID = 14, LOCAL_DISCONTINUITY = 1, LOCAL_DISPOSABLE = 2 }; /* rtc-control(5) */
 
 static int
 track_by_pt(const struct tracks *tracks, uint8_t pt, uint8_t *codec)
@@ -25,9 +26,9 @@ track_by_pt(const struct tracks *tracks, uint8_t pt, uint8_t *codec)
 static void
 local_sender_report(struct wsession *ws, const uint8_t *buf, size_t size)
 {
-	struct rtcp_packet	p;
-	struct rtcp_sr		sr;
-	size_t			offset = 0;
+	struct rtcp_packet p;
+	struct rtcp_sr sr;
+	size_t offset = 0;
 
 	while (rtcp_next(buf, size, &offset, &p) > 0) {
 		if (rtcp_get_sr(&p, &sr) < 0)
@@ -42,13 +43,13 @@ local_sender_report(struct wsession *ws, const uint8_t *buf, size_t size)
 static void
 on_packet(struct ipc_conn *conn, const uint8_t *buf, size_t size)
 {
-	struct wsession		*ws = ipc_conn_arg(conn);
-	struct rtp_packet	 p;
-	struct rtp_ext		 ext;
-	struct rtp_recv		*recv;
-	struct rtp_ring_slot	 slot = { 0 };
-	enum rtp_recv_result	 result;
-	int			 track;
+	struct wsession *ws = ipc_conn_arg(conn);
+	struct rtp_packet p;
+	struct rtp_ext ext;
+	struct rtp_recv *recv;
+	struct rtp_ring_slot slot = {0};
+	enum rtp_recv_result result;
+	int track;
 
 	ws->worker->now_us = clock_now_us();
 	if (ws->local->recv == NULL || ws->stream == NULL || size > RTP_PACKET_MAX)
@@ -65,7 +66,8 @@ on_packet(struct ipc_conn *conn, const uint8_t *buf, size_t size)
 		return;
 	recv = &ws->local->recv[track];
 	if (!recv->started)
-		rtp_recv_init(recv, p.ssrc, ws->session->tracks.list[track].codecs[slot.tag].clock_rate);
+		rtp_recv_init(recv, p.ssrc,
+			      ws->session->tracks.list[track].codecs[slot.tag].clock_rate);
 	result = rtp_recv_packet(recv, ws->worker->now_us, p.seq, p.ts, size, &slot.seq);
 	if (result == RTP_RECV_DUPLICATE)
 		return;
@@ -74,10 +76,11 @@ on_packet(struct ipc_conn *conn, const uint8_t *buf, size_t size)
 	slot.payload_size = (uint16_t)p.payload_size;
 	slot.pt = p.pt;
 	slot.marker = p.marker;
-	if (codec_starts_keyframe(ws->session->tracks.list[track].codecs[slot.tag].format, p.payload,
-		p.payload_size))
+	if (codec_starts_keyframe(ws->session->tracks.list[track].codecs[slot.tag].format,
+				  p.payload, p.payload_size))
 		slot.flags |= RTP_RING_KEYFRAME;
-	if (rtp_ext_find(&p, LOCAL_EXT_ID, &ext) == 0 && ext.size >= 1 && (ext.data[0] & LOCAL_DISPOSABLE))
+	if (rtp_ext_find(&p, LOCAL_EXT_ID, &ext) == 0 && ext.size >= 1 &&
+	    (ext.data[0] & LOCAL_DISPOSABLE))
 		slot.flags |= RTP_RING_DISPOSABLE;
 	STAT_ADD(ws->session->stats.rx_packets, 1);
 	STAT_ADD(ws->session->stats.rx_octets, size);
@@ -88,9 +91,9 @@ on_packet(struct ipc_conn *conn, const uint8_t *buf, size_t size)
 static void
 on_json(struct ipc_conn *conn, json_t *msg)
 {
-	struct wsession	*ws = ipc_conn_arg(conn);
-	const char	*op = json_string_value(json_object_get(msg, "op"));
-	json_int_t	 track = json_integer_value(json_object_get(msg, "track"));
+	struct wsession *ws = ipc_conn_arg(conn);
+	const char *op = json_string_value(json_object_get(msg, "op"));
+	json_int_t track = json_integer_value(json_object_get(msg, "track"));
 
 	ws->worker->now_us = clock_now_us();
 	ws_heard(ws);
@@ -117,7 +120,7 @@ on_closed(struct ipc_conn *conn, int error)
 {
 	struct wsession *ws = ipc_conn_arg(conn);
 
-	(void)conn;	/* freed with the session, when the control thread has taken note */
+	(void)conn; /* freed with the session, when the control thread has taken note */
 	(void)error;
 	ws->worker->now_us = clock_now_us();
 	ws_end(ws, END_CLOSED);
@@ -125,15 +128,14 @@ on_closed(struct ipc_conn *conn, int error)
 }
 
 static const struct ipc_handlers handlers = {
-	.json = on_json, .packet = on_packet, .writable = on_writable, .closed = on_closed
-};
+    .json = on_json, .packet = on_packet, .writable = on_writable, .closed = on_closed};
 
 static int
 local_new(struct wsession *ws, int fd)
 {
 	struct local *local = calloc(1, sizeof(*local));
-	size_t	      count = ws->session->kind == SESSION_LOCAL_PUBLISH ? ws->session->tracks.count
-									 : TRACKS_MAX;
+	size_t count =
+	    ws->session->kind == SESSION_LOCAL_PUBLISH ? ws->session->tracks.count : TRACKS_MAX;
 
 	if (local == NULL)
 		return -ENOMEM;
@@ -150,9 +152,9 @@ local_new(struct wsession *ws, int fd)
 void
 local_add(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_local	 m;
-	struct known		*k;
-	struct wsession		*ws;
+	struct msg_local m;
+	struct known *k;
+	struct wsession *ws;
 
 	memcpy(&m, msg->data, sizeof(m));
 	HASH_FIND(by_serial, w->by_serial, &m.serial, sizeof(m.serial), k);
@@ -182,9 +184,9 @@ local_add(struct worker *w, const struct chan_msg *msg)
 void
 local_text(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_datagram	 m;
-	struct wsession		*ws;
-	json_t			*text;
+	struct msg_datagram m;
+	struct wsession *ws;
+	json_t *text;
 
 	memcpy(&m, msg->data, sizeof(m));
 	ws = ws_find(w, m.serial);
@@ -243,7 +245,7 @@ static void
 report_gap(struct wsession *ws, unsigned track, uint64_t lost)
 {
 	json_t *event = json_pack("{s:s, s:i, s:I}", "event", "gap", "track", (int)track, "lost",
-	    (json_int_t)lost);
+				  (json_int_t)lost);
 
 	ipc_conn_send(ws->local->conn, event);
 	json_decref(event);
@@ -253,18 +255,21 @@ report_gap(struct wsession *ws, unsigned track, uint64_t lost)
 
 /* 0 sent or rightly skipped, -EAGAIN the socket is full. */
 static int
-send_slot(struct wsession *ws, unsigned track, const struct rtp_ring_slot *slot, const uint8_t *payload)
+send_slot(struct wsession *ws, unsigned track, const struct rtp_ring_slot *slot,
+	  const uint8_t *payload)
 {
-	struct sink	*sink = &ws->local->sinks[track];
-	uint8_t		 buf[RTP_HEADER_SIZE + RTP_PACKET_MAX];
-	int		 rc;
+	struct sink *sink = &ws->local->sinks[track];
+	uint8_t buf[RTP_HEADER_SIZE + RTP_PACKET_MAX];
+	int rc;
 
 	if (sink->waiting && ws->stream->tracks[track].kind == TRACK_VIDEO &&
 	    (slot->flags & RTP_RING_KEYFRAME) == 0)
 		return 0;
-	rtp_write_header(buf, slot->pt, slot->marker, false, (uint16_t)slot->seq, slot->ts, track + 1);
+	rtp_write_header(buf, slot->pt, slot->marker, false, (uint16_t)slot->seq, slot->ts,
+			 track + 1);
 	memcpy(buf + RTP_HEADER_SIZE, payload, slot->payload_size);
-	rc = ipc_conn_send_packet(ws->local->conn, buf, RTP_HEADER_SIZE + (size_t)slot->payload_size);
+	rc = ipc_conn_send_packet(ws->local->conn, buf,
+				  RTP_HEADER_SIZE + (size_t)slot->payload_size);
 	if (rc == -EAGAIN)
 		return rc;
 	sink->waiting = false;
@@ -277,11 +282,11 @@ send_slot(struct wsession *ws, unsigned track, const struct rtp_ring_slot *slot,
 static void
 send_clock(struct wsession *ws, unsigned track, const struct wtrack *t)
 {
-	struct sink		*sink = &ws->local->sinks[track];
-	uint8_t			 buf[RTCP_COMPOUND_MAX];
-	struct rtcp_sr		 sr = { .ssrc = track + 1, .ntp = t->clock.ntp, .rtp_ts = t->clock.ts };
-	struct rtcp_writer	 out;
-	int			 n;
+	struct sink *sink = &ws->local->sinks[track];
+	uint8_t buf[RTCP_COMPOUND_MAX];
+	struct rtcp_sr sr = {.ssrc = track + 1, .ntp = t->clock.ntp, .rtp_ts = t->clock.ts};
+	struct rtcp_writer out;
+	int n;
 
 	if (!t->clock.from_source || t->clock.at_us == sink->clock_us)
 		return;
@@ -300,7 +305,7 @@ local_fanout(struct wsession *ws, const struct wstream *s)
 	if (local->blocked || local->conn == NULL || local->epoch != s->epoch || ws->ended)
 		return;
 	for (unsigned i = 0; i < local->count && i < s->track_count; i++) {
-		struct sink	*sink = &local->sinks[i];
+		struct sink *sink = &local->sinks[i];
 		struct rtp_ring *ring = s->tracks[i].ring;
 
 		if (ring == NULL)
@@ -311,8 +316,8 @@ local_fanout(struct wsession *ws, const struct wstream *s)
 			sink->cursor = rtp_ring_tail(ring) - 1;
 		}
 		while (sink->cursor < rtp_ring_head(ring)) {
-			const uint8_t			*payload;
-			const struct rtp_ring_slot	*slot =
+			const uint8_t *payload;
+			const struct rtp_ring_slot *slot =
 			    rtp_ring_get(ring, sink->cursor + 1, &payload);
 
 			if (slot != NULL && send_slot(ws, i, slot, payload) < 0) {

@@ -9,9 +9,9 @@
 #include "worker.h"
 
 enum {
-	FIRST_REPORT_US = 200000,	/* after joining: audio and video are in step soon */
-	CLOCK_GUESS_US = 2000000,	/* how long a publisher's first sender report is waited for */
-	PACKET_ROOM = RTP_PACKET_MAX + 64	/* octets of a protected packet at most */
+	FIRST_REPORT_US = 200000, /* after joining: audio and video are in step soon */
+	CLOCK_GUESS_US = 2000000, /* how long a publisher's first sender report is waited for */
+	PACKET_ROOM = RTP_PACKET_MAX + 64 /* octets of a protected packet at most */
 };
 
 /*
@@ -36,8 +36,8 @@ may_number(const struct track *t)
 int
 play_new(struct wsession *ws)
 {
-	const struct tracks	*tracks = &ws->session->tracks;
-	struct player		*play = calloc(1, sizeof(*play));
+	const struct tracks *tracks = &ws->session->tracks;
+	struct player *play = calloc(1, sizeof(*play));
 
 	if (play == NULL)
 		return -ENOMEM;
@@ -50,8 +50,8 @@ play_new(struct wsession *ws)
 	play->resend_tokens = RESEND_RATE;
 	play->resend_us = ws->worker->now_us;
 	for (size_t i = 0; i < tracks->count; i++) {
-		const struct track	*t = &tracks->list[i];
-		struct sink		*sink = &play->sinks[i];
+		const struct track *t = &tracks->list[i];
+		struct sink *sink = &play->sinks[i];
 
 		sink->source = PT_NONE;
 		sink->waiting = true;
@@ -94,8 +94,8 @@ play_bind(struct wsession *ws, const struct msg_bind *bind)
 void
 play_join(struct wsession *ws)
 {
-	struct player	*play = ws->play;
-	struct wstream	*s = ws->stream;
+	struct player *play = ws->play;
+	struct wstream *s = ws->stream;
 
 	if (s->epoch != play->epoch || !s->live)
 		return;
@@ -116,8 +116,8 @@ play_join(struct wsession *ws)
 
 /* Fixed header and, with TWCC, an extension block of fixed size. Returns the octets. */
 static size_t
-write_header(struct player *play, struct sink *sink, uint8_t *out, uint8_t pt, bool marker, uint16_t seq,
-    uint32_t ts, uint32_t ssrc)
+write_header(struct player *play, struct sink *sink, uint8_t *out, uint8_t pt, bool marker,
+	     uint16_t seq, uint32_t ts, uint32_t ssrc)
 {
 	uint8_t *ext = out + RTP_HEADER_SIZE;
 
@@ -125,7 +125,7 @@ write_header(struct player *play, struct sink *sink, uint8_t *out, uint8_t pt, b
 	if (!sink->has_twcc)
 		return RTP_HEADER_SIZE;
 	memset(ext, 0, EXT_BLOCK_SIZE);
-	put_be16(ext + 2, 1);	/* one word follows */
+	put_be16(ext + 2, 1); /* one word follows */
 	if (sink->ext_twcc <= 14) {
 		put_be16(ext, RTP_EXT_PROFILE_ONE_BYTE);
 		ext[4] = (uint8_t)(sink->ext_twcc << 4 | 1);
@@ -140,11 +140,11 @@ write_header(struct player *play, struct sink *sink, uint8_t *out, uint8_t pt, b
 }
 
 static void
-transmit(struct wsession *ws, struct udp *u, const uint8_t *hdr, size_t hdr_size, const uint8_t *payload,
-    size_t payload_size)
+transmit(struct wsession *ws, struct udp *u, const uint8_t *hdr, size_t hdr_size,
+	 const uint8_t *payload, size_t payload_size)
 {
-	uint8_t	*out = udp_reserve(u, PACKET_ROOM);
-	int	 n = rtpsec_protect(ws->send, hdr, hdr_size, payload, payload_size, out, PACKET_ROOM);
+	uint8_t *out = udp_reserve(u, PACKET_ROOM);
+	int n = rtpsec_protect(ws->send, hdr, hdr_size, payload, payload_size, out, PACKET_ROOM);
 
 	if (n <= 0) {
 		STAT_ADD(ws->session->stats.tx_dropped, 1);
@@ -158,12 +158,12 @@ transmit(struct wsession *ws, struct udp *u, const uint8_t *hdr, size_t hdr_size
 /* One packet of the ring to this player. */
 static void
 forward_packet(struct wsession *ws, struct udp *u, struct sink *sink, const struct wtrack *t,
-    const struct rtp_ring_slot *slot, const uint8_t *payload)
+	       const struct rtp_ring_slot *slot, const uint8_t *payload)
 {
-	uint8_t	 hdr[RTP_HEADER_SIZE + EXT_BLOCK_SIZE];
+	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_SIZE];
 	uint64_t out_seq, now = ws->worker->now_us;
 	uint32_t out_ts;
-	size_t	 n;
+	size_t n;
 
 	if (slot->tag >= CODECS_MAX || sink->pt[slot->tag] == PT_NONE)
 		return;
@@ -181,8 +181,8 @@ forward_packet(struct wsession *ws, struct udp *u, struct sink *sink, const stru
 	}
 	if (rtp_rewrite_map(&sink->rw, slot->seq, slot->ts, now, &out_seq, &out_ts) < 0)
 		return;
-	n = write_header(ws->play, sink, hdr, sink->pt[slot->tag], slot->marker, (uint16_t)out_seq, out_ts,
-	    sink->ssrc);
+	n = write_header(ws->play, sink, hdr, sink->pt[slot->tag], slot->marker, (uint16_t)out_seq,
+			 out_ts, sink->ssrc);
 	sink->packets++;
 	sink->octets += slot->payload_size;
 	transmit(ws, u, hdr, n, payload, slot->payload_size);
@@ -191,23 +191,23 @@ forward_packet(struct wsession *ws, struct udp *u, struct sink *sink, const stru
 void
 play_fanout(struct wsession *ws, const struct wstream *s)
 {
-	struct player	*play = ws->play;
-	struct udp	*u = ws->has_path ? worker_udp(ws->worker, &ws->path) : NULL;
+	struct player *play = ws->play;
+	struct udp *u = ws->has_path ? worker_udp(ws->worker, &ws->path) : NULL;
 
 	if (u == NULL || play->epoch != s->epoch)
 		return;
 	for (size_t i = 0; i < play->sink_count; i++) {
-		struct sink		*sink = &play->sinks[i];
-		const struct wtrack	*t;
-		uint64_t		 head;
+		struct sink *sink = &play->sinks[i];
+		const struct wtrack *t;
+		uint64_t head;
 
 		if (sink->source >= s->track_count || s->tracks[sink->source].ring == NULL)
 			continue;
 		t = &s->tracks[sink->source];
 		head = rtp_ring_head(t->ring);
 		while (sink->cursor < head) {
-			const uint8_t			*payload;
-			const struct rtp_ring_slot	*slot =
+			const uint8_t *payload;
+			const struct rtp_ring_slot *slot =
 			    rtp_ring_get(t->ring, ++sink->cursor, &payload);
 
 			if (slot != NULL)
@@ -229,8 +229,8 @@ sink_by_ssrc(struct wsession *ws, uint32_t ssrc)
 static bool
 may_resend(struct wsession *ws)
 {
-	struct player	*play = ws->play;
-	uint64_t	 add = (ws->worker->now_us - play->resend_us) * RESEND_RATE / 1000000;
+	struct player *play = ws->play;
+	uint64_t add = (ws->worker->now_us - play->resend_us) * RESEND_RATE / 1000000;
 
 	if (add > 0) {
 		play->resend_tokens = (uint32_t)MIN_OF(play->resend_tokens + add, RESEND_RATE);
@@ -243,43 +243,45 @@ may_resend(struct wsession *ws)
 }
 
 struct resend {
-	struct wsession	*ws;
-	struct sink	*sink;
-	struct udp	*udp;
+	struct wsession *ws;
+	struct sink *sink;
+	struct udp *udp;
 };
 
-/* RFC 4588 where negotiated; otherwise the identical octets again (the index is used up already). */
+/* RFC 4588 where negotiated; otherwise the identical octets again (the index is used up already).
+ */
 static void
 resend_packet(void *arg, uint16_t seq)
 {
-	struct resend			*r = arg;
-	struct sink			*sink = r->sink;
-	const struct wtrack		*t = &r->ws->stream->tracks[sink->source];
-	uint8_t				 hdr[RTP_HEADER_SIZE + EXT_BLOCK_SIZE], wrapped[RTP_PACKET_MAX];
-	const uint8_t			*payload;
-	const struct rtp_ring_slot	*slot;
-	uint64_t			 src_seq, position;
-	uint32_t			 ts;
-	size_t				 n;
+	struct resend *r = arg;
+	struct sink *sink = r->sink;
+	const struct wtrack *t = &r->ws->stream->tracks[sink->source];
+	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_SIZE], wrapped[RTP_PACKET_MAX];
+	const uint8_t *payload;
+	const struct rtp_ring_slot *slot;
+	uint64_t src_seq, position;
+	uint32_t ts;
+	size_t n;
 
 	STAT_ADD(r->ws->session->stats.nacks_received, 1);
 	if (rtp_rewrite_source(&sink->rw, seq, &src_seq) < 0)
 		return;
 	position = rtp_ring_find(t->ring, src_seq);
-	slot = position != 0 && position <= sink->cursor ? rtp_ring_get(t->ring, position, &payload) : NULL;
+	slot = position != 0 && position <= sink->cursor ? rtp_ring_get(t->ring, position, &payload)
+							 : NULL;
 	if (slot == NULL || slot->tag >= CODECS_MAX || sink->pt[slot->tag] == PT_NONE ||
 	    slot->payload_size > RTP_PACKET_MAX - 2 || !may_resend(r->ws))
 		return;
 	ts = rtp_rewrite_ts(&sink->rw, slot->ts);
 	if (sink->rtx_pt[slot->tag] != PT_NONE && sink->rtx_ssrc != 0) {
 		n = write_header(r->ws->play, sink, hdr, sink->rtx_pt[slot->tag], slot->marker,
-		    sink->rtx_seq++, ts, sink->rtx_ssrc);
+				 sink->rtx_seq++, ts, sink->rtx_ssrc);
 		put_be16(wrapped, seq);
 		memcpy(wrapped + 2, payload, slot->payload_size);
 		transmit(r->ws, r->udp, hdr, n, wrapped, slot->payload_size + 2u);
 	} else if (!sink->has_twcc) {
 		n = write_header(r->ws->play, sink, hdr, sink->pt[slot->tag], slot->marker, seq, ts,
-		    sink->ssrc);
+				 sink->ssrc);
 		transmit(r->ws, r->udp, hdr, n, payload, slot->payload_size);
 	}
 	STAT_ADD(r->ws->session->stats.resent, 1);
@@ -288,7 +290,7 @@ resend_packet(void *arg, uint16_t seq)
 static void
 on_nack(struct wsession *ws, struct sink *sink, const struct rtcp_packet *p)
 {
-	struct resend r = { ws, sink, ws->has_path ? worker_udp(ws->worker, &ws->path) : NULL };
+	struct resend r = {ws, sink, ws->has_path ? worker_udp(ws->worker, &ws->path) : NULL};
 
 	if (ws->session->nack && !sink->waiting && r.udp != NULL && ws->stream != NULL &&
 	    ws->play->epoch == ws->stream->epoch && sink->source < ws->stream->track_count &&
@@ -307,10 +309,10 @@ on_keyframe_request(struct wsession *ws, struct sink *sink)
 static void
 on_feedback(struct wsession *ws, const struct rtcp_packet *p)
 {
-	uint32_t	sender, media, ssrc;
-	uint8_t		seq;
-	struct sink	*sink;
-	uint64_t	bps;
+	uint32_t sender, media, ssrc;
+	uint8_t seq;
+	struct sink *sink;
+	uint64_t bps;
 
 	if (rtcp_get_feedback(p, &sender, &media) < 0)
 		return;
@@ -342,12 +344,14 @@ on_report(struct wsession *ws, const struct rtcp_packet *p)
 
 	for (size_t i = 0; rtcp_get_report(p, i, &r) == 0; i++) {
 		struct sink *sink = sink_by_ssrc(ws, r.ssrc);
-		uint32_t     now, rtt;
+		uint32_t now, rtt;
 
 		if (sink == NULL || r.lsr == 0 || ws->stream == NULL ||
 		    sink->source >= ws->stream->track_count)
 			continue;
-		now = (uint32_t)(ntp_now(&ws->stream->tracks[sink->source].clock, ws->worker->now_us) >> 16);
+		now = (uint32_t)(ntp_now(&ws->stream->tracks[sink->source].clock,
+					 ws->worker->now_us) >>
+				 16);
 		rtt = now - r.lsr - r.dlsr;
 		if (rtt < 10 << 16)
 			STAT_SET(ws->session->stats.rtt_us, (uint64_t)rtt * 1000000 >> 16);
@@ -357,17 +361,17 @@ on_report(struct wsession *ws, const struct rtcp_packet *p)
 typedef void rtcp_fn(struct wsession *ws, const struct rtcp_packet *p);
 
 static rtcp_fn *const dispatch[256] = {
-	[RTCP_SR] = on_report,
-	[RTCP_RR] = on_report,
-	[RTCP_RTPFB] = on_feedback,
-	[RTCP_PSFB] = on_feedback,
+    [RTCP_SR] = on_report,
+    [RTCP_RR] = on_report,
+    [RTCP_RTPFB] = on_feedback,
+    [RTCP_PSFB] = on_feedback,
 };
 
 void
 play_rtcp(struct wsession *ws, const uint8_t *buf, size_t size)
 {
-	struct rtcp_packet	p;
-	size_t			offset = 0;
+	struct rtcp_packet p;
+	size_t offset = 0;
 
 	while (rtcp_next(buf, size, &offset, &p) > 0)
 		if (dispatch[p.type] != NULL)
@@ -378,16 +382,15 @@ play_rtcp(struct wsession *ws, const uint8_t *buf, size_t size)
 static void
 write_sender_report(struct wsession *ws, const struct sink *sink, struct rtcp_writer *out)
 {
-	const struct wtrack	*t = &ws->stream->tracks[sink->source];
-	uint64_t		 now = ws->worker->now_us, since = now - t->clock.at_us;
-	struct rtcp_sr		 sr = { .ssrc = sink->ssrc, .packets = sink->packets,
-		       .octets = sink->octets };
+	const struct wtrack *t = &ws->stream->tracks[sink->source];
+	uint64_t now = ws->worker->now_us, since = now - t->clock.at_us;
+	struct rtcp_sr sr = {.ssrc = sink->ssrc, .packets = sink->packets, .octets = sink->octets};
 
 	if (t->clock.ntp == 0 || (!t->clock.from_source && now - t->first_us < CLOCK_GUESS_US))
 		return;
 	sr.ntp = ntp_now(&t->clock, now);
-	sr.rtp_ts = rtp_rewrite_ts(&sink->rw,
-	    t->clock.ts + (uint32_t)(since * t->clock_rate / 1000000));
+	sr.rtp_ts =
+	    rtp_rewrite_ts(&sink->rw, t->clock.ts + (uint32_t)(since * t->clock_rate / 1000000));
 	rtcp_add_sr(out, &sr, NULL, 0);
 	rtcp_add_sdes_cname(out, sink->ssrc, ws->session->cname);
 }
@@ -395,12 +398,13 @@ write_sender_report(struct wsession *ws, const struct sink *sink, struct rtcp_wr
 void
 play_timeout(struct wsession *ws)
 {
-	struct player		*play = ws->play;
-	uint8_t			 buf[RTP_PACKET_MAX];
-	struct rtcp_writer	 out;
-	int			 n;
+	struct player *play = ws->play;
+	uint8_t buf[RTP_PACKET_MAX];
+	struct rtcp_writer out;
+	int n;
 
-	if (ws->send == NULL || play->next_report_us == 0 || play->next_report_us > ws->worker->now_us)
+	if (ws->send == NULL || play->next_report_us == 0 ||
+	    play->next_report_us > ws->worker->now_us)
 		return;
 	play->next_report_us = ws->worker->now_us + REPORT_TICK_US;
 	if (ws->stream == NULL || ws->stream->epoch != play->epoch)
@@ -420,15 +424,16 @@ play_timeout(struct wsession *ws)
 uint64_t
 play_deadline(const struct wsession *ws)
 {
-	return ws->send != NULL && ws->play->next_report_us != 0 ? ws->play->next_report_us : CLOCK_NEVER;
+	return ws->send != NULL && ws->play->next_report_us != 0 ? ws->play->next_report_us
+								 : CLOCK_NEVER;
 }
 
 void
 play_bye(struct wsession *ws)
 {
-	uint8_t			buf[RTP_PACKET_MAX];
-	struct rtcp_writer	out;
-	int			n;
+	uint8_t buf[RTP_PACKET_MAX];
+	struct rtcp_writer out;
+	int n;
 
 	rtcp_start(&out, buf, RTCP_COMPOUND_MAX);
 	rtcp_add_rr(&out, ws->report_ssrc, NULL, 0);

@@ -9,7 +9,7 @@
 #include "worker.h"
 
 enum {
-	RTT_GUESS_US = 50000,	/* until one was measured */
+	RTT_GUESS_US = 50000, /* until one was measured */
 	NACKS_PER_REPORT = 128
 };
 
@@ -40,7 +40,7 @@ void
 pub_keep_early(struct wsession *ws, const uint8_t *buf, size_t size)
 {
 	struct publisher *pub = ws->pub;
-	uint8_t		 *copy;
+	uint8_t *copy;
 
 	if (pub->early_count == EARLY_MAX)
 		return;
@@ -105,7 +105,8 @@ ext_equals(const struct rtp_packet *p, uint8_t id, const char *text)
 	       memcmp(e.data, text, e.size) == 0;
 }
 
-/* The media section of a new SSRC: by SDP, by MID, by payload type (RFC 8843 s.9.2). -1 if unknown. */
+/* The media section of a new SSRC: by SDP, by MID, by payload type (RFC 8843 s.9.2). -1 if unknown.
+ */
 static int
 track_of(const struct tracks *tracks, const struct rtp_packet *p)
 {
@@ -142,10 +143,10 @@ layer_of(const struct track *t, const struct rtp_packet *p, bool rtx)
 static struct source *
 source_new(struct wsession *ws, const struct rtp_packet *p)
 {
-	const struct tracks	*tracks = &ws->session->tracks;
-	int			 track = track_of(tracks, p), codec;
-	struct source		*s;
-	bool			 rtx;
+	const struct tracks *tracks = &ws->session->tracks;
+	int track = track_of(tracks, p), codec;
+	struct source *s;
+	bool rtx;
 
 	if (track < 0 || ws->pub->source_count == SOURCES_MAX)
 		return NULL;
@@ -201,7 +202,7 @@ primary_of(struct wsession *ws, struct source *rtx)
 static void
 note_twcc(struct wsession *ws, const struct source *s, const struct rtp_packet *p)
 {
-	uint8_t	       id = ws->session->tracks.list[s->track].ext_twcc;
+	uint8_t id = ws->session->tracks.list[s->track].ext_twcc;
 	struct rtp_ext e;
 
 	if (!ws->session->twcc || id == 0 || rtp_ext_find(p, id, &e) < 0 || e.size != 2)
@@ -212,12 +213,18 @@ note_twcc(struct wsession *ws, const struct source *s, const struct rtp_packet *
 }
 
 static void
-append(struct wsession *ws, struct source *s, const struct rtp_packet *p, uint64_t ext_seq, bool late)
+append(struct wsession *ws, struct source *s, const struct rtp_packet *p, uint64_t ext_seq,
+       bool late)
 {
 	const struct codec *c = &ws->session->tracks.list[s->track].codecs[s->codec];
-	struct rtp_ring_slot slot = { .seq = ext_seq, .arrival_us = ws->worker->now_us, .ts = p->ts,
-		.payload_size = (uint16_t)p->payload_size, .pt = p->pt, .marker = p->marker,
-		.tag = s->codec, .flags = late ? RTP_RING_LATE : 0 };
+	struct rtp_ring_slot slot = {.seq = ext_seq,
+				     .arrival_us = ws->worker->now_us,
+				     .ts = p->ts,
+				     .payload_size = (uint16_t)p->payload_size,
+				     .pt = p->pt,
+				     .marker = p->marker,
+				     .tag = s->codec,
+				     .flags = late ? RTP_RING_LATE : 0};
 
 	if (p->payload_size > 0 && codec_starts_keyframe(c->format, p->payload, p->payload_size) &&
 	    (!s->keyed || s->key_ts != p->ts || c->format == FORMAT_ANY)) {
@@ -228,7 +235,8 @@ append(struct wsession *ws, struct source *s, const struct rtp_packet *p, uint64
 		if (c->format != FORMAT_ANY)
 			STAT_ADD(ws->session->stats.keyframes, 1);
 	}
-	/* Simulcast: the layer that the publisher named first, its preferred one, is the one forwarded. */
+	/* Simulcast: the layer that the publisher named first, its preferred one, is the one
+	 * forwarded. */
 	if (ws->stream != NULL && s->layer == 0)
 		stream_append(ws->stream, ws->worker, s->track, &slot, p->payload);
 }
@@ -236,13 +244,13 @@ append(struct wsession *ws, struct source *s, const struct rtp_packet *p, uint64
 void
 pub_rtp(struct wsession *ws, uint8_t *buf, size_t size)
 {
-	struct rtp_packet	 p;
-	struct source		*s;
-	const struct track	*t;
-	uint64_t		 ext_seq;
-	bool			 rtx;
-	int			 n, codec;
-	enum rtp_recv_result	 result;
+	struct rtp_packet p;
+	struct source *s;
+	const struct track *t;
+	uint64_t ext_seq;
+	bool rtx;
+	int n, codec;
+	enum rtp_recv_result result;
 
 	if (rtp_parse(&p, buf, size) < 0)
 		return;
@@ -262,7 +270,8 @@ pub_rtp(struct wsession *ws, uint8_t *buf, size_t size)
 		if (n < 0 || rtp_parse(&p, buf, (size_t)n) < 0)
 			return;
 	}
-	if (t->codecs[s->codec].pt != p.pt) {	/* the publisher changed to another negotiated codec */
+	if (t->codecs[s->codec].pt !=
+	    p.pt) { /* the publisher changed to another negotiated codec */
 		codec = codec_of(t, p.pt, &rtx);
 		if (codec < 0 || rtx)
 			return;
@@ -305,19 +314,20 @@ static void
 write_keyframe_requests(struct wsession *ws, struct rtcp_writer *out)
 {
 	struct publisher *pub = ws->pub;
-	uint64_t	  now = ws->worker->now_us;
+	uint64_t now = ws->worker->now_us;
 
 	for (unsigned i = 0; i < ws->session->tracks.count; i++) {
 		struct source *s;
-		uint8_t	       feedback;
+		uint8_t feedback;
 
-		if (!pub->keyframe_wanted[i] || (pub->keyframe_asked_us[i] != 0 &&
-		    now - pub->keyframe_asked_us[i] < KEYFRAME_REQUEST_US))
+		if (!pub->keyframe_wanted[i] ||
+		    (pub->keyframe_asked_us[i] != 0 &&
+		     now - pub->keyframe_asked_us[i] < KEYFRAME_REQUEST_US))
 			continue;
 		s = source_of_track(ws, i);
 		pub->keyframe_asked_us[i] = now;
 		if (s == NULL)
-			continue;	/* nothing came yet: there is no SSRC to ask */
+			continue; /* nothing came yet: there is no SSRC to ask */
 		feedback = ws->session->tracks.list[i].codecs[s->codec].feedback;
 		if ((feedback & FEEDBACK_FIR) != 0 && (feedback & FEEDBACK_PLI) == 0)
 			rtcp_add_fir(out, ws->report_ssrc, s->ssrc, pub->fir_seq++);
@@ -334,13 +344,13 @@ write_nacks(struct wsession *ws, struct rtcp_writer *out)
 
 	for (size_t i = 0; i < ws->pub->source_count; i++) {
 		struct source *s = ws->pub->sources[i];
-		uint16_t       seqs[NACKS_PER_REPORT];
-		size_t	       count;
+		uint16_t seqs[NACKS_PER_REPORT];
+		size_t count;
 
 		if (s->rtx)
 			continue;
-		count = rtp_recv_nack(&s->recv, ws->worker->now_us, rtt != 0 ? rtt : RTT_GUESS_US, seqs,
-		    ARRAY_COUNT(seqs));
+		count = rtp_recv_nack(&s->recv, ws->worker->now_us, rtt != 0 ? rtt : RTT_GUESS_US,
+				      seqs, ARRAY_COUNT(seqs));
 		if (s->recv.hole) {
 			s->recv.hole = false;
 			if (ws->session->tracks.list[s->track].kind == TRACK_VIDEO)
@@ -358,8 +368,8 @@ static void
 write_report(struct wsession *ws, struct rtcp_writer *out)
 {
 	struct rtcp_report reports[SOURCES_MAX];
-	size_t		   count = 0;
-	uint64_t	   lost = 0, ntp = clock_ntp();
+	size_t count = 0;
+	uint64_t lost = 0, ntp = clock_ntp();
 
 	for (size_t i = 0; i < ws->pub->source_count; i++) {
 		if (ws->pub->sources[i]->rtx)
@@ -378,13 +388,13 @@ write_report(struct wsession *ws, struct rtcp_writer *out)
 void
 pub_timeout(struct wsession *ws)
 {
-	struct publisher	*pub = ws->pub;
-	uint64_t		 now = ws->worker->now_us;
-	uint8_t			 buf[RTP_PACKET_MAX];
-	struct rtcp_writer	 out;
-	bool			 report = pub->next_report_us <= now;
-	size_t			 head;
-	int			 n;
+	struct publisher *pub = ws->pub;
+	uint64_t now = ws->worker->now_us;
+	uint8_t buf[RTP_PACKET_MAX];
+	struct rtcp_writer out;
+	bool report = pub->next_report_us <= now;
+	size_t head;
+	int n;
 
 	if (ws->send == NULL)
 		return;
@@ -407,15 +417,15 @@ pub_timeout(struct wsession *ws)
 			pub->next_twcc_us = now;
 	}
 	n = rtcp_finish(&out);
-	if (n > 0 && (size_t)n > head)	/* an empty RR alone says nothing */
+	if (n > 0 && (size_t)n > head) /* an empty RR alone says nothing */
 		ws_send_rtcp(ws, buf, (size_t)n, sizeof(buf));
 }
 
 uint64_t
 pub_deadline(const struct wsession *ws)
 {
-	const struct publisher	*pub = ws->pub;
-	uint64_t		 at;
+	const struct publisher *pub = ws->pub;
+	uint64_t at;
 
 	if (ws->send == NULL)
 		return CLOCK_NEVER;
@@ -423,8 +433,9 @@ pub_deadline(const struct wsession *ws)
 	if (pub->next_twcc_us != 0)
 		at = MIN_OF(at, pub->next_twcc_us);
 	for (size_t i = 0; i < pub->source_count; i++) {
-		uint64_t due = pub->sources[i]->rtx ? CLOCK_NEVER
-						    : rtp_recv_nack_deadline(&pub->sources[i]->recv);
+		uint64_t due = pub->sources[i]->rtx
+				   ? CLOCK_NEVER
+				   : rtp_recv_nack_deadline(&pub->sources[i]->recv);
 
 		if (due != CLOCK_NEVER)
 			at = MIN_OF(at, MAX_OF(due, pub->next_nack_us));

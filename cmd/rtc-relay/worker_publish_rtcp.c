@@ -1,6 +1,6 @@
 /*
- * worker_publish_rtcp.c - what a publisher reports: its clock and the round trip.  A BYE is not the end
- * of the session: browsers send one when an encoding is paused.
+ * worker_publish_rtcp.c - what a publisher reports: its clock and the round trip.  A BYE is not the
+ * end of the session: browsers send one when an encoding is paused.
  */
 #include "base/clock.h"
 #include "worker.h"
@@ -17,8 +17,8 @@ source_by_ssrc(struct wsession *ws, uint32_t ssrc)
 static void
 on_sr(struct wsession *ws, const struct rtcp_packet *p)
 {
-	struct rtcp_sr	 sr;
-	struct source	*s;
+	struct rtcp_sr sr;
+	struct source *s;
 
 	if (rtcp_get_sr(p, &sr) < 0)
 		return;
@@ -40,7 +40,7 @@ on_xr(struct wsession *ws, const struct rtcp_packet *p)
 		if (ssrc != ws->report_ssrc || lrr == 0)
 			continue;
 		rtt = now - lrr - dlrr;
-		if (rtt < 10 << 16)	/* more than 10 s is nonsense */
+		if (rtt < 10 << 16) /* more than 10 s is nonsense */
 			STAT_SET(ws->session->stats.rtt_us, (uint64_t)rtt * 1000000 >> 16);
 	}
 }
@@ -48,15 +48,15 @@ on_xr(struct wsession *ws, const struct rtcp_packet *p)
 typedef void rtcp_fn(struct wsession *ws, const struct rtcp_packet *p);
 
 static rtcp_fn *const dispatch[256] = {
-	[RTCP_SR] = on_sr,
-	[RTCP_XR] = on_xr,
+    [RTCP_SR] = on_sr,
+    [RTCP_XR] = on_xr,
 };
 
 void
 pub_rtcp(struct wsession *ws, const uint8_t *buf, size_t size)
 {
-	struct rtcp_packet	p;
-	size_t			offset = 0;
+	struct rtcp_packet p;
+	size_t offset = 0;
 
 	while (rtcp_next(buf, size, &offset, &p) > 0)
 		if (dispatch[p.type] != NULL)

@@ -61,7 +61,7 @@ path_learn(struct worker *w, struct known *k, const struct ice_tuple *tuple)
 
 	if (p != NULL && p->known == k)
 		return;
-	if (p != NULL) {	/* the tuple belongs to another session from now on */
+	if (p != NULL) { /* the tuple belongs to another session from now on */
 		path_unlink(p->known, p);
 		path_drop(w, p);
 	}
@@ -113,9 +113,10 @@ ws_add(struct worker *w, const struct chan_msg *msg)
 	struct known *k = calloc(1, sizeof(*k));
 
 	if (k == NULL)
-		abort();	/* the control thread counts on every worker's word */
+		abort(); /* the control thread counts on every worker's word */
 	memcpy(&k->session, msg->data, sizeof(k->session));
-	HASH_ADD_KEYPTR(by_serial, w->by_serial, &k->session->serial, sizeof(k->session->serial), k);
+	HASH_ADD_KEYPTR(by_serial, w->by_serial, &k->session->serial, sizeof(k->session->serial),
+			k);
 	if (k->session->local != NULL)
 		known_add_ufrag(w, k, k->session->local);
 }
@@ -144,8 +145,8 @@ say_bye(struct wsession *ws)
 void
 ws_del(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_session_del	 del;
-	struct known		*k;
+	struct msg_session_del del;
+	struct known *k;
 
 	memcpy(&del, msg->data, sizeof(del));
 	k = known_find(w, del.session->serial);
@@ -169,11 +170,11 @@ ws_del(struct worker *w, const struct chan_msg *msg)
 struct wsession *
 ws_claim(struct worker *w, struct known *k)
 {
-	struct session	*s = k->session;
+	struct session *s = k->session;
 	struct wsession *ws;
-	struct msg_path	 msg = { .serial = s->serial };
+	struct msg_path msg = {.serial = s->serial};
 	struct ice_creds local;
-	int		 nobody = -1;
+	int nobody = -1;
 
 	if (!atomic_compare_exchange_strong(&s->owner, &nobody, (int)w->index))
 		return NULL;
@@ -188,11 +189,12 @@ ws_claim(struct worker *w, struct known *k)
 		text_copy(local.ufrag, sizeof(local.ufrag), k->ufrag);
 		text_copy(local.pwd, sizeof(local.pwd), k->pwd);
 		ws->ice = ice_lite_new(&local, s->has_remote ? s->remote : NULL, w->now_us,
-		    s->first_timeout_us, s->stun_timeout_us, random_u64());
+				       s->first_timeout_us, s->stun_timeout_us, random_u64());
 		if (ws->ice == NULL)
 			abort();
 	}
-	if ((s->kind == SESSION_PUBLISH && pub_new(ws) < 0) || (s->kind == SESSION_PLAY && play_new(ws) < 0))
+	if ((s->kind == SESSION_PUBLISH && pub_new(ws) < 0) ||
+	    (s->kind == SESSION_PLAY && play_new(ws) < 0))
 		abort();
 	k->ws = ws;
 	worker_post(w, M_CLAIMED, &msg, sizeof(msg));
@@ -203,7 +205,7 @@ ws_claim(struct worker *w, struct known *k)
 void
 ws_end(struct wsession *ws, enum session_end reason)
 {
-	struct msg_ended msg = { ws->session->serial, reason };
+	struct msg_ended msg = {ws->session->serial, reason};
 
 	if (ws->ended)
 		return;
@@ -227,7 +229,7 @@ ws_arm(struct wsession *ws)
 	if (ws->play != NULL)
 		at = MIN_OF(at, play_deadline(ws));
 	if (at == CLOCK_NEVER || (ws->timer.prev != NULL && ws->timer.at_us <= at))
-		return;	/* an early one fires, finds nothing, and is set again */
+		return; /* an early one fires, finds nothing, and is set again */
 	wheel_set(&ws->worker->wheel, &ws->timer, at);
 }
 
@@ -235,8 +237,9 @@ void
 ws_timeout(struct wsession *ws)
 {
 	uint64_t now = ws->worker->now_us;
-	int	 events = ws->ice != NULL && ice_lite_deadline(ws->ice) <= now
-		  ? ice_lite_timeout(ws->ice, now) : 0;
+	int events = ws->ice != NULL && ice_lite_deadline(ws->ice) <= now
+			 ? ice_lite_timeout(ws->ice, now)
+			 : 0;
 
 	if (ws->ice != NULL)
 		ingress_flush_ice(ws);
@@ -255,16 +258,17 @@ static void
 publisher_ready(struct wsession *ws)
 {
 	struct publisher *pub = ws->pub;
-	struct wstream	 *s = stream_get(ws->worker, ws->session->stream);
+	struct wstream *s = stream_get(ws->worker, ws->session->stream);
 
 	if (s == NULL || s->epoch != ws->session->epoch)
-		return;	/* taken over meanwhile */
+		return; /* taken over meanwhile */
 	ws->stream = s;
 	s->publisher = ws;
 	for (size_t i = 0; i < pub->early_count; i++) {
 		bool rtcp = rtcp_accepts(pub->early[i].buf, pub->early[i].size);
-		int  n = rtcp ? rtpsec_unprotect_rtcp(ws->receive, pub->early[i].buf, pub->early[i].size)
-			      : rtpsec_unprotect(ws->receive, pub->early[i].buf, pub->early[i].size);
+		int n =
+		    rtcp ? rtpsec_unprotect_rtcp(ws->receive, pub->early[i].buf, pub->early[i].size)
+			 : rtpsec_unprotect(ws->receive, pub->early[i].buf, pub->early[i].size);
 
 		if (n > 0 && rtcp)
 			pub_rtcp(ws, pub->early[i].buf, (size_t)n);
@@ -282,7 +286,7 @@ publisher_ready(struct wsession *ws)
 void
 ws_keys(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_keys	 m;
+	struct msg_keys m;
 	struct wsession *ws;
 
 	memcpy(&m, msg->data, sizeof(m));
@@ -290,7 +294,8 @@ ws_keys(struct worker *w, const struct chan_msg *msg)
 	if (ws == NULL || ws->send != NULL)
 		return;
 	ws->send = rtpsec_new(m.keys.profile, RTPSEC_SEND, m.keys.local.key, m.keys.local.salt);
-	ws->receive = rtpsec_new(m.keys.profile, RTPSEC_RECEIVE, m.keys.remote.key, m.keys.remote.salt);
+	ws->receive =
+	    rtpsec_new(m.keys.profile, RTPSEC_RECEIVE, m.keys.remote.key, m.keys.remote.salt);
 	explicit_bzero(&m, sizeof(m));
 	if (ws->send == NULL || ws->receive == NULL) {
 		ws_end(ws, END_DTLS_FAILED);
@@ -306,7 +311,7 @@ ws_keys(struct worker *w, const struct chan_msg *msg)
 void
 ws_bind(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_bind	 m;
+	struct msg_bind m;
 	struct wsession *ws;
 
 	memcpy(&m, msg->data, sizeof(m));
@@ -321,7 +326,7 @@ void
 ws_restart(struct worker *w, const struct chan_msg *msg)
 {
 	struct msg_restart m;
-	struct known	  *k;
+	struct known *k;
 
 	memcpy(&m, msg->data, sizeof(m));
 	k = known_find(w, m.serial);
@@ -336,11 +341,11 @@ ws_restart(struct worker *w, const struct chan_msg *msg)
 void
 ws_dtls_out(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_datagram	 m;
-	struct wsession		*ws;
-	struct ice_path		*path;
-	struct udp		*u;
-	size_t			 size = msg->size - sizeof(m);
+	struct msg_datagram m;
+	struct wsession *ws;
+	struct ice_path *path;
+	struct udp *u;
+	size_t size = msg->size - sizeof(m);
 
 	memcpy(&m, msg->data, sizeof(m));
 	ws = ws_find(w, m.serial);
@@ -358,7 +363,7 @@ void
 ws_send_rtcp(struct wsession *ws, uint8_t *buf, size_t size, size_t cap)
 {
 	struct udp *u = ws->has_path ? worker_udp(ws->worker, &ws->path) : NULL;
-	int	    n;
+	int n;
 
 	if (u == NULL || ws->send == NULL || size == 0)
 		return;

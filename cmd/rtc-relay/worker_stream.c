@@ -1,4 +1,5 @@
-/* worker_stream.c - a worker's copy of a stream: its rings, its subscribers, its way to the publisher. */
+/* worker_stream.c - a worker's copy of a stream: its rings, its subscribers, its way to the
+ * publisher. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +7,7 @@
 #include "base/clock.h"
 #include "worker.h"
 
-enum { SUBSCRIBERS_STEP = 64 };	/* the list of subscribers grows by so many */
+enum { SUBSCRIBERS_STEP = 64 }; /* the list of subscribers grows by so many */
 
 static struct wstream *
 stream_find(struct worker *w, uint64_t serial)
@@ -45,8 +46,8 @@ drop_rings(struct wstream *s)
 void
 stream_publish(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_publish	m;
-	struct wstream		*s;
+	struct msg_publish m;
+	struct wstream *s;
 
 	memcpy(&m, msg->data, sizeof(m));
 	s = stream_get(w, m.stream);
@@ -69,8 +70,8 @@ stream_publish(struct worker *w, const struct chan_msg *msg)
 void
 stream_end(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_stream	m;
-	struct wstream		*s;
+	struct msg_stream m;
+	struct wstream *s;
 
 	memcpy(&m, msg->data, sizeof(m));
 	s = stream_find(w, m.stream);
@@ -87,8 +88,8 @@ stream_end(struct worker *w, const struct chan_msg *msg)
 void
 stream_release(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_stream	m;
-	struct wstream		*s;
+	struct msg_stream m;
+	struct wstream *s;
 
 	memcpy(&m, msg->data, sizeof(m));
 	s = stream_find(w, m.stream);
@@ -113,9 +114,12 @@ stream_release(struct worker *w, const struct chan_msg *msg)
 static void
 post_clock(struct wstream *s, struct worker *w, unsigned track, unsigned to)
 {
-	const struct wclock	*c = &s->tracks[track].clock;
-	struct msg_clock	 m = { .stream = s->serial, .epoch = s->epoch, .track = track,
-			.sr = { .ntp = c->ntp, .rtp_ts = c->ts }, .at_us = c->at_us };
+	const struct wclock *c = &s->tracks[track].clock;
+	struct msg_clock m = {.stream = s->serial,
+			      .epoch = s->epoch,
+			      .track = track,
+			      .sr = {.ntp = c->ntp, .rtp_ts = c->ts},
+			      .at_us = c->at_us};
 
 	if (c->from_source)
 		chan_post(w->to[to], M_CLOCK, &m, sizeof(m), NULL, 0);
@@ -124,9 +128,9 @@ post_clock(struct wstream *s, struct worker *w, unsigned track, unsigned to)
 void
 stream_mask(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_mask		m;
-	struct wstream		*s;
-	uint32_t		added;
+	struct msg_mask m;
+	struct wstream *s;
+	uint32_t added;
 
 	memcpy(&m, msg->data, sizeof(m));
 	s = stream_get(w, m.stream);
@@ -136,7 +140,8 @@ stream_mask(struct worker *w, const struct chan_msg *msg)
 	s->mask = m.mask;
 	s->home = m.home;
 	for (unsigned to = 0; s->publisher != NULL && to < w->count; to++)
-		for (unsigned i = 0; (added & 1u << to) != 0 && w->to[to] != NULL && i < s->track_count; i++)
+		for (unsigned i = 0;
+		     (added & 1u << to) != 0 && w->to[to] != NULL && i < s->track_count; i++)
 			post_clock(s, w, i, to);
 	/* Subscribers that wait here may have found no way to the publisher before. */
 	for (unsigned i = 0; s->subscriber_count > 0 && s->home >= 0 && i < s->track_count; i++)
@@ -147,14 +152,14 @@ stream_mask(struct worker *w, const struct chan_msg *msg)
 int
 stream_attach(struct wsession *ws)
 {
-	struct worker	*w = ws->worker;
-	struct wstream	*s = stream_get(w, ws->session->stream);
-	struct msg_interest m = { ws->session->stream, true };
+	struct worker *w = ws->worker;
+	struct wstream *s = stream_get(w, ws->session->stream);
+	struct msg_interest m = {ws->session->stream, true};
 
 	if (s == NULL)
 		return -ENOMEM;
 	if (s->subscriber_count == s->subscriber_cap) {
-		size_t		  cap = s->subscriber_cap + SUBSCRIBERS_STEP + s->subscriber_cap / 2;
+		size_t cap = s->subscriber_cap + SUBSCRIBERS_STEP + s->subscriber_cap / 2;
 		struct wsession **list = realloc(s->subscribers, cap * sizeof(*list));
 
 		if (list == NULL)
@@ -172,8 +177,8 @@ stream_attach(struct wsession *ws)
 void
 stream_detach(struct wsession *ws)
 {
-	struct wstream		*s = ws->stream;
-	struct msg_interest	 m = { ws->session->stream, false };
+	struct wstream *s = ws->stream;
+	struct msg_interest m = {ws->session->stream, false};
 
 	ws->stream = NULL;
 	if (s == NULL)
@@ -204,16 +209,17 @@ ring_of(struct wtrack *t)
 
 void
 stream_append(struct wstream *s, struct worker *w, unsigned track, const struct rtp_ring_slot *slot,
-    const uint8_t *payload)
+	      const uint8_t *payload)
 {
 	struct wtrack *t = &s->tracks[track];
 
-	if (track >= s->track_count || ring_of(t) == NULL || rtp_ring_append(t->ring, slot, payload) == 0)
+	if (track >= s->track_count || ring_of(t) == NULL ||
+	    rtp_ring_append(t->ring, slot, payload) == 0)
 		return;
 	if (t->first_us == 0) {
 		t->first_us = w->now_us;
 		if (!t->clock.from_source)
-			t->clock = (struct wclock){ clock_ntp(), w->now_us, slot->ts, false };
+			t->clock = (struct wclock){clock_ntp(), w->now_us, slot->ts, false};
 	}
 	if (!s->dirty) {
 		s->dirty = true;
@@ -225,8 +231,8 @@ stream_append(struct wstream *s, struct worker *w, unsigned track, const struct 
 void
 stream_packet(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_packet	 m;
-	struct wstream		*s;
+	struct msg_packet m;
+	struct wstream *s;
 
 	memcpy(&m, msg->data, sizeof(m));
 	s = stream_find(w, m.stream);
@@ -237,20 +243,21 @@ stream_packet(struct worker *w, const struct chan_msg *msg)
 static void
 forward_track(struct wstream *s, struct worker *w, unsigned track)
 {
-	struct wtrack		*t = &s->tracks[track];
-	struct msg_packet	 m = { .stream = s->serial, .epoch = s->epoch, .track = track };
-	uint64_t		 head = rtp_ring_head(t->ring);
+	struct wtrack *t = &s->tracks[track];
+	struct msg_packet m = {.stream = s->serial, .epoch = s->epoch, .track = track};
+	uint64_t head = rtp_ring_head(t->ring);
 
 	for (uint64_t at = t->forwarded + 1; at <= head; at++) {
-		const uint8_t			*payload;
-		const struct rtp_ring_slot	*slot = rtp_ring_get(t->ring, at, &payload);
+		const uint8_t *payload;
+		const struct rtp_ring_slot *slot = rtp_ring_get(t->ring, at, &payload);
 
 		if (slot == NULL)
 			continue;
 		m.slot = *slot;
 		for (unsigned to = 0; to < w->count; to++)
 			if ((s->mask & 1u << to) != 0 && w->to[to] != NULL)
-				chan_post(w->to[to], M_PACKET, &m, sizeof(m), payload, slot->payload_size);
+				chan_post(w->to[to], M_PACKET, &m, sizeof(m), payload,
+					  slot->payload_size);
 	}
 	t->forwarded = head;
 }
@@ -277,7 +284,7 @@ stream_set_clock(struct wstream *s, struct worker *w, unsigned track, const stru
 {
 	if (track >= s->track_count)
 		return;
-	s->tracks[track].clock = (struct wclock){ sr->ntp, w->now_us, sr->rtp_ts, true };
+	s->tracks[track].clock = (struct wclock){sr->ntp, w->now_us, sr->rtp_ts, true};
 	for (unsigned to = 0; to < w->count; to++)
 		if ((s->mask & 1u << to) != 0 && w->to[to] != NULL)
 			post_clock(s, w, track, to);
@@ -286,20 +293,20 @@ stream_set_clock(struct wstream *s, struct worker *w, unsigned track, const stru
 void
 stream_clock_message(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_clock	m;
-	struct wstream		*s;
+	struct msg_clock m;
+	struct wstream *s;
 
 	memcpy(&m, msg->data, sizeof(m));
 	s = stream_find(w, m.stream);
 	if (s != NULL && s->epoch == m.epoch && m.track < s->track_count)
-		s->tracks[m.track].clock = (struct wclock){ m.sr.ntp, m.at_us, m.sr.rtp_ts, true };
+		s->tracks[m.track].clock = (struct wclock){m.sr.ntp, m.at_us, m.sr.rtp_ts, true};
 }
 
 void
 stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track)
 {
-	struct wtrack		*t = &s->tracks[track];
-	struct msg_keyframe	 m = { s->serial, track };
+	struct wtrack *t = &s->tracks[track];
+	struct msg_keyframe m = {s->serial, track};
 
 	if (track >= s->track_count || t->kind != TRACK_VIDEO)
 		return;
@@ -308,7 +315,8 @@ stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track)
 	} else if (s->publisher != NULL) {
 		pub_ask_keyframe(s->publisher, track);
 	} else if (s->home >= 0 && w->to[s->home] != NULL &&
-	    (t->keyframe_asked_us == 0 || w->now_us - t->keyframe_asked_us >= KEYFRAME_REQUEST_US / 4)) {
+		   (t->keyframe_asked_us == 0 ||
+		    w->now_us - t->keyframe_asked_us >= KEYFRAME_REQUEST_US / 4)) {
 		t->keyframe_asked_us = w->now_us;
 		chan_post(w->to[s->home], M_KEYFRAME, &m, sizeof(m), NULL, 0);
 	}
@@ -317,8 +325,8 @@ stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track)
 void
 stream_keyframe_message(struct worker *w, const struct chan_msg *msg)
 {
-	struct msg_keyframe	m;
-	struct wstream		*s;
+	struct msg_keyframe m;
+	struct wstream *s;
 
 	memcpy(&m, msg->data, sizeof(m));
 	s = stream_find(w, m.stream);

@@ -11,8 +11,8 @@
 static int
 parse_port(const char *text, uint16_t *port)
 {
-	char		*end;
-	unsigned long	 v;
+	char *end;
+	unsigned long v;
 
 	if (*text < '0' || *text > '9')
 		return -EINVAL;
@@ -27,8 +27,8 @@ parse_port(const char *text, uint16_t *port)
 static int
 split_host_port(const char *text, char *host, size_t host_size, uint16_t *port)
 {
-	const char	*end = text + strlen(text), *tail = "";
-	const char	*colon = strchr(text, ':');
+	const char *end = text + strlen(text), *tail = "";
+	const char *colon = strchr(text, ':');
 
 	if (*text == '[') {
 		end = strchr(++text, ']');
@@ -50,8 +50,8 @@ split_host_port(const char *text, char *host, size_t host_size, uint16_t *port)
 int
 addr_parse(struct addr *a, const char *text, uint16_t port)
 {
-	char		host[INET6_ADDRSTRLEN];
-	struct addr	out;
+	char host[INET6_ADDRSTRLEN];
+	struct addr out;
 
 	memset(&out, 0, sizeof(out));
 	if (split_host_port(text, host, sizeof(host), &port) < 0)
@@ -117,8 +117,8 @@ addr_format(const struct addr *a, char text[static ADDR_TEXT_SIZE])
 	char host[ADDR_TEXT_SIZE];
 
 	addr_format_host(a, host);
-	snprintf(text, ADDR_TEXT_SIZE, a->sa.sa_family == AF_INET6 ? "[%.47s]:%u" : "%.47s:%u", host,
-	    addr_port(a));
+	snprintf(text, ADDR_TEXT_SIZE, a->sa.sa_family == AF_INET6 ? "[%.47s]:%u" : "%.47s:%u",
+		 host, addr_port(a));
 	return text;
 }
 
@@ -157,8 +157,8 @@ addr_equal(const struct addr *a, const struct addr *b)
 uint64_t
 addr_hash(const struct addr *a)
 {
-	uint64_t	 h = 0x9e3779b97f4a7c15u ^ addr_port(a);
-	const uint8_t	*p = a->v6.sin6_addr.s6_addr;
+	uint64_t h = 0x9e3779b97f4a7c15u ^ addr_port(a);
+	const uint8_t *p = a->v6.sin6_addr.s6_addr;
 
 	if (a->sa.sa_family == AF_INET)
 		h ^= (uint64_t)a->v4.sin_addr.s_addr << 16;
@@ -185,7 +185,8 @@ addr_is_private(const struct addr *a)
 	if (a->sa.sa_family == AF_INET)
 		return v4 >> 24 == 10 || v4 >> 20 == 0xac1 || v4 >> 16 == 0xc0a8 ||
 		       v4 >> 16 == 0xa9fe || v4 >> 22 == 0x6440 >> 6;
-	return (a->v6.sin6_addr.s6_addr[0] & 0xfe) == 0xfc || IN6_IS_ADDR_LINKLOCAL(&a->v6.sin6_addr);
+	return (a->v6.sin6_addr.s6_addr[0] & 0xfe) == 0xfc ||
+	       IN6_IS_ADDR_LINKLOCAL(&a->v6.sin6_addr);
 }
 
 bool

@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-#define NTP_EPOCH_S 2208988800u	/* RFC 5905 s.6, fig. 4 */
+#define NTP_EPOCH_S 2208988800u /* RFC 5905 s.6, fig. 4 */
 
 uint64_t
 clock_now_us(void)

@@ -47,8 +47,8 @@ text_is_name(const char *s)
 bool
 text_is_stream(const char *s)
 {
-	char	part[TEXT_NAME_MAX + 1];
-	int	count = 0;
+	char part[TEXT_NAME_MAX + 1];
+	int count = 0;
 
 	for (;;) {
 		size_t n = strcspn(s, "/");
@@ -121,8 +121,8 @@ text_unhex(uint8_t *buf, size_t size, const char *text)
 bool
 text_equal_secret(const char *a, const char *b)
 {
-	size_t		an = strlen(a), bn = strlen(b);
-	unsigned	diff = an != bn;
+	size_t an = strlen(a), bn = strlen(b);
+	unsigned diff = an != bn;
 
 	for (size_t i = 0; i < bn; i++)
 		diff |= (unsigned char)(i < an ? a[i] : 0) ^ (unsigned char)b[i];

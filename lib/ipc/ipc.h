@@ -15,8 +15,8 @@
 #include <uv.h>
 
 enum {
-	IPC_MESSAGE_MAX = 65536,	/* octets of a JSON message */
-	IPC_QUEUE_MAX = 256	/* messages waiting for a slow peer; one more and the peer is dropped */
+	IPC_MESSAGE_MAX = 65536, /* octets of a JSON message */
+	IPC_QUEUE_MAX = 256 /* messages waiting for a slow peer; one more and the peer is dropped */
 };
 
 /* The run directory: $RTC_RUN, else ./run if it exists or the program lives in build/bin, else
@@ -46,11 +46,13 @@ struct ipc_conn;
 struct ipc_handlers {
 	void (*json)(struct ipc_conn *conn, json_t *msg);
 	void (*packet)(struct ipc_conn *conn, const uint8_t *buf, size_t size);
-	void (*writable)(struct ipc_conn *conn);	/* after ipc_conn_send_packet said -EAGAIN; may be NULL */
+	void (*writable)(
+	    struct ipc_conn *conn); /* after ipc_conn_send_packet said -EAGAIN; may be NULL */
 	void (*closed)(struct ipc_conn *conn, int error);
 };
 /* Takes fd. NULL without memory (fd is closed). */
-struct ipc_conn *ipc_conn_new(uv_loop_t *loop, int fd, const struct ipc_handlers *handlers, void *arg);
+struct ipc_conn *ipc_conn_new(uv_loop_t *loop, int fd, const struct ipc_handlers *handlers,
+			      void *arg);
 void ipc_conn_free(struct ipc_conn *conn);
 void *ipc_conn_arg(const struct ipc_conn *conn);
 void ipc_conn_set_arg(struct ipc_conn *conn, void *arg);
@@ -71,12 +73,14 @@ struct ipc_client;
 typedef void ipc_reply_fn(void *arg, json_t *reply, int error);
 struct ipc_client *ipc_client_new(uv_loop_t *loop, const char *path, uint64_t timeout_ms);
 void ipc_client_free(struct ipc_client *client);
-/* msg: reference is stolen. Returns an ask number (> 0) for ipc_client_cancel (fn not called then). */
+/* msg: reference is stolen. Returns an ask number (> 0) for ipc_client_cancel (fn not called then).
+ */
 int ipc_client_ask(struct ipc_client *client, json_t *msg, ipc_reply_fn *fn, void *arg);
 void ipc_client_cancel(struct ipc_client *client, int ask);
 /* The hello that the relay sends on connect (borrowed, NULL before). */
 json_t *ipc_client_hello(struct ipc_client *client);
 /* Called for every message that is no reply (events). */
-void ipc_client_on_event(struct ipc_client *client, void (*fn)(void *arg, json_t *event), void *arg);
+void ipc_client_on_event(struct ipc_client *client, void (*fn)(void *arg, json_t *event),
+			 void *arg);
 
 #endif

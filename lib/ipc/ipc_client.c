@@ -8,29 +8,29 @@
 
 #include "base/clock.h"
 
-enum { ASKS_MAX = 1024 };	/* questions open at once; one more fails with -ENOBUFS */
+enum { ASKS_MAX = 1024 }; /* questions open at once; one more fails with -ENOBUFS */
 
 struct ask {
-	struct ask	*next;
-	int		 id;
-	int		 error;	/* not 0: to be reported at the next turn of the loop */
-	uint64_t	 deadline_us;
-	ipc_reply_fn	*fn;
-	void		*arg;
+	struct ask *next;
+	int id;
+	int error; /* not 0: to be reported at the next turn of the loop */
+	uint64_t deadline_us;
+	ipc_reply_fn *fn;
+	void *arg;
 };
 
 struct ipc_client {
-	uv_loop_t	*loop;
-	uv_timer_t	 timer;
-	char		*path;
-	uint64_t	 timeout_us;
-	struct ipc_conn	*conn;
-	struct ask	*asks;
-	size_t		 ask_count;
-	int		 next_id;
-	json_t		*hello;
+	uv_loop_t *loop;
+	uv_timer_t timer;
+	char *path;
+	uint64_t timeout_us;
+	struct ipc_conn *conn;
+	struct ask *asks;
+	size_t ask_count;
+	int next_id;
+	json_t *hello;
 	void (*on_event)(void *arg, json_t *event);
-	void		*event_arg;
+	void *event_arg;
 };
 
 /* Unlink and return the ask of an id, or NULL. */
@@ -64,7 +64,8 @@ arm_timer(struct ipc_client *client)
 	if (first == CLOCK_NEVER)
 		uv_timer_stop(&client->timer);
 	else
-		uv_timer_start(&client->timer, on_timer, first > now ? (first - now) / 1000 + 1 : 0, 0);
+		uv_timer_start(&client->timer, on_timer, first > now ? (first - now) / 1000 + 1 : 0,
+			       0);
 }
 
 /* Report one ask that failed or is overdue. Returns false when there is none. */
@@ -85,8 +86,8 @@ report_one(struct ipc_client *client, uint64_t now)
 static void
 on_timer(uv_timer_t *timer)
 {
-	struct ipc_client	*client = timer->data;
-	uint64_t		 now = clock_now_us();
+	struct ipc_client *client = timer->data;
+	uint64_t now = clock_now_us();
 
 	while (report_one(client, now))
 		;
@@ -96,10 +97,10 @@ on_timer(uv_timer_t *timer)
 static void
 on_json(struct ipc_conn *conn, json_t *msg)
 {
-	struct ipc_client	*client = ipc_conn_arg(conn);
-	json_t			*id = json_object_get(msg, "id");
-	const char		*event = json_string_value(json_object_get(msg, "event"));
-	struct ask		*ask;
+	struct ipc_client *client = ipc_conn_arg(conn);
+	json_t *id = json_object_get(msg, "id");
+	const char *event = json_string_value(json_object_get(msg, "event"));
+	struct ask *ask;
 
 	if (event != NULL && strcmp(event, "hello") == 0) {
 		json_decref(client->hello);
@@ -113,7 +114,7 @@ on_json(struct ipc_conn *conn, json_t *msg)
 	}
 	ask = take_ask(client, (int)json_integer_value(id));
 	if (ask == NULL)
-		return;	/* cancelled or overdue */
+		return; /* cancelled or overdue */
 	ask->fn(ask->arg, msg, 0);
 	free(ask);
 	arm_timer(client);
@@ -131,7 +132,7 @@ on_closed(struct ipc_conn *conn, int error)
 	arm_timer(client);
 }
 
-static const struct ipc_handlers handlers = { .json = on_json, .closed = on_closed };
+static const struct ipc_handlers handlers = {.json = on_json, .closed = on_closed};
 
 static int
 ensure_connected(struct ipc_client *client)
@@ -164,7 +165,7 @@ ipc_client_new(uv_loop_t *loop, const char *path, uint64_t timeout_ms)
 	client->next_id = 1;
 	uv_timer_init(loop, &client->timer);
 	client->timer.data = client;
-	ensure_connected(client);	/* early, for the hello; not there yet is no error */
+	ensure_connected(client); /* early, for the hello; not there yet is no error */
 	return client;
 }
 
@@ -190,15 +191,18 @@ ipc_client_free(struct ipc_client *client)
 int
 ipc_client_ask(struct ipc_client *client, json_t *msg, ipc_reply_fn *fn, void *arg)
 {
-	struct ask	*ask = client->ask_count < ASKS_MAX ? calloc(1, sizeof(*ask)) : NULL;
-	int		 rc;
+	struct ask *ask = client->ask_count < ASKS_MAX ? calloc(1, sizeof(*ask)) : NULL;
+	int rc;
 
 	if (ask == NULL) {
 		json_decref(msg);
 		return -ENOBUFS;
 	}
-	*ask = (struct ask){ .next = client->asks, .id = client->next_id, .fn = fn, .arg = arg,
-		.deadline_us = clock_now_us() + client->timeout_us };
+	*ask = (struct ask){.next = client->asks,
+			    .id = client->next_id,
+			    .fn = fn,
+			    .arg = arg,
+			    .deadline_us = clock_now_us() + client->timeout_us};
 	client->next_id = client->next_id == INT32_MAX ? 1 : client->next_id + 1;
 	client->asks = ask;
 	client->ask_count++;

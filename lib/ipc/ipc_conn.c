@@ -7,22 +7,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READS_PER_WAKE = 64 };	/* so that one busy peer does not starve the loop */
+enum { READS_PER_WAKE = 64 }; /* so that one busy peer does not starve the loop */
 
 struct ipc_text {
-	char	*p;
-	size_t	 size;
+	char *p;
+	size_t size;
 };
 
 struct ipc_conn {
-	uv_poll_t		    poll;
-	int			    fd;
-	int			    error;	/* why closed() is about to be called */
-	bool			    freed, want_writable, shut;
-	const struct ipc_handlers  *handlers;
-	void			   *arg;
-	struct ipc_text		    queue[IPC_QUEUE_MAX];	/* ring of texts not yet sent */
-	size_t			    queue_head, queue_count;
+	uv_poll_t poll;
+	int fd;
+	int error; /* why closed() is about to be called */
+	bool freed, want_writable, shut;
+	const struct ipc_handlers *handlers;
+	void *arg;
+	struct ipc_text queue[IPC_QUEUE_MAX]; /* ring of texts not yet sent */
+	size_t queue_head, queue_count;
 };
 
 static void on_poll(uv_poll_t *poll, int status, int events);
@@ -216,8 +216,8 @@ ipc_conn_set_arg(struct ipc_conn *conn, void *arg)
 int
 ipc_conn_send(struct ipc_conn *conn, const json_t *msg)
 {
-	char	*text = json_dumps(msg, JSON_COMPACT);
-	size_t	 size = text != NULL ? strlen(text) : 0;
+	char *text = json_dumps(msg, JSON_COMPACT);
+	size_t size = text != NULL ? strlen(text) : 0;
 
 	if (text == NULL)
 		return -ENOMEM;
@@ -226,8 +226,9 @@ ipc_conn_send(struct ipc_conn *conn, const json_t *msg)
 		return -EMSGSIZE;
 	}
 	if (conn->queue_count == 0) {
-		if (send(conn->fd, text, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != EAGAIN) {
-			free(text);	/* an error will be seen by the next read */
+		if (send(conn->fd, text, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+		    errno != EAGAIN) {
+			free(text); /* an error will be seen by the next read */
 			return 0;
 		}
 	}
@@ -237,7 +238,7 @@ ipc_conn_send(struct ipc_conn *conn, const json_t *msg)
 		return -ENOBUFS;
 	}
 	conn->queue[(conn->queue_head + conn->queue_count++) % IPC_QUEUE_MAX] =
-	    (struct ipc_text){ text, size };
+	    (struct ipc_text){text, size};
 	arm(conn);
 	return 0;
 }

@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128 };	/* connections waiting for accept() */
+enum { BACKLOG = 128 }; /* connections waiting for accept() */
 
 /* mkdir -p with mode 0700 for what is missing. */
 static int
@@ -43,9 +43,9 @@ make_dirs(const char *path)
 static int
 checkout_dir(char *out, size_t cap)
 {
-	char	 exe[PATH_MAX], bin[PATH_MAX];
-	ssize_t	 n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	char	*build;
+	char exe[PATH_MAX], bin[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *build;
 
 	if (n <= 0)
 		return -ENOENT;
@@ -53,7 +53,7 @@ checkout_dir(char *out, size_t cap)
 	strcpy(bin, dirname(exe));
 	if (strcmp(basename(bin), "bin") != 0)
 		return -ENOENT;
-	build = dirname(exe);	/* exe is now .../bin */
+	build = dirname(exe); /* exe is now .../bin */
 	strcpy(bin, build);
 	if (strncmp(basename(bin), "build", 5) != 0)
 		return -ENOENT;
@@ -64,9 +64,9 @@ checkout_dir(char *out, size_t cap)
 int
 ipc_run_dir(char *out, size_t cap, bool make)
 {
-	const char	*env = getenv("RTC_RUN");
-	char		 root[PATH_MAX];
-	int		 n;
+	const char *env = getenv("RTC_RUN");
+	char root[PATH_MAX];
+	int n;
 
 	if (env != NULL && *env != '\0')
 		n = snprintf(out, cap, "%s", env);
@@ -82,13 +82,14 @@ ipc_run_dir(char *out, size_t cap, bool make)
 int
 ipc_run_path(char *out, size_t cap, const char *name)
 {
-	char	dir[PATH_MAX];
-	int	n, rc = ipc_run_dir(dir, sizeof(dir), true);
+	char dir[PATH_MAX];
+	int n, rc = ipc_run_dir(dir, sizeof(dir), true);
 
 	if (rc < 0)
 		return rc;
 	n = snprintf(out, cap, "%s/%s", dir, name);
-	if (n < 0 || (size_t)n >= cap || (size_t)n >= sizeof(((struct sockaddr_un *)0)->sun_path) - 12)
+	if (n < 0 || (size_t)n >= cap ||
+	    (size_t)n >= sizeof(((struct sockaddr_un *)0)->sun_path) - 12)
 		return -ENAMETOOLONG;
 	if (strchr(name, '/') == NULL)
 		return 0;
@@ -99,8 +100,8 @@ ipc_run_path(char *out, size_t cap, const char *name)
 static int
 lock_name(const char *path)
 {
-	char	lock[PATH_MAX];
-	int	fd;
+	char lock[PATH_MAX];
+	int fd;
 
 	if (snprintf(lock, sizeof(lock), "%s.lock", path) >= (int)sizeof(lock))
 		return -ENAMETOOLONG;
@@ -120,7 +121,7 @@ lock_name(const char *path)
 static int
 bind_and_rename(int fd, const char *path, mode_t mode)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
 
 	if (snprintf(un.sun_path, sizeof(un.sun_path), "%s.%ld", path, (long)getpid()) >=
 	    (int)sizeof(un.sun_path))
@@ -128,7 +129,8 @@ bind_and_rename(int fd, const char *path, mode_t mode)
 	unlink(un.sun_path);
 	if (bind(fd, (struct sockaddr *)&un, sizeof(un)) < 0)
 		return -errno;
-	if (chmod(un.sun_path, mode) < 0 || listen(fd, BACKLOG) < 0 || rename(un.sun_path, path) < 0) {
+	if (chmod(un.sun_path, mode) < 0 || listen(fd, BACKLOG) < 0 ||
+	    rename(un.sun_path, path) < 0) {
 		int error = errno;
 
 		unlink(un.sun_path);
@@ -159,8 +161,8 @@ ipc_listen(const char *path, int type, mode_t mode, int *lock_fd)
 int
 ipc_connect(const char *path, int type)
 {
-	struct sockaddr_un	un = { .sun_family = AF_UNIX };
-	int			fd;
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int fd;
 
 	if (strlen(path) >= sizeof(un.sun_path))
 		return -ENAMETOOLONG;
@@ -180,8 +182,8 @@ ipc_connect(const char *path, int type)
 int
 ipc_peer(int fd, uid_t *uid, pid_t *pid)
 {
-	struct ucred	cred;
-	socklen_t	size = sizeof(cred);
+	struct ucred cred;
+	socklen_t size = sizeof(cred);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
 		return -errno;

@@ -11,11 +11,10 @@
 enum { LINE_SIZE = 1024 };
 
 static const char *const level_names[] = {
-	[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"
-};
+    [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
 
-static const char	*program_name = "?";
-static _Atomic int	 max_level = LOG_INFO;
+static const char *program_name = "?";
+static _Atomic int max_level = LOG_INFO;
 
 void
 log_init(const char *program, enum log_level level)
@@ -48,14 +47,15 @@ log_level_parse(const char *text)
 void
 log_write(enum log_level level, const char *subsystem, const char *format, ...)
 {
-	char	line[LINE_SIZE];
-	va_list	ap;
-	int	head, body;
-	size_t	size;
+	char line[LINE_SIZE];
+	va_list ap;
+	int head, body;
+	size_t size;
 
 	if (!log_enabled(level))
 		return;
-	head = snprintf(line, sizeof(line), "%s: %s: %s: ", program_name, level_names[level], subsystem);
+	head = snprintf(line, sizeof(line), "%s: %s: %s: ", program_name, level_names[level],
+			subsystem);
 	if (head < 0 || head >= LINE_SIZE - 2)
 		return;
 	va_start(ap, format);

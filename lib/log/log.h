@@ -10,7 +10,8 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-/* Name the program (borrowed) and the most verbose level that is written. Default: "?", LOG_INFO. */
+/* Name the program (borrowed) and the most verbose level that is written. Default: "?", LOG_INFO.
+ */
 void log_init(const char *program, enum log_level level);
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
@@ -24,15 +25,15 @@ void log_write(enum log_level level, const char *subsystem, const char *format, 
 #define log_error(sub, ...) log_write(LOG_ERROR, sub, __VA_ARGS__)
 #define log_warn(sub, ...)  log_write(LOG_WARN, sub, __VA_ARGS__)
 #define log_info(sub, ...)  log_write(LOG_INFO, sub, __VA_ARGS__)
-#define log_debug(sub, ...)                                         \
-	do {                                                        \
-		if (log_enabled(LOG_DEBUG))                         \
-			log_write(LOG_DEBUG, sub, __VA_ARGS__);     \
+#define log_debug(sub, ...)                                                                        \
+	do {                                                                                       \
+		if (log_enabled(LOG_DEBUG))                                                        \
+			log_write(LOG_DEBUG, sub, __VA_ARGS__);                                    \
 	} while (0)
 
 /*
- * A rate limit for one kind of line: at most `burst` lines per interval_us. log_allow() says whether
- * to write now; *suppressed gets how many were held back since the last that was written.
+ * A rate limit for one kind of line: at most `burst` lines per interval_us. log_allow() says
+ * whether to write now; *suppressed gets how many were held back since the last that was written.
  */
 struct log_limit {
 	uint64_t interval_us, since_us;

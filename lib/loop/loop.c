@@ -10,9 +10,9 @@
 #include "base/clock.h"
 
 struct watch {
-	uv_signal_t	 handle;
-	loop_signal_fn	*fn;
-	void		*arg;
+	uv_signal_t handle;
+	loop_signal_fn *fn;
+	void *arg;
 };
 
 static void
@@ -32,8 +32,8 @@ free_watch(uv_handle_t *handle)
 int
 loop_on_signal(uv_loop_t *loop, int signum, loop_signal_fn *fn, void *arg)
 {
-	struct watch	*w = calloc(1, sizeof(*w));
-	int		 rc;
+	struct watch *w = calloc(1, sizeof(*w));
+	int rc;
 
 	if (w == NULL)
 		return -ENOMEM;
@@ -52,7 +52,7 @@ loop_ready(int fd)
 	if (fd < 0)
 		return;
 	if (write(fd, "\n", 1) != 1 && errno == EPIPE)
-		errno = 0;	/* nobody waits any more: no reason not to serve */
+		errno = 0; /* nobody waits any more: no reason not to serve */
 	close(fd);
 }
 
@@ -96,8 +96,8 @@ loop_finish(uv_loop_t *loop)
 static void
 on_timer(uv_timer_t *timer)
 {
-	struct loop_driver	*d = timer->data;
-	uint64_t		 now = clock_now_us();
+	struct loop_driver *d = timer->data;
+	uint64_t now = clock_now_us();
 
 	d->ops->timeout(d->object, now);
 	loop_driver_settle(d, now);
@@ -105,7 +105,7 @@ on_timer(uv_timer_t *timer)
 
 void
 loop_driver_init(struct loop_driver *d, uv_loop_t *loop, const struct loop_driver_ops *ops,
-    void *object)
+		 void *object)
 {
 	uv_timer_init(loop, &d->timer);
 	d->timer.data = d;

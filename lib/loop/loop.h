@@ -13,7 +13,8 @@
 typedef void loop_signal_fn(void *arg, int signum);
 int loop_on_signal(uv_loop_t *loop, int signum, loop_signal_fn *fn, void *arg);
 
-/* Tell the supervisor that this program serves: a newline on fd, which is then closed. fd < 0: none. */
+/* Tell the supervisor that this program serves: a newline on fd, which is then closed. fd < 0:
+ * none. */
 void loop_ready(int fd);
 
 /*
@@ -31,19 +32,20 @@ void loop_finish(uv_loop_t *loop);
  * deadline(). When it fires: timeout(), then settle again.
  */
 struct loop_driver_ops {
-	void	 (*timeout)(void *object, uint64_t now_us);
-	uint64_t (*deadline)(void *object, uint64_t now_us);	/* CLOCK_NEVER: none */
-	void	 (*flush)(void *object, uint64_t now_us);
+	void (*timeout)(void *object, uint64_t now_us);
+	uint64_t (*deadline)(void *object, uint64_t now_us); /* CLOCK_NEVER: none */
+	void (*flush)(void *object, uint64_t now_us);
 };
 struct loop_driver {
-	uv_timer_t			 timer;
-	const struct loop_driver_ops	*ops;
-	void				*object;
+	uv_timer_t timer;
+	const struct loop_driver_ops *ops;
+	void *object;
 };
 void loop_driver_init(struct loop_driver *d, uv_loop_t *loop, const struct loop_driver_ops *ops,
-    void *object);
+		      void *object);
 void loop_driver_settle(struct loop_driver *d, uint64_t now_us);
-/* Stops the timer; closed() may be NULL. The driver's storage must live until closed() was called. */
+/* Stops the timer; closed() may be NULL. The driver's storage must live until closed() was called.
+ */
 void loop_driver_close(struct loop_driver *d, uv_close_cb closed);
 
 #endif

@@ -7,16 +7,16 @@
 
 struct flight {
 	uint64_t due_us, order;
-	size_t	 size;
-	uint8_t	 buf[LINK_DATAGRAM_MAX];
+	size_t size;
+	uint8_t buf[LINK_DATAGRAM_MAX];
 };
 
 struct link {
 	struct link_params params;
-	struct prng	   rng;
-	uint64_t	   order, lost;
-	size_t		   count;
-	struct flight	  *heap[LINK_QUEUE_MAX];	/* binary heap by due time, then order */
+	struct prng rng;
+	uint64_t order, lost;
+	size_t count;
+	struct flight *heap[LINK_QUEUE_MAX]; /* binary heap by due time, then order */
 };
 
 struct link *
@@ -57,8 +57,8 @@ swap(struct link *l, size_t i, size_t j)
 static void
 push(struct link *l, uint64_t due_us, const uint8_t *buf, size_t size)
 {
-	struct flight	*f;
-	size_t		 i = l->count;
+	struct flight *f;
+	size_t i = l->count;
 
 	if (i == LINK_QUEUE_MAX || size > LINK_DATAGRAM_MAX)
 		abort();
@@ -83,7 +83,7 @@ chance(struct link *l, uint32_t permille)
 void
 link_send(struct link *l, uint64_t now_us, const uint8_t *buf, size_t size)
 {
-	int	 copies = chance(l, l->params.duplicate_permille) ? 2 : 1;
+	int copies = chance(l, l->params.duplicate_permille) ? 2 : 1;
 
 	while (copies-- > 0) {
 		uint64_t due_us = now_us + l->params.delay_us;
@@ -107,8 +107,8 @@ link_next(const struct link *l)
 size_t
 link_recv(struct link *l, uint64_t now_us, uint8_t *buf)
 {
-	struct flight	*f;
-	size_t		 size, i = 0;
+	struct flight *f;
+	size_t size, i = 0;
 
 	if (l->count == 0 || l->heap[0]->due_us > now_us)
 		return 0;

@@ -8,7 +8,7 @@
 #define RTC_TESTS_DIR "tests"
 #endif
 
-enum { VECTOR_MAX = 1 << 20 };	/* octets of one vector file */
+enum { VECTOR_MAX = 1 << 20 }; /* octets of one vector file */
 
 const char *
 support_vectors(void)
@@ -29,9 +29,9 @@ support_seed(void)
 static size_t
 read_file(const char *name, uint8_t *buf)
 {
-	char	 path[4096];
-	FILE	*f;
-	size_t	 size;
+	char path[4096];
+	FILE *f;
+	size_t size;
 
 	snprintf(path, sizeof(path), "%s/%s", support_vectors(), name);
 	f = fopen(path, "rb");
@@ -48,8 +48,8 @@ read_file(const char *name, uint8_t *buf)
 static size_t
 unhex(uint8_t *buf, size_t size)
 {
-	size_t	 out = 0;
-	int	 high = -1;
+	size_t out = 0;
+	int high = -1;
 
 	for (size_t i = 0; i < size; i++) {
 		static const char digits[] = "0123456789abcdefABCDEF";
@@ -76,8 +76,8 @@ unhex(uint8_t *buf, size_t size)
 uint8_t *
 support_load(const char *name, size_t *size)
 {
-	uint8_t	*all = malloc(VECTOR_MAX), *exact;
-	size_t	 len = strlen(name);
+	uint8_t *all = malloc(VECTOR_MAX), *exact;
+	size_t len = strlen(name);
 
 	if (all == NULL)
 		abort();
@@ -95,9 +95,9 @@ support_load(const char *name, size_t *size)
 char *
 support_text(const char *name)
 {
-	size_t	 size;
-	uint8_t	*raw = support_load(name, &size);
-	char	*text = malloc(size + 1);
+	size_t size;
+	uint8_t *raw = support_load(name, &size);
+	char *text = malloc(size + 1);
 
 	if (text == NULL)
 		abort();
@@ -109,7 +109,7 @@ support_text(const char *name)
 
 void
 support_truncations(const uint8_t *buf, size_t size,
-    void (*fn)(void *arg, const uint8_t *buf, size_t size), void *arg)
+		    void (*fn)(void *arg, const uint8_t *buf, size_t size), void *arg)
 {
 	for (size_t n = 0; n <= size; n++) {
 		uint8_t *exact = malloc(n > 0 ? n : 1);

@@ -17,7 +17,7 @@ char *support_text(const char *name);
 
 /* Calls fn for every prefix of buf (0..size octets), each in a heap block of exactly that size. */
 void support_truncations(const uint8_t *buf, size_t size,
-    void (*fn)(void *arg, const uint8_t *buf, size_t size), void *arg);
+			 void (*fn)(void *arg, const uint8_t *buf, size_t size), void *arg);
 
 /* The vectors' folder: $RTC_VECTORS, else tests/vectors beside the sources. */
 const char *support_vectors(void);

@@ -19,13 +19,15 @@ addresses_parse_and_format(void **state)
 	static const struct {
 		const char *in, *out;
 	} rows[] = {
-		{ "1.2.3.4:5", "1.2.3.4:5" }, { "1.2.3.4", "1.2.3.4:9" }, { "::1", "[::1]:9" },
-		{ "[2001:db8::1]:8000", "[2001:db8::1]:8000" }, { "[::]", "[::]:9" },
+	    {"1.2.3.4:5", "1.2.3.4:5"}, {"1.2.3.4", "1.2.3.4:9"},
+	    {"::1", "[::1]:9"},		{"[2001:db8::1]:8000", "[2001:db8::1]:8000"},
+	    {"[::]", "[::]:9"},
 	};
-	static const char *const bad[] = { "", "host", "1.2.3", "1.2.3.4:", "1.2.3.4:65536", "[::1",
-		"[::1]x", "1.2.3.4:5x", "::1:99999999" };
-	struct addr	a;
-	char		text[ADDR_TEXT_SIZE];
+	static const char *const bad[] = {"",	      "host",	       "1.2.3",
+					  "1.2.3.4:", "1.2.3.4:65536", "[::1",
+					  "[::1]x",   "1.2.3.4:5x",    "::1:99999999"};
+	struct addr a;
+	char text[ADDR_TEXT_SIZE];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
@@ -53,13 +55,15 @@ address_classes(void **state)
 {
 	static const struct {
 		const char *text;
-		bool	    private, loopback;
+		bool private, loopback;
 	} rows[] = {
-		{ "10.1.1.1", true, false }, { "172.16.0.1", true, false }, { "172.32.0.1", false, false },
-		{ "192.168.9.9", true, false }, { "100.64.0.1", true, false }, { "100.128.0.1", false, false },
-		{ "169.254.1.1", true, false }, { "8.8.8.8", false, false }, { "127.9.9.9", false, true },
-		{ "::1", false, true }, { "fd00::1", true, false }, { "fe80::1", true, false },
-		{ "2001:db8::1", false, false },
+	    {"10.1.1.1", true, false},	   {"172.16.0.1", true, false},
+	    {"172.32.0.1", false, false},  {"192.168.9.9", true, false},
+	    {"100.64.0.1", true, false},   {"100.128.0.1", false, false},
+	    {"169.254.1.1", true, false},  {"8.8.8.8", false, false},
+	    {"127.9.9.9", false, true},	   {"::1", false, true},
+	    {"fd00::1", true, false},	   {"fe80::1", true, false},
+	    {"2001:db8::1", false, false},
 	};
 	struct addr a;
 
@@ -100,8 +104,8 @@ names_follow_the_allow_list(void **state)
 static void
 secrets_hex_and_ntp(void **state)
 {
-	uint8_t	raw[4];
-	char	text[64];
+	uint8_t raw[4];
+	char text[64];
 
 	(void)state;
 	assert_true(text_equal_secret("abc", "abc"));
@@ -124,11 +128,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses_parse_and_format),
-		cmocka_unit_test(mapped_addresses_become_ipv4),
-		cmocka_unit_test(address_classes),
-		cmocka_unit_test(names_follow_the_allow_list),
-		cmocka_unit_test(secrets_hex_and_ntp),
+	    cmocka_unit_test(addresses_parse_and_format),
+	    cmocka_unit_test(mapped_addresses_become_ipv4),
+	    cmocka_unit_test(address_classes),
+	    cmocka_unit_test(names_follow_the_allow_list),
+	    cmocka_unit_test(secrets_hex_and_ntp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
