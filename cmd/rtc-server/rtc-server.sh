@@ -95,7 +95,10 @@ while [ $# -gt 0 ]; do
 done
 case $ready_fd in
 *[!0-9]*) echo "rtc-server: --ready-fd takes a number" >&2; exit 64 ;;
-?*) eval "exec 6>&$ready_fd" 2>/dev/null || exit 64; [ "$ready_fd" = 6 ] || eval "exec $ready_fd>&-" ;;
+?*)
+	eval "exec 6>&$ready_fd" 2>/dev/null || exit 64
+	[ "$ready_fd" = 6 ] || eval "exec $ready_fd>&-"
+	;;
 *) exec 6>/dev/null ;;
 esac
 
@@ -357,13 +360,14 @@ port_of() {	# directive
 print_addresses() {
 	api=$(port_of http_api.listen) web=$(port_of http_server.listen)
 	host=$(hostname -I 2>/dev/null | tr ' ' '\n' | sed -n '/\./{p;q;}')
+	here=http://localhost:$web/players there=http://${host:-localhost}:$api/rtc/v1
 	cat <<-EOF
 
-	  Watch the test picture:  http://localhost:$web/players/whep.html?stream=demo&autostart=true
-	  Publish your camera:     http://localhost:$web/players/whip.html
-	  and watch that:          http://localhost:$web/players/whep.html?autostart=true
-	  OBS (service WHIP):      http://${host:-localhost}:$api/rtc/v1/whip/?app=live&stream=livestream
-	  Any WHEP player:         http://${host:-localhost}:$api/rtc/v1/whep/?app=live&stream=livestream
+	  Watch the test picture:  $here/whep.html?stream=demo&autostart=true
+	  Publish your camera:     $here/whip.html
+	  and watch that:          $here/whep.html?autostart=true
+	  OBS (service WHIP):      $there/whip/?app=live&stream=livestream
+	  Any WHEP player:         $there/whep/?app=live&stream=livestream
 
 	  Ctrl-C stops everything.
 
