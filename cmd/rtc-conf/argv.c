@@ -23,6 +23,7 @@ enum arg_kind {
 	ARG_CHANGED,	/* the same unless the value is the default */
 	ARG_IF_ON,	/* the flag alone if the switch is on */
 	ARG_IF_OFF,
+	ARG_IF_CHANGED,	/* the flag alone unless the value is the default */
 	ARG_LISTEN	/* flag value if the switch `when` is on */
 };
 
@@ -43,14 +44,19 @@ static const struct arg args[] = {
 	{ "rtc-web", "http_server.dir", "--dir", ARG_CHANGED, NULL },
 };
 
-/* The same of rtc-whip and rtc-whep: where clients find the relay. */
-static const struct arg candidate_args[] = {
+/* Those of rtc-whip and rtc-whep: where clients find the relay, what sessions are. */
+static const struct arg endpoint_args[] = {
 	{ NULL, "rtc_server.candidate", "--candidate", ARG_VALUE, NULL },
 	{ NULL, "rtc_server.ip_family", "--ip-family", ARG_CHANGED, NULL },
 	{ NULL, "rtc_server.use_auto_detect_network_ip", "--no-detect", ARG_IF_OFF, NULL },
 	{ NULL, "rtc_server.api_as_candidates", "--no-api-candidate", ARG_IF_OFF, NULL },
 	{ NULL, "rtc_server.resolve_api_domain", "--no-resolve", ARG_IF_OFF, NULL },
 	{ NULL, "rtc_server.keep_api_domain", "--keep-domain", ARG_IF_ON, NULL },
+	{ NULL, "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL },
+	{ NULL, "vhost.rtc.twcc", "--no-twcc", ARG_IF_OFF, NULL },
+	{ NULL, "vhost.rtc.keep_bframe", "--keep-bframe", ARG_IF_ON, NULL },
+	{ NULL, "vhost.rtc.dtls_role", "--dtls-client", ARG_IF_CHANGED, NULL },
+	{ NULL, "vhost.rtc.stun_timeout", "--stun-timeout", ARG_CHANGED, NULL },
 };
 
 static int
@@ -92,15 +98,16 @@ print_arg(const struct settings *s, const struct arg *a)
 
 	switch (a->kind) {
 	case ARG_VALUE: give = true; break;
-	case ARG_CHANGED: give = is_changed(s, a->option); break;
+	case ARG_CHANGED:
+	case ARG_IF_CHANGED: give = is_changed(s, a->option); break;
 	case ARG_LISTEN: give = settings_is_on(s, a->when); break;
 	case ARG_IF_ON: give = on; break;
 	case ARG_IF_OFF: give = !on; break;
 	}
-	if (give && (a->kind == ARG_IF_ON || a->kind == ARG_IF_OFF))
-		printf("%s\n", a->flag);
-	else if (give)
+	if (give && (a->kind == ARG_VALUE || a->kind == ARG_CHANGED || a->kind == ARG_LISTEN))
 		print_values(settings_get(s, a->option), a->flag);
+	else if (give)
+		printf("%s\n", a->flag);
 }
 
 void
@@ -120,7 +127,7 @@ show_argv(const struct settings *s, const char *program)
 		if (strcmp(args[i].program, program) == 0)
 			print_arg(s, &args[i]);
 	if (strcmp(program, "rtc-whip") == 0 || strcmp(program, "rtc-whep") == 0)
-		for (size_t i = 0; i < ARRAY_COUNT(candidate_args); i++)
-			print_arg(s, &candidate_args[i]);
+		for (size_t i = 0; i < ARRAY_COUNT(endpoint_args); i++)
+			print_arg(s, &endpoint_args[i]);
 	return 0;
 }

@@ -45,7 +45,7 @@ const struct directive directives[] = {
 	SWITCH("vhost.rtc.enabled", "off"),
 	SWITCH("vhost.rtc.nack", "on"),
 	SWITCH("vhost.rtc.twcc", "on"),
-	SECONDS("vhost.rtc.stun_timeout", "30", 1, 3600),
+	NUMBER("vhost.rtc.stun_timeout", "30", 1, 3600),
 	SWITCH("vhost.rtc.stun_strict_check", "on"),
 	CHOICE("vhost.rtc.dtls_role", "passive", "passive active"),
 	CHOICE("vhost.rtc.dtls_version", "auto", "auto dtls1.0 dtls1.2"),

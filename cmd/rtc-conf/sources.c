@@ -229,7 +229,6 @@ static const struct {
 	{ "rtc_server.ecdsa", "on", "certificates are always ECDSA P-256" },
 	{ "rtc_server.encrypt", "on", "media is always encrypted" },
 	{ "vhost.rtc.stun_strict_check", "on", "checks are always strict" },
-	{ "vhost.rtc.dtls_role", "passive", "the offer decides; passive where it lets us choose" },
 	{ "vhost.rtc.dtls_version", "auto", "DTLS 1.2 is the only version spoken" },
 	{ "vhost.rtc.rtmp_to_rtc", "off", "RTMP is not in this version" },
 	{ "vhost.rtc.rtc_to_rtmp", "off", "RTMP is not in this version" },

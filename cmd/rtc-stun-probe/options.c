@@ -43,7 +43,8 @@ help(void)
 	      "      --pwd PWD         its ICE password; better --pwd-file or RTC_STUN_PWD\n"
 	      "      --pwd-file FILE   read the password from FILE (- is standard input)\n"
 	      "  -j, --json            one JSON object\n"
-	      "  -V, --version\n", stdout);
+	      "  -h, --help            this text\n"
+	      "  -V, --version         the version\n", stdout);
 	return 0;
 }
 
