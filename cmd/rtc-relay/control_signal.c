@@ -113,7 +113,9 @@ parse_ice(struct csession *cs, const json_t *o, struct refusal *r)
 		return refuse(r, "bad-request", "ice.local_ufrag: 4 to 32 ice-char");
 	if (!get_ice_text(local->pwd, sizeof(local->pwd), o, "local_pwd", 22, ICE_LITE_PWD_MAX))
 		return refuse(r, "bad-request", "ice.local_pwd: 22 to 64 ice-char");
-	cs->shared.has_remote = remote->ufrag[0] != '\0' && remote->pwd[0] != '\0';
+	/* A bare connectivity test answers whoever knows the password and checks nobody. */
+	cs->shared.has_remote =
+	    cs->has_dtls && remote->ufrag[0] != '\0' && remote->pwd[0] != '\0';
 	if (local->ufrag[0] == '\0')
 		random_ice_text(local->ufrag, 8);
 	if (local->pwd[0] == '\0')

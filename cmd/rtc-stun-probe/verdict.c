@@ -19,7 +19,7 @@ static const struct {
 	    "answers, but only to known sessions: reachable; --ufrag and --pwd-file check more" },
 	[VERDICT_AUTH] = { "auth", CLIENT_AUTH,
 	    "wrong user name or password (401): the port is open, but the session has another "
-	    "ice-ufrag or ice-pwd, or is gone" },
+	    "ice-ufrag or ice-pwd, is gone, or wants its client's ufrag too (--ufrag OURS:THEIRS)" },
 	[VERDICT_NO_INTEGRITY] = { "no-integrity", STATUS_WRONG_ANSWER,
 	    "answers without MESSAGE-INTEGRITY: not the ICE server of this session" },
 	[VERDICT_WRONG_INTEGRITY] = { "wrong-integrity", STATUS_WRONG_ANSWER,
