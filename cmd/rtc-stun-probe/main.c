@@ -12,11 +12,11 @@
 #include "resolve.h"
 
 struct run {
-	struct options	options;
-	struct resolve	names;
-	struct probe	probe[RESOLVE_MAX];
-	size_t		left;	/* probes under way */
-	uv_timer_t	patience;
+	struct options options;
+	struct resolve names;
+	struct probe probe[RESOLVE_MAX];
+	size_t left; /* probes under way */
+	uv_timer_t patience;
 };
 
 /* Somebody waits at a terminal: say that there is a reason for it. */
@@ -26,7 +26,7 @@ on_patience(uv_timer_t *timer)
 	struct run *run = timer->data;
 
 	fprintf(stderr, "rtc-stun-probe: no answer yet, repeating for up to %.1f s (-t)\n",
-	    (double)run->options.timeout_us / 1e6);
+		(double)run->options.timeout_us / 1e6);
 }
 
 static void
@@ -79,12 +79,14 @@ sum_up(const struct run *run)
 static int
 report_unresolved(const struct run *run)
 {
-	char		words[256];
-	struct report	report = { .options = &run->options, .status = CLIENT_DNS, .name = "dns",
-		.words = words };
+	char words[256];
+	struct report report = {
+	    .options = &run->options, .status = CLIENT_DNS, .name = "dns", .words = words};
 
-	snprintf(words, sizeof(words), "the name does not resolve: %s; check its spelling and the "
-	    "domain's A and AAAA records", run->names.words);
+	snprintf(words, sizeof(words),
+		 "the name does not resolve: %s; check its spelling and the "
+		 "domain's A and AAAA records",
+		 run->names.words);
 	report_print(&report);
 	return CLIENT_DNS;
 }
@@ -92,10 +94,13 @@ report_unresolved(const struct run *run)
 static int
 report_probes(const struct run *run)
 {
-	enum verdict	all = sum_up(run);
-	struct report	report = { .options = &run->options, .probes = run->probe,
-		.count = run->names.count, .status = verdict_status(all),
-		.name = verdict_name(all), .words = verdict_words(all) };
+	enum verdict all = sum_up(run);
+	struct report report = {.options = &run->options,
+				.probes = run->probe,
+				.count = run->names.count,
+				.status = verdict_status(all),
+				.name = verdict_name(all),
+				.words = verdict_words(all)};
 
 	report_print(&report);
 	return report.status;
@@ -104,9 +109,9 @@ report_probes(const struct run *run)
 int
 main(int argc, char **argv)
 {
-	static struct run	run;
-	uv_loop_t		loop;
-	int			status = options_parse(&run.options, argc, argv);
+	static struct run run;
+	uv_loop_t loop;
+	int status = options_parse(&run.options, argc, argv);
 
 	if (status >= 0)
 		return status;
@@ -116,7 +121,7 @@ main(int argc, char **argv)
 		status = report_unresolved(&run);
 		if (run.names.error == UV_ETIMEDOUT) {
 			fflush(stdout);
-			_Exit(status);	/* the resolver's thread cannot be ended */
+			_Exit(status); /* the resolver's thread cannot be ended */
 		}
 	} else {
 		probe_all(&run, &loop);

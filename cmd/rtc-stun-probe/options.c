@@ -14,7 +14,7 @@
 enum { OPTION_UFRAG = 256, OPTION_PWD, OPTION_PWD_FILE };
 
 /* RFC 8489 s.6.2.1: 7 transmissions from 500 ms on, doubling, and 16 x 500 ms after the last. */
-#define RFC_TIMEOUT_US	39500000u
+#define RFC_TIMEOUT_US	 39500000u
 #define COUNT_TIMEOUT_US 3000000u
 
 static const char usage_text[] =
@@ -25,7 +25,7 @@ static int
 usage(const char *fault, const char *what)
 {
 	fprintf(stderr, "rtc-stun-probe: %s%s%s\n%s", fault, what[0] != '\0' ? ": " : "", what,
-	    usage_text);
+		usage_text);
 	return EX_USAGE;
 }
 
@@ -44,7 +44,8 @@ help(void)
 	      "      --pwd-file FILE   read the password from FILE (- is standard input)\n"
 	      "  -j, --json            one JSON object\n"
 	      "  -h, --help            this text\n"
-	      "  -V, --version         the version\n", stdout);
+	      "  -V, --version         the version\n",
+	      stdout);
 	return 0;
 }
 
@@ -52,8 +53,8 @@ help(void)
 static int
 parse_seconds(const char *text, double min, double max, uint64_t *us)
 {
-	char	*end;
-	double	 v = strtod(text, &end);
+	char *end;
+	double v = strtod(text, &end);
 
 	if (end == text || *end != '\0' || !(v >= min && v <= max))
 		return -EINVAL;
@@ -64,8 +65,8 @@ parse_seconds(const char *text, double min, double max, uint64_t *us)
 static int
 set_count(struct options *o, const char *text)
 {
-	char		*end;
-	unsigned long	 v = strtoul(text, &end, 10);
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
 
 	if (*text < '0' || *text > '9' || *end != '\0' || v < 1 || v > OPTION_COUNT_MAX)
 		return -EINVAL;
@@ -99,7 +100,9 @@ set_ufrag(struct options *o, const char *text)
 	if (text[head] == ':' && !text_copy(o->remote, sizeof(o->remote), text + head + 1))
 		return -EINVAL;
 	return text_is_ice(o->creds.ufrag, 1, ICE_UFRAG_MAX) &&
-	    text_is_ice(o->remote, 1, ICE_UFRAG_MAX) ? 0 : -EINVAL;
+		       text_is_ice(o->remote, 1, ICE_UFRAG_MAX)
+		   ? 0
+		   : -EINVAL;
 }
 
 static int
@@ -111,9 +114,9 @@ set_pwd(struct options *o, const char *text)
 static int
 set_pwd_file(struct options *o, const char *path)
 {
-	char	 line[ICE_PWD_MAX + 2];
-	FILE	*f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
-	bool	 got;
+	char line[ICE_PWD_MAX + 2];
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+	bool got;
 
 	if (f == NULL)
 		return -errno;
@@ -151,19 +154,19 @@ set_json(struct options *o, const char *text)
 }
 
 static const struct {
-	int	    key;
+	int key;
 	const char *name;
-	int	  (*set)(struct options *, const char *);
+	int (*set)(struct options *, const char *);
 } setters[] = {
-	{ '4', "-4", set_ipv4 },
-	{ '6', "-6", set_ipv6 },
-	{ 'c', "-c", set_count },
-	{ 'i', "-i", set_interval },
-	{ 't', "-t", set_timeout },
-	{ 'j', "-j", set_json },
-	{ OPTION_UFRAG, "--ufrag", set_ufrag },
-	{ OPTION_PWD, "--pwd", set_pwd },
-	{ OPTION_PWD_FILE, "--pwd-file", set_pwd_file },
+    {'4', "-4", set_ipv4},
+    {'6', "-6", set_ipv6},
+    {'c', "-c", set_count},
+    {'i', "-i", set_interval},
+    {'t', "-t", set_timeout},
+    {'j', "-j", set_json},
+    {OPTION_UFRAG, "--ufrag", set_ufrag},
+    {OPTION_PWD, "--pwd", set_pwd},
+    {OPTION_PWD_FILE, "--pwd-file", set_pwd_file},
 };
 
 /* Apply one option; 0 or the exit status. */
@@ -183,7 +186,7 @@ apply(struct options *o, int key, char *text)
 			return 0;
 		if (key == OPTION_PWD_FILE && err != -EINVAL) {
 			fprintf(stderr, "rtc-stun-probe: cannot read %s: %s\n", text,
-			    strerror(-err));
+				strerror(-err));
 			return EX_NOINPUT;
 		}
 		return usage("bad value of", setters[i].name);
@@ -195,12 +198,12 @@ apply(struct options *o, int key, char *text)
 static int
 parse_target(struct options *o, const char *text)
 {
-	struct addr	 a;
-	const char	*colon = strrchr(text, ':');
-	size_t		 size = colon != NULL ? (size_t)(colon - text) : strlen(text);
-	char		*end = NULL;
-	unsigned long	 port = OPTION_PORT;
-	char		 host[ADDR_TEXT_SIZE];
+	struct addr a;
+	const char *colon = strrchr(text, ':');
+	size_t size = colon != NULL ? (size_t)(colon - text) : strlen(text);
+	char *end = NULL;
+	unsigned long port = OPTION_PORT;
+	char host[ADDR_TEXT_SIZE];
 
 	if (addr_parse(&a, text, OPTION_PORT) == 0) {
 		text_copy(o->host, sizeof(o->host), addr_format_host(&a, host));
@@ -244,25 +247,25 @@ int
 options_parse(struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "ipv4", no_argument, NULL, '4' },
-		{ "ipv6", no_argument, NULL, '6' },
-		{ "count", required_argument, NULL, 'c' },
-		{ "interval", required_argument, NULL, 'i' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ "ufrag", required_argument, NULL, OPTION_UFRAG },
-		{ "pwd", required_argument, NULL, OPTION_PWD },
-		{ "pwd-file", required_argument, NULL, OPTION_PWD_FILE },
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 } };
+	    {"ipv4", no_argument, NULL, '4'},
+	    {"ipv6", no_argument, NULL, '6'},
+	    {"count", required_argument, NULL, 'c'},
+	    {"interval", required_argument, NULL, 'i'},
+	    {"timeout", required_argument, NULL, 't'},
+	    {"ufrag", required_argument, NULL, OPTION_UFRAG},
+	    {"pwd", required_argument, NULL, OPTION_PWD},
+	    {"pwd-file", required_argument, NULL, OPTION_PWD_FILE},
+	    {"json", no_argument, NULL, 'j'},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
+	    {NULL, 0, NULL, 0}};
 	int key, status;
 
-	*o = (struct options){ .family = AF_UNSPEC, .count = 1, .interval_us = 1000000,
-		.remote = "probe" };
+	*o = (struct options){
+	    .family = AF_UNSPEC, .count = 1, .interval_us = 1000000, .remote = "probe"};
 	opterr = 0;
 	for (key = getopt_long(argc, argv, "46c:i:t:jhV", longs, NULL); key != -1;
-	    key = getopt_long(argc, argv, "46c:i:t:jhV", longs, NULL)) {
+	     key = getopt_long(argc, argv, "46c:i:t:jhV", longs, NULL)) {
 		if (key == 'h')
 			return help();
 		if (key == 'V') {

@@ -8,22 +8,22 @@
 #include "ice/ice.h"
 
 enum {
-	OPTION_HOST_SIZE = 256,	/* a name of RFC 1035 with its NUL */
+	OPTION_HOST_SIZE = 256, /* a name of RFC 1035 with its NUL */
 	OPTION_PORT = 8000,	/* rtc-relay's; plain STUN servers use 3478 */
 	OPTION_COUNT_MAX = 100000,
-	OPTION_INTERVAL_MIN_MS = 10	/* a check of a path, not a flood */
+	OPTION_INTERVAL_MIN_MS = 10 /* a check of a path, not a flood */
 };
 
 struct options {
-	char		 host[OPTION_HOST_SIZE];
-	uint16_t	 port;
-	int		 family;	/* AF_UNSPEC, AF_INET or AF_INET6 */
-	unsigned	 count;	/* 1.. */
-	bool		 counting;	/* -c was given: single shots, no repetition */
-	uint64_t	 interval_us, timeout_us;
-	struct ice_creds creds;	/* of the server; ufrag "" if none */
-	char		 remote[ICE_UFRAG_MAX + 1];	/* USERNAME's right part */
-	bool		 json;
+	char host[OPTION_HOST_SIZE];
+	uint16_t port;
+	int family;	/* AF_UNSPEC, AF_INET or AF_INET6 */
+	unsigned count; /* 1.. */
+	bool counting;	/* -c was given: single shots, no repetition */
+	uint64_t interval_us, timeout_us;
+	struct ice_creds creds;		/* of the server; ufrag "" if none */
+	char remote[ICE_UFRAG_MAX + 1]; /* USERNAME's right part */
+	bool json;
 };
 
 /*

@@ -12,9 +12,9 @@
 #include "stun/stun.h"
 
 enum {
-	RTO_US = 500000,	/* RFC 8489 s.6.2.1 */
-	TRANSMISSIONS = 7,	/* Rc */
-	LAST_WAIT = 16,	/* Rm */
+	RTO_US = 500000,   /* RFC 8489 s.6.2.1 */
+	TRANSMISSIONS = 7, /* Rc */
+	LAST_WAIT = 16,	   /* Rm */
 	ANSWER_MAX = 2048
 };
 
@@ -70,10 +70,10 @@ probe_stop(struct probe *p)
 static int
 write_request(const struct probe *p, unsigned number, uint8_t *buf, size_t cap)
 {
-	const struct ice_creds	*creds = &p->options->creds;
-	bool			 known = creds->ufrag[0] != '\0';
-	struct stun_writer	 w;
-	uint8_t			 txid[STUN_TXID_SIZE];
+	const struct ice_creds *creds = &p->options->creds;
+	bool known = creds->ufrag[0] != '\0';
+	struct stun_writer w;
+	uint8_t txid[STUN_TXID_SIZE];
 
 	memcpy(txid, p->txid, sizeof(p->txid));
 	put_be32(txid + sizeof(p->txid), number);
@@ -89,9 +89,9 @@ write_request(const struct probe *p, unsigned number, uint8_t *buf, size_t cap)
 static void
 transmit(struct probe *p, unsigned number)
 {
-	uint8_t	buf[2 * ICE_UFRAG_MAX + STUN_MESSAGE_MAX];
-	int	size = write_request(p, number, buf, sizeof(buf));
-	ssize_t	n;
+	uint8_t buf[2 * ICE_UFRAG_MAX + STUN_MESSAGE_MAX];
+	int size = write_request(p, number, buf, sizeof(buf));
+	ssize_t n;
 
 	p->tries[number].sent_us = clock_now_us();
 	p->transmissions++;
@@ -140,15 +140,15 @@ count_on(struct probe *p)
 		return;
 	}
 	transmit(p, p->sent++);
-	p->next_us += p->sent < p->options->count ? p->options->interval_us
-						  : p->options->timeout_us;
+	p->next_us +=
+	    p->sent < p->options->count ? p->options->interval_us : p->options->timeout_us;
 }
 
 static void
 on_timer(uv_timer_t *timer)
 {
-	struct probe	*p = timer->data;
-	uint64_t	 now_us = clock_now_us();
+	struct probe *p = timer->data;
+	uint64_t now_us = clock_now_us();
 
 	if (now_us >= p->next_us) {
 		if (p->options->counting)
@@ -177,7 +177,7 @@ judge_success(struct probe *p, const struct stun_msg *msg)
 			return VERDICT_WRONG_INTEGRITY;
 	}
 	p->has_mapped = stun_get_address(msg, STUN_XOR_MAPPED_ADDRESS, &p->mapped) == 0 ||
-	    stun_get_address(msg, STUN_MAPPED_ADDRESS, &p->mapped) == 0;	/* RFC 3489 */
+			stun_get_address(msg, STUN_MAPPED_ADDRESS, &p->mapped) == 0; /* RFC 3489 */
 	return p->has_mapped ? VERDICT_OK : VERDICT_NO_ADDRESS;
 }
 
@@ -197,8 +197,8 @@ judge_error(const struct probe *p, const struct stun_msg *msg, int *code)
 static void
 take_answer(struct probe *p, const struct stun_msg *msg, struct probe_try *try, uint64_t now_us)
 {
-	enum verdict	verdict;
-	int		code = 0;
+	enum verdict verdict;
+	int code = 0;
 
 	verdict = msg->class == STUN_SUCCESS ? judge_success(p, msg) : judge_error(p, msg, &code);
 	if (verdict == VERDICT_OK || verdict == VERDICT_WANTS_CREDENTIALS) {
@@ -212,8 +212,8 @@ take_answer(struct probe *p, const struct stun_msg *msg, struct probe_try *try, 
 static void
 take(struct probe *p, const uint8_t *buf, size_t size, uint64_t now_us)
 {
-	struct stun_msg	msg;
-	uint32_t	number;
+	struct stun_msg msg;
+	uint32_t number;
 
 	if (stun_parse(&msg, buf, size) < 0 ||
 	    (msg.class != STUN_SUCCESS && msg.class != STUN_ERROR) ||
@@ -224,15 +224,15 @@ take(struct probe *p, const uint8_t *buf, size_t size, uint64_t now_us)
 	number = be32(msg.txid + sizeof(p->txid));
 	if (number >= p->sent)
 		p->garbage = true;
-	else if (p->tries[number].rtt_us == 0)	/* else it is a second answer */
+	else if (p->tries[number].rtt_us == 0) /* else it is a second answer */
 		take_answer(p, &msg, &p->tries[number], now_us);
 }
 
 static void
 on_readable(uv_poll_t *poll, int status, int events)
 {
-	struct probe	*p = poll->data;
-	uint8_t		 buf[ANSWER_MAX];
+	struct probe *p = poll->data;
+	uint8_t buf[ANSWER_MAX];
 
 	(void)events;
 	while (!p->finished) {
@@ -254,11 +254,10 @@ on_readable(uv_poll_t *poll, int status, int events)
 static int
 open_socket(struct probe *p)
 {
-	struct sockaddr_storage	name;
-	socklen_t		size = sizeof(name);
-	int			fd = socket(p->to.sa.sa_family,
-	    SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int			err;
+	struct sockaddr_storage name;
+	socklen_t size = sizeof(name);
+	int fd = socket(p->to.sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int err;
 
 	if (fd < 0)
 		return -errno;
@@ -275,12 +274,18 @@ open_socket(struct probe *p)
 
 void
 probe_start(struct probe *p, uv_loop_t *loop, const struct options *options, const struct addr *to,
-    probe_done_fn *done, void *arg)
+	    probe_done_fn *done, void *arg)
 {
 	int err;
 
-	*p = (struct probe){ .options = options, .loop = loop, .done = done, .arg = arg, .to = *to,
-		.fd = -1, .open_handles = 1, .verdict = VERDICT_SILENT };
+	*p = (struct probe){.options = options,
+			    .loop = loop,
+			    .done = done,
+			    .arg = arg,
+			    .to = *to,
+			    .fd = -1,
+			    .open_handles = 1,
+			    .verdict = VERDICT_SILENT};
 	random_bytes(p->txid, sizeof(p->txid));
 	uv_timer_init(loop, &p->timer);
 	p->timer.data = p->poll.data = p;
@@ -317,8 +322,8 @@ compare_u64(const void *a, const void *b)
 bool
 probe_rtt(const struct probe *p, struct probe_rtt *rtt)
 {
-	uint64_t	*sorted = calloc(p->answered + 1, sizeof(*sorted));
-	unsigned	 n = 0;
+	uint64_t *sorted = calloc(p->answered + 1, sizeof(*sorted));
+	unsigned n = 0;
 
 	for (unsigned i = 0; sorted != NULL && i < p->sent; i++)
 		if (p->tries[i].rtt_us != 0)

@@ -43,11 +43,11 @@ print_times(const struct probe *p)
 		return;
 	if (p->options->counting)
 		printf("; %u sent, %u answered, %.1f %% lost; RTT min %.2f median %.2f p99 %.2f ms",
-		    p->sent, p->answered, loss_percent(p), ms(rtt.min_us), ms(rtt.median_us),
-		    ms(rtt.p99_us));
+		       p->sent, p->answered, loss_percent(p), ms(rtt.min_us), ms(rtt.median_us),
+		       ms(rtt.p99_us));
 	else
 		printf(" in %.2f ms%s", ms(rtt.min_us),
-		    p->transmissions > 1 ? " after repetition" : "");
+		       p->transmissions > 1 ? " after repetition" : "");
 }
 
 static void
@@ -61,7 +61,7 @@ print_mapped(const struct probe *p)
 		printf("; seen as %s, no NAT", addr_format(&p->mapped, mapped));
 	else
 		printf("; seen as %s, behind NAT (here %s)", addr_format(&p->mapped, mapped),
-		    addr_format(&p->local, local));
+		       addr_format(&p->local, local));
 }
 
 static void
@@ -70,7 +70,7 @@ print_probe(const struct probe *p)
 	char to[ADDR_TEXT_SIZE], words[WORDS_SIZE];
 
 	printf("%-4s udp %s %s", verdict_status(p->verdict) == 0 ? "ok" : "FAIL",
-	    addr_format(&p->to, to), words_of(p, words));
+	       addr_format(&p->to, to), words_of(p, words));
 	print_times(p);
 	print_mapped(p);
 	if (p->integrity)
@@ -100,15 +100,15 @@ json_times(const struct probe *p)
 	if (!probe_rtt(p, &rtt))
 		return json_null();
 	return json_pack("{s:f, s:f, s:f}", "min", ms(rtt.min_us), "median", ms(rtt.median_us),
-	    "p99", ms(rtt.p99_us));
+			 "p99", ms(rtt.p99_us));
 }
 
 static json_t *
 json_probe(const struct probe *p)
 {
-	bool	 known = p->options->creds.ufrag[0] != '\0', heard = p->answered > 0;
-	char	 words[WORDS_SIZE];
-	json_t	*o = json_object();
+	bool known = p->options->creds.ufrag[0] != '\0', heard = p->answered > 0;
+	char words[WORDS_SIZE];
+	json_t *o = json_object();
 
 	set(o, "address", json_addr(&p->to));
 	set(o, "family", json_string(p->to.sa.sa_family == AF_INET6 ? "ipv6" : "ipv4"));
@@ -124,8 +124,8 @@ json_probe(const struct probe *p)
 	set(o, "rtt_ms", json_times(p));
 	set(o, "local", p->local.sa.sa_family != 0 ? json_addr(&p->local) : json_null());
 	set(o, "mapped", p->has_mapped ? json_addr(&p->mapped) : json_null());
-	set(o, "nat", p->has_mapped ? json_boolean(!addr_equal(&p->mapped, &p->local))
-				    : json_null());
+	set(o, "nat",
+	    p->has_mapped ? json_boolean(!addr_equal(&p->mapped, &p->local)) : json_null());
 	set(o, "integrity", known && heard ? json_boolean(p->integrity) : json_null());
 	set(o, "fingerprint", heard ? json_boolean(p->fingerprint) : json_null());
 	set(o, "error", p->error != 0 ? json_integer(p->error) : json_null());
@@ -135,7 +135,7 @@ json_probe(const struct probe *p)
 static void
 print_json(const struct report *r)
 {
-	json_t	*o = json_object(), *list = json_array();
+	json_t *o = json_object(), *list = json_array();
 
 	set(o, "host", json_string(r->options->host));
 	set(o, "port", json_integer(r->options->port));

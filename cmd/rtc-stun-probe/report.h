@@ -10,10 +10,10 @@
 /* status is the exit status, words the reason where no address could be tried (count 0). */
 struct report {
 	const struct options *options;
-	const struct probe   *probes;
-	size_t		      count;
-	int		      status;
-	const char	     *name, *words;
+	const struct probe *probes;
+	size_t count;
+	int status;
+	const char *name, *words;
 };
 
 void report_print(const struct report *report);

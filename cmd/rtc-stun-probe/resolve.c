@@ -11,11 +11,11 @@
 
 /* On the heap: when the resolver hangs, its thread outlives the call. */
 struct lookup {
-	uv_getaddrinfo_t  request;
-	uv_timer_t	  timer;
-	struct addrinfo	 *list;
-	int		  status;
-	bool		  done, late;
+	uv_getaddrinfo_t request;
+	uv_timer_t timer;
+	struct addrinfo *list;
+	int status;
+	bool done, late;
 };
 
 static void
@@ -75,9 +75,9 @@ collect(struct lookup *l, const struct options *options, struct resolve *out)
 static int
 ask(uv_loop_t *loop, const struct options *options, struct lookup *l)
 {
-	uint64_t	wait_ms = MIN_OF(options->timeout_us / 1000 + 1, RESOLVE_TIMEOUT_MS);
-	struct addrinfo	hints = { .ai_family = options->family, .ai_socktype = SOCK_DGRAM };
-	int		rc;
+	uint64_t wait_ms = MIN_OF(options->timeout_us / 1000 + 1, RESOLVE_TIMEOUT_MS);
+	struct addrinfo hints = {.ai_family = options->family, .ai_socktype = SOCK_DGRAM};
+	int rc;
 
 	uv_timer_init(loop, &l->timer);
 	l->request.data = l->timer.data = l;
@@ -92,11 +92,11 @@ ask(uv_loop_t *loop, const struct options *options, struct lookup *l)
 int
 resolve_host(uv_loop_t *loop, const struct options *options, struct resolve *out)
 {
-	struct lookup	*l;
-	struct addr	 a;
-	int		 rc;
+	struct lookup *l;
+	struct addr a;
+	int rc;
 
-	*out = (struct resolve){ .words = "" };
+	*out = (struct resolve){.words = ""};
 	if (addr_parse(&a, options->host, options->port) == 0) {
 		if (options->family != AF_UNSPEC && options->family != a.sa.sa_family)
 			return fail(out, UV_EAI_ADDRFAMILY, "an address of the other family");

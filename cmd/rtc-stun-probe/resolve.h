@@ -7,13 +7,13 @@
 #include "base/addr.h"
 #include "options.h"
 
-enum { RESOLVE_MAX = 8 };	/* addresses tried; a name with more is a large service's */
+enum { RESOLVE_MAX = 8 }; /* addresses tried; a name with more is a large service's */
 
 struct resolve {
-	struct addr  addr[RESOLVE_MAX];
-	size_t	     count;
-	int	     error;	/* 0, UV_EAI_*, UV_ETIMEDOUT */
-	const char  *words;	/* of the error */
+	struct addr addr[RESOLVE_MAX];
+	size_t count;
+	int error;	   /* 0, UV_EAI_*, UV_ETIMEDOUT */
+	const char *words; /* of the error */
 };
 
 /*

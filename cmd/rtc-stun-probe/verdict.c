@@ -11,40 +11,48 @@ enum { STATUS_WRONG_ANSWER = 43 };
 /* In the order of how much each tells; the words say what to do. */
 static const struct {
 	const char *name;
-	int	    status;
+	int status;
 	const char *words;
 } rows[VERDICT_COUNT] = {
-	[VERDICT_OK] = { "ok", CLIENT_OK, "answers" },
-	[VERDICT_WANTS_CREDENTIALS] = { "wants-credentials", CLIENT_OK,
-	    "answers, but only to known sessions: reachable; --ufrag and --pwd-file check more" },
-	[VERDICT_AUTH] = { "auth", CLIENT_AUTH,
-	    "wrong user name or password (401): the port is open, but the session has another "
-	    "ice-ufrag or ice-pwd, is gone, or wants its client's ufrag too (--ufrag OURS:THEIRS)" },
-	[VERDICT_NO_INTEGRITY] = { "no-integrity", STATUS_WRONG_ANSWER,
-	    "answers without MESSAGE-INTEGRITY: not the ICE server of this session" },
-	[VERDICT_WRONG_INTEGRITY] = { "wrong-integrity", STATUS_WRONG_ANSWER,
-	    "the answer's MESSAGE-INTEGRITY is wrong: another server answers, or one that uses "
-	    "another password" },
-	[VERDICT_WRONG_FINGERPRINT] = { "wrong-fingerprint", STATUS_WRONG_ANSWER,
-	    "the answer's FINGERPRINT is wrong: it was changed on the way" },
-	[VERDICT_NO_ADDRESS] = { "no-address", STATUS_WRONG_ANSWER,
-	    "answers without a mapped address: not a usable STUN server" },
-	[VERDICT_ERROR] = { "error", STATUS_WRONG_ANSWER, "answers with a STUN error" },
-	[VERDICT_GARBAGE] = { "not-stun", STATUS_WRONG_ANSWER,
-	    "something answers there, but it does not speak STUN: wrong port?" },
-	[VERDICT_CLOSED] = { "closed", CLIENT_CANDIDATE,
-	    "closed port (ICMP port unreachable): the host is up, but nothing listens there; is "
-	    "the server running, on this port and address family?" },
-	[VERDICT_SILENT] = { "silent", CLIENT_UDP,
-	    "no answer: a firewall or security group drops UDP to this port (or its answers), or "
-	    "the address is wrong" },
-	[VERDICT_LOCAL_FIREWALL] = { "local-firewall", CLIENT_UDP,
-	    "this machine refuses to send: its own firewall (iptables, nftables) forbids it" },
-	[VERDICT_NO_ROUTE] = { "no-route", CLIENT_CANDIDATE,
-	    "no route to this address from here: no IPv6, or a private address of another "
-	    "network?" },
-	[VERDICT_INTERRUPTED] = { "interrupted", CLIENT_UDP, "interrupted before an answer came" },
-	[VERDICT_INTERNAL] = { "internal", CLIENT_INTERNAL, "cannot check" },
+    [VERDICT_OK] = {"ok", CLIENT_OK, "answers"},
+    [VERDICT_WANTS_CREDENTIALS] =
+	{"wants-credentials", CLIENT_OK,
+	 "answers, but only to known sessions: reachable; --ufrag and --pwd-file check more"},
+    [VERDICT_AUTH] =
+	{"auth", CLIENT_AUTH,
+	 "wrong user name or password (401): the port is open, but the session has another "
+	 "ice-ufrag or ice-pwd, is gone, or wants its client's ufrag too (--ufrag OURS:THEIRS)"},
+    [VERDICT_NO_INTEGRITY] =
+	{"no-integrity", STATUS_WRONG_ANSWER,
+	 "answers without MESSAGE-INTEGRITY: not the ICE server of this session"},
+    [VERDICT_WRONG_INTEGRITY] =
+	{"wrong-integrity", STATUS_WRONG_ANSWER,
+	 "the answer's MESSAGE-INTEGRITY is wrong: another server answers, or one that uses "
+	 "another password"},
+    [VERDICT_WRONG_FINGERPRINT] = {"wrong-fingerprint", STATUS_WRONG_ANSWER,
+				   "the answer's FINGERPRINT is wrong: it was changed on the way"},
+    [VERDICT_NO_ADDRESS] = {"no-address", STATUS_WRONG_ANSWER,
+			    "answers without a mapped address: not a usable STUN server"},
+    [VERDICT_ERROR] = {"error", STATUS_WRONG_ANSWER, "answers with a STUN error"},
+    [VERDICT_GARBAGE] = {"not-stun", STATUS_WRONG_ANSWER,
+			 "something answers there, but it does not speak STUN: wrong port?"},
+    [VERDICT_CLOSED] =
+	{"closed", CLIENT_CANDIDATE,
+	 "closed port (ICMP port unreachable): the host is up, but nothing listens there; is "
+	 "the server running, on this port and address family?"},
+    [VERDICT_SILENT] =
+	{"silent", CLIENT_UDP,
+	 "no answer: a firewall or security group drops UDP to this port (or its answers), or "
+	 "the address is wrong"},
+    [VERDICT_LOCAL_FIREWALL] =
+	{"local-firewall", CLIENT_UDP,
+	 "this machine refuses to send: its own firewall (iptables, nftables) forbids it"},
+    [VERDICT_NO_ROUTE] =
+	{"no-route", CLIENT_CANDIDATE,
+	 "no route to this address from here: no IPv6, or a private address of another "
+	 "network?"},
+    [VERDICT_INTERRUPTED] = {"interrupted", CLIENT_UDP, "interrupted before an answer came"},
+    [VERDICT_INTERNAL] = {"internal", CLIENT_INTERNAL, "cannot check"},
 };
 
 const char *
@@ -75,14 +83,14 @@ enum verdict
 verdict_of_errno(int error)
 {
 	static const struct {
-		int	     error;
+		int error;
 		enum verdict verdict;
 	} errors[] = {
-		{ ECONNREFUSED, VERDICT_CLOSED }, { EHOSTUNREACH, VERDICT_NO_ROUTE },
-		{ ENETUNREACH, VERDICT_NO_ROUTE }, { EADDRNOTAVAIL, VERDICT_NO_ROUTE },
-		{ EAFNOSUPPORT, VERDICT_NO_ROUTE }, { EPERM, VERDICT_LOCAL_FIREWALL },
-		{ EACCES, VERDICT_LOCAL_FIREWALL }, { ENETDOWN, VERDICT_NO_ROUTE },
-		{ EINVAL, VERDICT_NO_ROUTE },	/* a link-local address without its scope */
+	    {ECONNREFUSED, VERDICT_CLOSED},   {EHOSTUNREACH, VERDICT_NO_ROUTE},
+	    {ENETUNREACH, VERDICT_NO_ROUTE},  {EADDRNOTAVAIL, VERDICT_NO_ROUTE},
+	    {EAFNOSUPPORT, VERDICT_NO_ROUTE}, {EPERM, VERDICT_LOCAL_FIREWALL},
+	    {EACCES, VERDICT_LOCAL_FIREWALL}, {ENETDOWN, VERDICT_NO_ROUTE},
+	    {EINVAL, VERDICT_NO_ROUTE}, /* a link-local address without its scope */
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(errors); i++)

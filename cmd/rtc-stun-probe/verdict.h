@@ -6,17 +6,17 @@
 
 enum verdict {
 	VERDICT_OK,
-	VERDICT_WANTS_CREDENTIALS,	/* it answers, but not without a user name */
-	VERDICT_AUTH,	/* 401 to our user name and password */
-	VERDICT_NO_INTEGRITY,	/* a success that nothing vouches for */
+	VERDICT_WANTS_CREDENTIALS, /* it answers, but not without a user name */
+	VERDICT_AUTH,		   /* 401 to our user name and password */
+	VERDICT_NO_INTEGRITY,	   /* a success that nothing vouches for */
 	VERDICT_WRONG_INTEGRITY,
 	VERDICT_WRONG_FINGERPRINT,
-	VERDICT_NO_ADDRESS,	/* a success without a mapped address */
-	VERDICT_ERROR,	/* another error code */
-	VERDICT_GARBAGE,	/* something answers, but not in STUN */
-	VERDICT_CLOSED,	/* ICMP port unreachable */
+	VERDICT_NO_ADDRESS, /* a success without a mapped address */
+	VERDICT_ERROR,	    /* another error code */
+	VERDICT_GARBAGE,    /* something answers, but not in STUN */
+	VERDICT_CLOSED,	    /* ICMP port unreachable */
 	VERDICT_SILENT,
-	VERDICT_LOCAL_FIREWALL,	/* this machine refuses to send */
+	VERDICT_LOCAL_FIREWALL, /* this machine refuses to send */
 	VERDICT_NO_ROUTE,
 	VERDICT_INTERRUPTED,
 	VERDICT_INTERNAL,

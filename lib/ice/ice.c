@@ -12,7 +12,7 @@ ice_priority(enum ice_candidate_type type, uint16_t local_pref, unsigned compone
 {
 	/* RFC 8445 s.5.1.2.2: the recommended type preferences. */
 	static const uint8_t preference[] = {
-		[ICE_HOST] = 126, [ICE_PRFLX] = 110, [ICE_SRFLX] = 100, [ICE_RELAY] = 0 };
+	    [ICE_HOST] = 126, [ICE_PRFLX] = 110, [ICE_SRFLX] = 100, [ICE_RELAY] = 0};
 
 	return (uint32_t)preference[type] << 24 | (uint32_t)local_pref << 8 | (256 - component);
 }

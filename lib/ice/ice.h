@@ -13,9 +13,9 @@
 #include "stun/stun.h"
 
 enum {
-	ICE_UFRAG_MAX = 256,	/* characters; RFC 8839 s.5.4 */
+	ICE_UFRAG_MAX = 256, /* characters; RFC 8839 s.5.4 */
 	ICE_PWD_MAX = 256,
-	ICE_CANDIDATES_MAX = 32	/* remote candidates kept; more are ignored */
+	ICE_CANDIDATES_MAX = 32 /* remote candidates kept; more are ignored */
 };
 
 /* One side's credentials. */
@@ -32,9 +32,9 @@ enum ice_proto { ICE_UDP, ICE_TCP };
  * own number for the socket or TCP connection (0 for the only UDP socket).
  */
 struct ice_tuple {
-	struct addr	remote, local;
-	uint8_t		proto;	/* enum ice_proto */
-	uint32_t	channel;
+	struct addr remote, local;
+	uint8_t proto; /* enum ice_proto */
+	uint32_t channel;
 };
 
 bool ice_tuple_equal(const struct ice_tuple *a, const struct ice_tuple *b);
@@ -42,21 +42,21 @@ bool ice_tuple_equal(const struct ice_tuple *a, const struct ice_tuple *b);
 /* A datagram that the agent wants sent. */
 struct ice_datagram {
 	struct ice_tuple to;
-	uint16_t	 size;
-	uint8_t		 buf[STUN_MESSAGE_MAX];
+	uint16_t size;
+	uint8_t buf[STUN_MESSAGE_MAX];
 };
 
 enum ice_candidate_type { ICE_HOST, ICE_SRFLX, ICE_PRFLX, ICE_RELAY };
 enum ice_tcp_type { ICE_TCP_NONE, ICE_TCP_ACTIVE, ICE_TCP_PASSIVE, ICE_TCP_SO };
 
 struct ice_candidate {
-	struct addr	addr;
-	uint32_t	priority;
-	uint8_t		type;	/* enum ice_candidate_type */
-	uint8_t		proto;	/* enum ice_proto */
-	uint8_t		tcp_type;	/* enum ice_tcp_type */
-	uint8_t		component;
-	char		foundation[33];
+	struct addr addr;
+	uint32_t priority;
+	uint8_t type;	  /* enum ice_candidate_type */
+	uint8_t proto;	  /* enum ice_proto */
+	uint8_t tcp_type; /* enum ice_tcp_type */
+	uint8_t component;
+	char foundation[33];
 };
 
 /* Priority of a candidate (RFC 8445 s.5.1.2.1); local_pref 0..65535, component 1..256. */

@@ -93,9 +93,9 @@ ice_agent_add_pair(struct ice_agent *ice, const struct ice_tuple *tuple, uint32_
 		if (ice->pair_count == ICE_AGENT_PAIRS_MAX)
 			return -ENOSPC;
 		pair = &ice->pair[ice->pair_count++];
-		*pair = (struct pair){ .tuple = *tuple };
+		*pair = (struct pair){.tuple = *tuple};
 	}
-	pair->priority = priority;	/* a signalled one replaces a peer-reflexive one's */
+	pair->priority = priority; /* a signalled one replaces a peer-reflexive one's */
 	return (int)(pair - ice->pair);
 }
 
@@ -157,8 +157,8 @@ agent_select(struct ice_agent *ice, struct pair *pair, uint64_t now_us)
 		return;
 	ice->selected = (int)(pair - ice->pair);
 	ice->consent_us = now_us;
-	ice->keepalive_us = now_us + AGENT_CONSENT_MIN_US +
-	    prng_below(&ice->jitter, AGENT_CONSENT_SPREAD_US);
+	ice->keepalive_us =
+	    now_us + AGENT_CONSENT_MIN_US + prng_below(&ice->jitter, AGENT_CONSENT_SPREAD_US);
 	stop_checks(ice);
 	agent_enter(ice, ICE_AGENT_CONNECTED);
 }
@@ -173,11 +173,14 @@ agent_push(struct ice_agent *ice, const struct agent_out *out)
 static int
 write_check(const struct ice_agent *ice, const struct agent_out *out, uint8_t *buf, size_t cap)
 {
-	const struct pair	*pair = &ice->pair[out->pair];
-	struct ice_check	 check = {
-		.txid = out->txid, .remote_ufrag = ice->remote.ufrag, .remote_pwd = ice->remote.pwd,
-		.local_ufrag = ice->local.ufrag, .tie = ice->tie, .controlling = pair->controlling,
-		.use_candidate = pair->use };
+	const struct pair *pair = &ice->pair[out->pair];
+	struct ice_check check = {.txid = out->txid,
+				  .remote_ufrag = ice->remote.ufrag,
+				  .remote_pwd = ice->remote.pwd,
+				  .local_ufrag = ice->local.ufrag,
+				  .tie = ice->tie,
+				  .controlling = pair->controlling,
+				  .use_candidate = pair->use};
 
 	/* The first pairs that the caller named are its best. */
 	check.priority = ice_priority(ICE_PRFLX, (uint16_t)(UINT16_MAX - out->pair), 1);
@@ -187,7 +190,7 @@ write_check(const struct ice_agent *ice, const struct agent_out *out, uint8_t *b
 static int
 write_out(const struct ice_agent *ice, const struct agent_out *out, uint8_t *buf, size_t cap)
 {
-	bool open;	/* RFC 8489 s.9.1.3: 400 and 401 carry no integrity */
+	bool open; /* RFC 8489 s.9.1.3: 400 and 401 carry no integrity */
 
 	switch ((enum agent_kind)out->kind) {
 	case AGENT_CHECK:
@@ -197,7 +200,7 @@ write_out(const struct ice_agent *ice, const struct agent_out *out, uint8_t *buf
 	case AGENT_ERROR:
 		open = out->code == ICE_BAD_REQUEST || out->code == ICE_UNAUTHENTICATED;
 		return ice_write_error(buf, cap, out->txid, out->code, out->unknown,
-		    open ? NULL : ice->local.pwd);
+				       open ? NULL : ice->local.pwd);
 	}
 	return -EINVAL;
 }
@@ -206,8 +209,8 @@ int
 ice_agent_poll(struct ice_agent *ice, struct ice_datagram *out)
 {
 	while (ice->out_count > 0) {
-		struct agent_out	next = ice->out[0];
-		int			size = write_out(ice, &next, out->buf, sizeof(out->buf));
+		struct agent_out next = ice->out[0];
+		int size = write_out(ice, &next, out->buf, sizeof(out->buf));
 
 		ice->out_count--;
 		memmove(ice->out, ice->out + 1, ice->out_count * sizeof(ice->out[0]));
@@ -249,8 +252,11 @@ ice_agent_pair(const struct ice_agent *ice, size_t index, struct ice_agent_pair 
 {
 	const struct pair *pair = &ice->pair[index];
 
-	*out = (struct ice_agent_pair){
-		.tuple = pair->tuple, .sent = pair->sent, .received = pair->received,
-		.rtt_us = pair->rtt_us, .mapped = pair->mapped, .error = pair->error,
-		.nominated = (int)index == ice->selected };
+	*out = (struct ice_agent_pair){.tuple = pair->tuple,
+				       .sent = pair->sent,
+				       .received = pair->received,
+				       .rtt_us = pair->rtt_us,
+				       .mapped = pair->mapped,
+				       .error = pair->error,
+				       .nominated = (int)index == ice->selected};
 }

@@ -15,26 +15,26 @@
 #include "ice/ice.h"
 
 enum ice_agent_state {
-	ICE_AGENT_NEW,		/* no remote yet */
+	ICE_AGENT_NEW, /* no remote yet */
 	ICE_AGENT_CHECKING,
-	ICE_AGENT_CONNECTED,	/* a pair is nominated */
-	ICE_AGENT_FAILED,	/* every pair failed, or nothing valid in time */
-	ICE_AGENT_EXPIRED	/* consent lost: 30 s without an answer */
+	ICE_AGENT_CONNECTED, /* a pair is nominated */
+	ICE_AGENT_FAILED,    /* every pair failed, or nothing valid in time */
+	ICE_AGENT_EXPIRED    /* consent lost: 30 s without an answer */
 };
 
-enum { ICE_AGENT_PAIRS_MAX = 2 * ICE_CANDIDATES_MAX };	/* one socket for each family */
+enum { ICE_AGENT_PAIRS_MAX = 2 * ICE_CANDIDATES_MAX }; /* one socket for each family */
 
 struct ice_agent;
 
 /* One pair as seen from outside, for diagnostics (rtc-doctor, --json). */
 struct ice_agent_pair {
 	struct ice_tuple tuple;
-	uint32_t	 sent, received;	/* checks and good answers */
-	uint64_t	 rtt_us;	/* last; 0 none yet */
-	struct addr	 mapped;	/* XOR-MAPPED-ADDRESS of the last answer */
-	int		 error;	/* last: 401, 487 ...; -EACCES bad integrity of an answer,
-				 * -ETIMEDOUT none, -EADDRNOTAVAIL from elsewhere; 0 */
-	bool		 nominated;
+	uint32_t sent, received; /* checks and good answers */
+	uint64_t rtt_us;	 /* last; 0 none yet */
+	struct addr mapped;	 /* XOR-MAPPED-ADDRESS of the last answer */
+	int error;		 /* last: 401, 487 ...; -EACCES bad integrity of an answer,
+				  * -ETIMEDOUT none, -EADDRNOTAVAIL from elsewhere; 0 */
+	bool nominated;
 };
 
 /*
@@ -47,7 +47,7 @@ const struct ice_creds *ice_agent_local(const struct ice_agent *ice);
 
 /* Remote credentials, copied, once: checks may start. 0 or -EINVAL (empty, or a second time). */
 int ice_agent_set_remote(struct ice_agent *ice, const struct ice_creds *remote,
-    bool remote_is_lite);
+			 bool remote_is_lite);
 /*
  * Pair a remote candidate with a local base: local.port may be 0 and channel names the caller's
  * socket. Call once per usable (socket, candidate) couple, all before the first timeout. Returns
@@ -57,10 +57,10 @@ int ice_agent_add_pair(struct ice_agent *ice, const struct ice_tuple *tuple, uin
 
 /* 0; -ENOMSG not STUN; -EBADMSG malformed or nothing asked for it; -EACCES not authenticated. */
 int ice_agent_input(struct ice_agent *ice, uint64_t now_us, const struct ice_tuple *from,
-    const uint8_t *buf, size_t size);
+		    const uint8_t *buf, size_t size);
 void ice_agent_timeout(struct ice_agent *ice, uint64_t now_us);
 uint64_t ice_agent_deadline(const struct ice_agent *ice);
-int ice_agent_poll(struct ice_agent *ice, struct ice_datagram *out);	/* 1 or 0 */
+int ice_agent_poll(struct ice_agent *ice, struct ice_datagram *out); /* 1 or 0 */
 
 enum ice_agent_state ice_agent_state(const struct ice_agent *ice);
 /* The nominated pair, NULL if none; a better one that answers late (within 8 s)

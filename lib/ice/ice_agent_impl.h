@@ -6,17 +6,17 @@
 #include "ice/ice_agent.h"
 
 enum {
-	AGENT_QUEUE = 16,	/* datagrams waiting; more are dropped (STUN repeats) */
-	AGENT_UFRAG_COUNT = 8,	/* characters; RFC 8839 s.5.4 wants 4 and 22 at least */
+	AGENT_QUEUE = 16,      /* datagrams waiting; more are dropped (STUN repeats) */
+	AGENT_UFRAG_COUNT = 8, /* characters; RFC 8839 s.5.4 wants 4 and 22 at least */
 	AGENT_PWD_COUNT = 24,
-	AGENT_PACE_US = 20000,	/* between new checks: Ta is 5 ms at least, RFC 8445 s.14.2 */
-	AGENT_RTO_US = 100000,	/* to the first retransmission, doubling */
-	AGENT_TRIES = 7,	/* Rc of RFC 8489 s.6.2.1 */
-	AGENT_LAST_WAIT = 16,	/* Rm: the last waits this many RTO */
-	AGENT_GRACE_US = 100000,	/* a better pair gets this much longer to answer */
-	AGENT_CONSENT_MIN_US = 4000000,	/* RFC 7675 s.5.1: 5 s, randomised by 20 percent */
+	AGENT_PACE_US = 20000,	 /* between new checks: Ta is 5 ms at least, RFC 8445 s.14.2 */
+	AGENT_RTO_US = 100000,	 /* to the first retransmission, doubling */
+	AGENT_TRIES = 7,	 /* Rc of RFC 8489 s.6.2.1 */
+	AGENT_LAST_WAIT = 16,	 /* Rm: the last waits this many RTO */
+	AGENT_GRACE_US = 100000, /* a better pair gets this much longer to answer */
+	AGENT_CONSENT_MIN_US = 4000000, /* RFC 7675 s.5.1: 5 s, randomised by 20 percent */
 	AGENT_CONSENT_SPREAD_US = 2000000,
-	AGENT_CONSENT_MISSED_DIV = 4,	/* sooner by this when the last went unanswered */
+	AGENT_CONSENT_MISSED_DIV = 4, /* sooner by this when the last went unanswered */
 	AGENT_CONSENT_LOST_US = 30000000
 };
 
@@ -25,46 +25,46 @@ enum pair_state { PAIR_WAITING, PAIR_CHECKING, PAIR_VALID, PAIR_FAILED };
 
 struct pair {
 	struct ice_tuple tuple;
-	struct addr	 mapped;
-	uint64_t	 sent_us, rtt_us;
-	uint32_t	 priority;
-	uint32_t	 sent, received;
-	int		 error;
-	uint8_t		 txid[STUN_TXID_SIZE];	/* of the outstanding check */
-	uint8_t		 state;	/* enum pair_state */
-	uint8_t		 tries;
-	bool		 pending;	/* a check is outstanding */
-	bool		 once;	/* which is not repeated (consent) */
-	bool		 use, controlling;	/* and said so */
-	bool		 triggered;	/* to be checked before the others: the peer did */
-	bool		 wanted;	/* nominated by the peer, while we are controlled */
+	struct addr mapped;
+	uint64_t sent_us, rtt_us;
+	uint32_t priority;
+	uint32_t sent, received;
+	int error;
+	uint8_t txid[STUN_TXID_SIZE]; /* of the outstanding check */
+	uint8_t state;		      /* enum pair_state */
+	uint8_t tries;
+	bool pending;	       /* a check is outstanding */
+	bool once;	       /* which is not repeated (consent) */
+	bool use, controlling; /* and said so */
+	bool triggered;	       /* to be checked before the others: the peer did */
+	bool wanted;	       /* nominated by the peer, while we are controlled */
 };
 
 enum agent_kind { AGENT_CHECK, AGENT_SUCCESS, AGENT_ERROR };
 
 struct agent_out {
 	struct ice_tuple to;
-	uint8_t		 txid[STUN_TXID_SIZE];
-	uint16_t	 code, unknown;
-	uint8_t		 kind;	/* enum agent_kind */
-	uint8_t		 pair;	/* AGENT_CHECK: its index */
+	uint8_t txid[STUN_TXID_SIZE];
+	uint16_t code, unknown;
+	uint8_t kind; /* enum agent_kind */
+	uint8_t pair; /* AGENT_CHECK: its index */
 };
 
 struct ice_agent {
-	struct ice_creds	local, remote;
-	struct prng		jitter;
-	uint64_t		seed, counter, tie;
-	uint64_t		timeout_us, started_us;
-	uint64_t		next_us;	/* the pacer's next turn */
-	uint64_t		grace_us;	/* when to nominate what is valid */
-	uint64_t		consent_us;	/* last proof that the peer agrees */
-	uint64_t		keepalive_us;	/* next consent check */
-	enum ice_agent_state	state;
-	bool			started, lite, controlling;
-	int			selected;	/* index of pair, -1 none */
-	size_t			pair_count, out_count;
-	struct pair		pair[ICE_AGENT_PAIRS_MAX];
-	struct agent_out	out[AGENT_QUEUE];
+	struct ice_creds local, remote;
+	struct prng jitter;
+	uint64_t seed, counter, tie;
+	uint64_t timeout_us, started_us;
+	uint64_t next_us;      /* the pacer's next turn */
+	uint64_t grace_us;     /* when to nominate what is valid */
+	uint64_t consent_us;   /* last proof that the peer agrees */
+	uint64_t keepalive_us; /* next consent check */
+	enum ice_agent_state state;
+	bool started, lite, controlling;
+	int selected; /* index of pair, -1 none */
+	size_t pair_count, out_count;
+	struct pair pair[ICE_AGENT_PAIRS_MAX];
+	struct agent_out out[AGENT_QUEUE];
 };
 
 void agent_enter(struct ice_agent *ice, enum ice_agent_state state);

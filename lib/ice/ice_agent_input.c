@@ -10,9 +10,9 @@
 
 /* A message and where it came from. */
 struct arrival {
-	struct stun_msg		 msg;
-	const struct ice_tuple	*from;
-	uint64_t		 now_us;
+	struct stun_msg msg;
+	const struct ice_tuple *from;
+	uint64_t now_us;
 };
 
 /* RFC 8445 s.7.3.1.1: 0 (after a switch of ours, if need be) or 487. */
@@ -22,7 +22,7 @@ settle_roles(struct ice_agent *ice, const struct stun_msg *msg)
 	uint64_t theirs;
 
 	if (stun_get_u64(msg, ice->controlling ? STUN_ICE_CONTROLLING : STUN_ICE_CONTROLLED,
-	    &theirs) != 0)
+			 &theirs) != 0)
 		return 0;
 	if (ice->controlling == (ice->tie >= theirs))
 		return ICE_ROLE_CONFLICT;
@@ -33,8 +33,8 @@ settle_roles(struct ice_agent *ice, const struct stun_msg *msg)
 static int
 judge(struct ice_agent *ice, const struct stun_msg *msg, uint16_t *unknown)
 {
-	const char	*peer = ice->state == ICE_AGENT_NEW ? NULL : ice->remote.ufrag;
-	int		 code = ice_authenticate(msg, ice->local.ufrag, ice->local.pwd, peer);
+	const char *peer = ice->state == ICE_AGENT_NEW ? NULL : ice->remote.ufrag;
+	int code = ice_authenticate(msg, ice->local.ufrag, ice->local.pwd, peer);
 
 	if (code != 0)
 		return code;
@@ -46,9 +46,9 @@ judge(struct ice_agent *ice, const struct stun_msg *msg, uint16_t *unknown)
 static struct pair *
 request_pair(struct ice_agent *ice, const struct arrival *in)
 {
-	struct pair	*pair = agent_pair_of(ice, in->from);
-	uint32_t	 priority = 0;
-	int		 index;
+	struct pair *pair = agent_pair_of(ice, in->from);
+	uint32_t priority = 0;
+	int index;
 
 	if (pair != NULL)
 		return pair;
@@ -60,9 +60,9 @@ request_pair(struct ice_agent *ice, const struct arrival *in)
 static int
 on_request(struct ice_agent *ice, const struct arrival *in)
 {
-	struct agent_out	 out = { .to = *in->from, .kind = AGENT_SUCCESS };
-	struct pair		*pair;
-	int			 code = judge(ice, &in->msg, &out.unknown);
+	struct agent_out out = {.to = *in->from, .kind = AGENT_SUCCESS};
+	struct pair *pair;
+	int code = judge(ice, &in->msg, &out.unknown);
 
 	memcpy(out.txid, in->msg.txid, sizeof(out.txid));
 	if (code != 0) {
@@ -80,8 +80,8 @@ on_request(struct ice_agent *ice, const struct arrival *in)
 	if (pair->state == PAIR_VALID && pair->wanted)
 		agent_select(ice, pair, in->now_us);
 	else if ((pair->state == PAIR_WAITING || pair->state == PAIR_FAILED) &&
-	    (ice->selected < 0 || pair->wanted))
-		pair->triggered = true;	/* s.7.3.1.4 */
+		 (ice->selected < 0 || pair->wanted))
+		pair->triggered = true; /* s.7.3.1.4 */
 	return 0;
 }
 
@@ -110,7 +110,7 @@ on_success(struct ice_agent *ice, const struct arrival *in)
 	if (pair == NULL)
 		return -EBADMSG;
 	if (stun_verify_integrity(&in->msg, ice->remote.pwd) < 0) {
-		pair->error = -EACCES;	/* noted; a right answer may still come */
+		pair->error = -EACCES; /* noted; a right answer may still come */
 		return -EACCES;
 	}
 	if (agent_pair_of(ice, in->from) != pair) {
@@ -130,8 +130,8 @@ on_success(struct ice_agent *ice, const struct arrival *in)
 static int
 on_error(struct ice_agent *ice, const struct arrival *in)
 {
-	struct pair	*pair = answered_pair(ice, &in->msg);
-	int		 code;
+	struct pair *pair = answered_pair(ice, &in->msg);
+	int code;
 
 	if (pair == NULL || agent_pair_of(ice, in->from) != pair ||
 	    stun_get_error(&in->msg, &code) != 0)
@@ -150,13 +150,15 @@ on_error(struct ice_agent *ice, const struct arrival *in)
 
 int
 ice_agent_input(struct ice_agent *ice, uint64_t now_us, const struct ice_tuple *from,
-    const uint8_t *buf, size_t size)
+		const uint8_t *buf, size_t size)
 {
-	static int (*const handlers[])(struct ice_agent *, const struct arrival *) = {
-		[STUN_REQUEST] = on_request, [STUN_INDICATION] = on_indication,
-		[STUN_SUCCESS] = on_success, [STUN_ERROR] = on_error };
-	struct arrival	in = { .from = from, .now_us = now_us };
-	int		err = stun_parse(&in.msg, buf, size);
+	static int (*const handlers[])(struct ice_agent *,
+				       const struct arrival *) = {[STUN_REQUEST] = on_request,
+								  [STUN_INDICATION] = on_indication,
+								  [STUN_SUCCESS] = on_success,
+								  [STUN_ERROR] = on_error};
+	struct arrival in = {.from = from, .now_us = now_us};
+	int err = stun_parse(&in.msg, buf, size);
 
 	if (err < 0)
 		return err;

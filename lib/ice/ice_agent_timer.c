@@ -12,8 +12,8 @@
 static void
 transmit(struct ice_agent *ice, struct pair *pair, uint64_t now_us)
 {
-	struct agent_out out = { .to = pair->tuple, .kind = AGENT_CHECK,
-		.pair = (uint8_t)(pair - ice->pair) };
+	struct agent_out out = {
+	    .to = pair->tuple, .kind = AGENT_CHECK, .pair = (uint8_t)(pair - ice->pair)};
 
 	memcpy(out.txid, pair->txid, sizeof(out.txid));
 	pair->tries++;
@@ -150,9 +150,8 @@ nominee(const struct ice_agent *ice, uint64_t now_us)
 static void
 keep_alive(struct ice_agent *ice, uint64_t now_us)
 {
-	struct pair	*pair = &ice->pair[ice->selected];
-	uint64_t	 wait_us = AGENT_CONSENT_MIN_US +
-	    prng_below(&ice->jitter, AGENT_CONSENT_SPREAD_US);
+	struct pair *pair = &ice->pair[ice->selected];
+	uint64_t wait_us = AGENT_CONSENT_MIN_US + prng_below(&ice->jitter, AGENT_CONSENT_SPREAD_US);
 
 	if (now_us >= ice->consent_us + AGENT_CONSENT_LOST_US) {
 		agent_enter(ice, ICE_AGENT_EXPIRED);
@@ -195,8 +194,9 @@ ice_agent_deadline(const struct ice_agent *ice)
 		return CLOCK_NEVER;
 	if (!ice->started || nominee(ice, 0) >= 0)
 		return 0;
-	at = ice->state == ICE_AGENT_CHECKING ? ice->started_us + ice->timeout_us
-	    : MIN_OF(ice->keepalive_us, ice->consent_us + AGENT_CONSENT_LOST_US);
+	at = ice->state == ICE_AGENT_CHECKING
+		 ? ice->started_us + ice->timeout_us
+		 : MIN_OF(ice->keepalive_us, ice->consent_us + AGENT_CONSENT_LOST_US);
 	if (nominee(ice, ice->grace_us) >= 0)
 		at = MIN_OF(at, ice->grace_us);
 	if (next_pair(ice) >= 0)

@@ -22,7 +22,7 @@ login_fini(struct ice_lite_login *login)
 
 static int
 login_init(struct ice_lite_login *login, const struct ice_creds *local,
-    const struct ice_creds *remote)
+	   const struct ice_creds *remote)
 {
 	size_t ufrag_size, pwd_size;
 
@@ -45,7 +45,7 @@ login_init(struct ice_lite_login *login, const struct ice_creds *local,
 
 struct ice_lite *
 ice_lite_new(const struct ice_creds *local, const struct ice_creds *remote, uint64_t now_us,
-    uint64_t first_timeout_us, uint64_t timeout_us, uint64_t seed)
+	     uint64_t first_timeout_us, uint64_t timeout_us, uint64_t seed)
 {
 	struct ice_lite *ice = calloc(1, sizeof(*ice));
 
@@ -84,11 +84,11 @@ ice_lite_forget_old(struct ice_lite *ice)
 
 int
 ice_lite_restart(struct ice_lite *ice, const struct ice_creds *local,
-    const struct ice_creds *remote)
+		 const struct ice_creds *remote)
 {
-	struct ice_lite_login	 fresh;
-	struct ice_lite_login	*old = NULL;
-	int			 err = login_init(&fresh, local, remote);
+	struct ice_lite_login fresh;
+	struct ice_lite_login *old = NULL;
+	int err = login_init(&fresh, local, remote);
 
 	if (err < 0)
 		return err;
@@ -146,7 +146,7 @@ ice_lite_path_make(struct ice_lite *ice, const struct ice_tuple *tuple)
 		if ((int)i != ice->selected && (path == NULL || p->check_us < path->check_us))
 			path = p;
 	}
-	*path = (struct ice_path){ .tuple = *tuple, .id = ++ice->last_id };
+	*path = (struct ice_path){.tuple = *tuple, .id = ++ice->last_id};
 	/* A TCP handshake has proved the address already. */
 	path->state = tuple->proto == ICE_TCP ? ICE_PATH_VALID : ICE_PATH_NEW;
 	return path;
@@ -168,7 +168,7 @@ takes_over(const struct ice_path *path, const struct ice_path *now, uint64_t now
 	if (silent_us > ICE_LITE_SILENT_US)
 		return true;
 	return path->nominated && (!now->nominated || path->priority > now->priority ||
-	    silent_us > ICE_LITE_SETTLE_US);
+				   silent_us > ICE_LITE_SETTLE_US);
 }
 
 int
@@ -217,7 +217,7 @@ probe_due(const struct ice_path *path)
 void
 ice_lite_probe(struct ice_lite *ice, struct ice_path *path, uint64_t now_us)
 {
-	struct ice_lite_out out = { .to = path->tuple, .kind = ICE_LITE_CHECK };
+	struct ice_lite_out out = {.to = path->tuple, .kind = ICE_LITE_CHECK};
 
 	if (path->state != ICE_PATH_NEW || ice->login.remote_pwd == NULL ||
 	    (path->probes > 0 && now_us < probe_due(path)))
@@ -277,13 +277,14 @@ ice_lite_push(struct ice_lite *ice, const struct ice_lite_out *out)
 static int
 write_check(struct ice_lite *ice, const struct ice_lite_out *out, uint8_t *buf, size_t cap)
 {
-	uint8_t			tie[STUN_TXID_SIZE];
-	struct ice_check	check = {
-		.txid = out->txid, .remote_ufrag = ice->login.remote_ufrag,
-		.remote_pwd = ice->login.remote_pwd, .local_ufrag = ice->login.ufrag,
-		.priority = ice_priority(ICE_PRFLX, UINT16_MAX, 1) };
+	uint8_t tie[STUN_TXID_SIZE];
+	struct ice_check check = {.txid = out->txid,
+				  .remote_ufrag = ice->login.remote_ufrag,
+				  .remote_pwd = ice->login.remote_pwd,
+				  .local_ufrag = ice->login.ufrag,
+				  .priority = ice_priority(ICE_PRFLX, UINT16_MAX, 1)};
 
-	ice_txid(tie, ice->seed, 0);	/* number 0 is no transaction: ours for good */
+	ice_txid(tie, ice->seed, 0); /* number 0 is no transaction: ours for good */
 	check.tie = be64(tie);
 	return check.remote_pwd != NULL ? ice_write_check(buf, cap, &check) : -ENOENT;
 }
@@ -291,9 +292,9 @@ write_check(struct ice_lite *ice, const struct ice_lite_out *out, uint8_t *buf, 
 static int
 write_out(struct ice_lite *ice, const struct ice_lite_out *out, uint8_t *buf, size_t cap)
 {
-	const struct ice_lite_login	*login = out->old_login && ice->old != NULL ? ice->old
-										    : &ice->login;
-	const char			*pwd = login->pwd;
+	const struct ice_lite_login *login =
+	    out->old_login && ice->old != NULL ? ice->old : &ice->login;
+	const char *pwd = login->pwd;
 
 	switch ((enum ice_lite_kind)out->kind) {
 	case ICE_LITE_CHECK:
@@ -326,8 +327,8 @@ int
 ice_lite_poll(struct ice_lite *ice, struct ice_datagram *out)
 {
 	while (ice->out_count > 0) {
-		struct ice_lite_out	next = ice->out[0];
-		int			size = write_out(ice, &next, out->buf, sizeof(out->buf));
+		struct ice_lite_out next = ice->out[0];
+		int size = write_out(ice, &next, out->buf, sizeof(out->buf));
 
 		ice->out_count--;
 		memmove(ice->out, ice->out + 1, ice->out_count * sizeof(ice->out[0]));

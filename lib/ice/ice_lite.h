@@ -11,43 +11,43 @@
 #include "ice/ice.h"
 
 enum {
-	ICE_LITE_PATHS = 4,	/* current one and others; the oldest unselected is reused */
-	ICE_LITE_UFRAG_MAX = 32,	/* our own; SRS's ?ice-ufrag allows 4..32 */
+	ICE_LITE_PATHS = 4,	 /* current one and others; the oldest unselected is reused */
+	ICE_LITE_UFRAG_MAX = 32, /* our own; SRS's ?ice-ufrag allows 4..32 */
 	ICE_LITE_PWD_MAX = 64,
-	ICE_LITE_QUEUE = 4,	/* datagrams to be polled; more are dropped (STUN repeats) */
-	ICE_LITE_AMPLIFY = 3,	/* octets sent per octet received on an unvalidated path */
-	ICE_LITE_PROBES = 5,	/* transmissions of one own check; a further check starts anew */
-	ICE_LITE_PROBE_US = 200000,	/* to the first retransmission; doubles */
-	ICE_LITE_SETTLE_US = 1000000,	/* a nominated path without a check for this long yields */
-	ICE_LITE_SILENT_US = 8000000	/* any path does (consent is each 4 to 6 s, RFC 7675) */
+	ICE_LITE_QUEUE = 4,   /* datagrams to be polled; more are dropped (STUN repeats) */
+	ICE_LITE_AMPLIFY = 3, /* octets sent per octet received on an unvalidated path */
+	ICE_LITE_PROBES = 5,  /* transmissions of one own check; a further check starts anew */
+	ICE_LITE_PROBE_US = 200000,   /* to the first retransmission; doubles */
+	ICE_LITE_SETTLE_US = 1000000, /* a nominated path without a check for this long yields */
+	ICE_LITE_SILENT_US = 8000000  /* any path does (consent is each 4 to 6 s, RFC 7675) */
 };
 
 enum ice_path_state {
 	ICE_PATH_UNUSED,
-	ICE_PATH_NEW,		/* authenticated checks arrived; ours is not answered yet */
-	ICE_PATH_VALID		/* it receives: see ice_path_validate() */
+	ICE_PATH_NEW,  /* authenticated checks arrived; ours is not answered yet */
+	ICE_PATH_VALID /* it receives: see ice_path_validate() */
 };
 
 struct ice_path {
 	struct ice_tuple tuple;
-	uint64_t	 check_us;	/* last authenticated request, or answer to our own */
-	uint64_t	 probe_us;	/* last own check sent; 0 none */
-	uint64_t	 rx_octets, tx_octets;	/* while not VALID: for the amplification guard */
-	uint32_t	 priority;	/* as the peer gave it; 0 if it gave none (FFmpeg 8.0) */
-	uint8_t		 state;	/* enum ice_path_state */
-	uint8_t		 probes;
-	bool		 nominated;	/* the last request had USE-CANDIDATE */
-	uint8_t		 txid[STUN_TXID_SIZE];	/* of our own outstanding check */
-	uint32_t	 id;	/* 1.. unique within the agent: names a path across threads */
+	uint64_t check_us;	       /* last authenticated request, or answer to our own */
+	uint64_t probe_us;	       /* last own check sent; 0 none */
+	uint64_t rx_octets, tx_octets; /* while not VALID: for the amplification guard */
+	uint32_t priority;	       /* as the peer gave it; 0 if it gave none (FFmpeg 8.0) */
+	uint8_t state;		       /* enum ice_path_state */
+	uint8_t probes;
+	bool nominated;		      /* the last request had USE-CANDIDATE */
+	uint8_t txid[STUN_TXID_SIZE]; /* of our own outstanding check */
+	uint32_t id;		      /* 1.. unique within the agent: names a path across threads */
 };
 
 enum ice_lite_event {
 	ICE_LITE_NONE = 0,
-	ICE_LITE_SELECTED = 1,	/* ice_lite_selected() changed (bit set) */
-	ICE_LITE_EXPIRED = 2	/* no authenticated check for timeout_us: consent is gone */
+	ICE_LITE_SELECTED = 1, /* ice_lite_selected() changed (bit set) */
+	ICE_LITE_EXPIRED = 2   /* no authenticated check for timeout_us: consent is gone */
 };
 
-struct ice_lite;	/* opaque; allocate with ice_lite_new */
+struct ice_lite; /* opaque; allocate with ice_lite_new */
 
 /*
  * local and remote are copied; remote NULL if the peer's credentials are unknown (the recipe of a
@@ -57,13 +57,14 @@ struct ice_lite;	/* opaque; allocate with ice_lite_new */
  * if local's texts are too long.
  */
 struct ice_lite *ice_lite_new(const struct ice_creds *local, const struct ice_creds *remote,
-    uint64_t now_us, uint64_t first_timeout_us, uint64_t timeout_us, uint64_t seed);
+			      uint64_t now_us, uint64_t first_timeout_us, uint64_t timeout_us,
+			      uint64_t seed);
 void ice_lite_free(struct ice_lite *ice);
 
 /* New credentials (ICE restart, RFC 8445 s.9): the old local ones stay valid until a check with the
  * new ones succeeds. */
 int ice_lite_restart(struct ice_lite *ice, const struct ice_creds *local,
-    const struct ice_creds *remote);	/* 0, -EINVAL (too long), -ENOMEM */
+		     const struct ice_creds *remote); /* 0, -EINVAL (too long), -ENOMEM */
 /* True while old local credentials are valid beside the new ones. */
 bool ice_lite_restarting(const struct ice_lite *ice);
 
@@ -77,8 +78,8 @@ bool ice_lite_restarting(const struct ice_lite *ice);
  * -EACCES (an error answer was queued; the path is not created).
  */
 int ice_lite_input(struct ice_lite *ice, uint64_t now_us, const struct ice_tuple *from,
-    const uint8_t *buf, size_t size);
-int ice_lite_timeout(struct ice_lite *ice, uint64_t now_us);	/* mask of events */
+		   const uint8_t *buf, size_t size);
+int ice_lite_timeout(struct ice_lite *ice, uint64_t now_us); /* mask of events */
 uint64_t ice_lite_deadline(const struct ice_lite *ice);
 /* Takes the next datagram to send. Returns 1, or 0 when there is none. */
 int ice_lite_poll(struct ice_lite *ice, struct ice_datagram *out);
@@ -109,7 +110,7 @@ void ice_path_validate(struct ice_path *path);
  * STUN, in and out, is counted inside: the caller counts the rest.
  */
 void ice_path_received(struct ice_path *path, size_t size);
-bool ice_path_may_send(struct ice_path *path, size_t size);	/* counts it as sent if true */
+bool ice_path_may_send(struct ice_path *path, size_t size); /* counts it as sent if true */
 
 /* The present local credentials, copied to *out, which is returned. */
 const struct ice_creds *ice_lite_local(const struct ice_lite *ice, struct ice_creds *out);

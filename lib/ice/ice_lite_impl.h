@@ -6,10 +6,10 @@
 
 /* One generation of credentials (RFC 8445 s.9). */
 struct ice_lite_login {
-	char	 ufrag[ICE_LITE_UFRAG_MAX + 1];
-	char	 pwd[ICE_LITE_PWD_MAX + 1];
-	char	*remote_ufrag;	/* NULL unknown; owns both texts, which lie in one block */
-	char	*remote_pwd;
+	char ufrag[ICE_LITE_UFRAG_MAX + 1];
+	char pwd[ICE_LITE_PWD_MAX + 1];
+	char *remote_ufrag; /* NULL unknown; owns both texts, which lie in one block */
+	char *remote_pwd;
 };
 
 enum ice_lite_kind { ICE_LITE_CHECK, ICE_LITE_SUCCESS, ICE_LITE_ERROR };
@@ -17,23 +17,23 @@ enum ice_lite_kind { ICE_LITE_CHECK, ICE_LITE_SUCCESS, ICE_LITE_ERROR };
 /* A datagram to be: what it says, written out only when it is polled. */
 struct ice_lite_out {
 	struct ice_tuple to;
-	uint8_t		 txid[STUN_TXID_SIZE];
-	uint16_t	 code, unknown;
-	uint8_t		 kind;	/* enum ice_lite_kind */
-	bool		 old_login;	/* answered under the credentials before the restart */
+	uint8_t txid[STUN_TXID_SIZE];
+	uint16_t code, unknown;
+	uint8_t kind;	/* enum ice_lite_kind */
+	bool old_login; /* answered under the credentials before the restart */
 };
 
 struct ice_lite {
-	struct ice_lite_login	 login;
-	struct ice_lite_login	*old;	/* owned; NULL unless restarting */
-	uint64_t		 seed, counter;
-	uint64_t		 first_deadline_us, timeout_us;
-	struct ice_path		 path[ICE_LITE_PATHS];
-	struct ice_lite_out	 out[ICE_LITE_QUEUE];
-	uint32_t		 last_id;
-	uint8_t			 out_count;
-	int8_t			 selected;	/* index of path, -1 none */
-	bool			 expired;
+	struct ice_lite_login login;
+	struct ice_lite_login *old; /* owned; NULL unless restarting */
+	uint64_t seed, counter;
+	uint64_t first_deadline_us, timeout_us;
+	struct ice_path path[ICE_LITE_PATHS];
+	struct ice_lite_out out[ICE_LITE_QUEUE];
+	uint32_t last_id;
+	uint8_t out_count;
+	int8_t selected; /* index of path, -1 none */
+	bool expired;
 };
 
 /* Queue one datagram; dropped when the queue is full. */

@@ -11,9 +11,9 @@
 
 /* A message and where it came from. */
 struct arrival {
-	struct stun_msg		 msg;
-	const struct ice_tuple	*from;
-	uint64_t		 now_us;
+	struct stun_msg msg;
+	const struct ice_tuple *from;
+	uint64_t now_us;
 };
 
 /* Does the request's USERNAME belong to the generation before the restart? */
@@ -30,8 +30,8 @@ names_old_login(const struct ice_lite *ice, const struct stun_msg *msg)
 static int
 judge(const struct ice_lite *ice, const struct stun_msg *msg, struct ice_lite_out *out)
 {
-	const struct ice_lite_login	*login;
-	int				 code;
+	const struct ice_lite_login *login;
+	int code;
 
 	out->old_login = names_old_login(ice, msg);
 	login = out->old_login ? ice->old : &ice->login;
@@ -40,7 +40,7 @@ judge(const struct ice_lite *ice, const struct stun_msg *msg, struct ice_lite_ou
 		return code;
 	out->unknown = stun_unknown_attr(msg);
 	if (out->unknown != 0)
-		return ICE_UNKNOWN_ATTRIBUTE;	/* RFC 8489 s.6.3.1 */
+		return ICE_UNKNOWN_ATTRIBUTE; /* RFC 8489 s.6.3.1 */
 	/*
 	 * RFC 8445 s.7.3.1.1: a lite agent stays controlled whatever the tie-breakers (s.6.1.1), so
 	 * a peer that says it is controlled too has to change.
@@ -51,9 +51,9 @@ judge(const struct ice_lite *ice, const struct stun_msg *msg, struct ice_lite_ou
 static int
 on_request(struct ice_lite *ice, const struct arrival *in)
 {
-	struct ice_lite_out	 out = { .to = *in->from, .kind = ICE_LITE_SUCCESS };
-	struct ice_path		*path;
-	int			 code = judge(ice, &in->msg, &out);
+	struct ice_lite_out out = {.to = *in->from, .kind = ICE_LITE_SUCCESS};
+	struct ice_path *path;
+	int code = judge(ice, &in->msg, &out);
 
 	memcpy(out.txid, in->msg.txid, sizeof(out.txid));
 	if (code != 0) {
@@ -110,13 +110,15 @@ on_error(struct ice_lite *ice, const struct arrival *in)
 
 int
 ice_lite_input(struct ice_lite *ice, uint64_t now_us, const struct ice_tuple *from,
-    const uint8_t *buf, size_t size)
+	       const uint8_t *buf, size_t size)
 {
-	static int (*const handlers[])(struct ice_lite *, const struct arrival *) = {
-		[STUN_REQUEST] = on_request, [STUN_INDICATION] = on_indication,
-		[STUN_SUCCESS] = on_success, [STUN_ERROR] = on_error };
-	struct arrival	in = { .from = from, .now_us = now_us };
-	int		err = stun_parse(&in.msg, buf, size);
+	static int (*const handlers[])(struct ice_lite *,
+				       const struct arrival *) = {[STUN_REQUEST] = on_request,
+								  [STUN_INDICATION] = on_indication,
+								  [STUN_SUCCESS] = on_success,
+								  [STUN_ERROR] = on_error};
+	struct arrival in = {.from = from, .now_us = now_us};
+	int err = stun_parse(&in.msg, buf, size);
 
 	if (err < 0)
 		return err;

@@ -14,10 +14,10 @@ ice_write_check(uint8_t *buf, size_t cap, const struct ice_check *check)
 	struct stun_writer w;
 
 	stun_start(&w, buf, cap, STUN_REQUEST, check->txid);
-	stun_add_username(&w, check->remote_ufrag, check->local_ufrag);	/* RFC 8445 s.7.2.2 */
+	stun_add_username(&w, check->remote_ufrag, check->local_ufrag); /* RFC 8445 s.7.2.2 */
 	stun_add_u32(&w, STUN_PRIORITY, check->priority);
 	stun_add_u64(&w, check->controlling ? STUN_ICE_CONTROLLING : STUN_ICE_CONTROLLED,
-	    check->tie);
+		     check->tie);
 	if (check->use_candidate)
 		stun_add(&w, STUN_USE_CANDIDATE, NULL, 0);
 	return stun_finish(&w, check->remote_pwd, true);
@@ -25,7 +25,7 @@ ice_write_check(uint8_t *buf, size_t cap, const struct ice_check *check)
 
 int
 ice_write_success(uint8_t *buf, size_t cap, const uint8_t *txid, const struct addr *mapped,
-    const char *pwd)
+		  const char *pwd)
 {
 	struct stun_writer w;
 
@@ -38,12 +38,13 @@ static const char *
 reason_of(int code)
 {
 	static const struct {
-		int	    code;
+		int code;
 		const char *reason;
 	} rows[] = {
-		{ ICE_BAD_REQUEST, "Bad Request" }, { ICE_UNAUTHENTICATED, "Unauthenticated" },
-		{ ICE_UNKNOWN_ATTRIBUTE, "Unknown Attribute" },
-		{ ICE_ROLE_CONFLICT, "Role Conflict" },
+	    {ICE_BAD_REQUEST, "Bad Request"},
+	    {ICE_UNAUTHENTICATED, "Unauthenticated"},
+	    {ICE_UNKNOWN_ATTRIBUTE, "Unknown Attribute"},
+	    {ICE_ROLE_CONFLICT, "Role Conflict"},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
@@ -54,10 +55,10 @@ reason_of(int code)
 
 int
 ice_write_error(uint8_t *buf, size_t cap, const uint8_t *txid, int code, uint16_t unknown,
-    const char *pwd)
+		const char *pwd)
 {
-	struct stun_writer	w;
-	uint8_t			type[2];
+	struct stun_writer w;
+	uint8_t type[2];
 
 	stun_start(&w, buf, cap, STUN_ERROR, txid);
 	stun_add_error(&w, code, reason_of(code));
@@ -94,9 +95,9 @@ ice_txid(uint8_t txid[static STUN_TXID_SIZE], uint64_t seed, uint64_t counter)
 void
 ice_text(char *text, size_t count, uint64_t seed, uint64_t counter)
 {
-	static const char	ice_chars[] =
+	static const char ice_chars[] =
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint8_t			md[SHA256_DIGEST_LENGTH];
+	uint8_t md[SHA256_DIGEST_LENGTH];
 
 	derive(md, seed, counter);
 	for (size_t i = 0; i < count && i < sizeof(md); i++)
@@ -107,12 +108,12 @@ ice_text(char *text, size_t count, uint64_t seed, uint64_t counter)
 
 int
 ice_authenticate(const struct stun_msg *msg, const char *local_ufrag, const char *pwd,
-    const char *remote_ufrag)
+		 const char *remote_ufrag)
 {
 	char left[ICE_UFRAG_MAX + 1], right[ICE_UFRAG_MAX + 1];
 
 	if (!ice_has_attr(msg, STUN_USERNAME) || !ice_has_attr(msg, STUN_MESSAGE_INTEGRITY))
-		return ICE_BAD_REQUEST;	/* RFC 8489 s.9.1.3 */
+		return ICE_BAD_REQUEST; /* RFC 8489 s.9.1.3 */
 	if (stun_get_username(msg, left, right, sizeof(left)) < 0 ||
 	    !text_equal_secret(left, local_ufrag) ||
 	    (remote_ufrag != NULL && !text_equal_secret(right, remote_ufrag)) ||

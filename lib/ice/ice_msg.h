@@ -17,20 +17,20 @@ enum {
 
 /* What a Binding request of ours says; the texts are borrowed. */
 struct ice_check {
-	const uint8_t	*txid;
-	const char	*remote_ufrag, *remote_pwd, *local_ufrag;
-	uint64_t	 tie;
-	uint32_t	 priority;
-	bool		 controlling, use_candidate;
+	const uint8_t *txid;
+	const char *remote_ufrag, *remote_pwd, *local_ufrag;
+	uint64_t tie;
+	uint32_t priority;
+	bool controlling, use_candidate;
 };
 
 /* Each writes one message into buf of cap octets: its size or -ENOSPC. */
 int ice_write_check(uint8_t *buf, size_t cap, const struct ice_check *check);
 int ice_write_success(uint8_t *buf, size_t cap, const uint8_t *txid, const struct addr *mapped,
-    const char *pwd);
+		      const char *pwd);
 /* pwd is NULL where the error says that there is no common password; unknown goes with 420. */
 int ice_write_error(uint8_t *buf, size_t cap, const uint8_t *txid, int code, uint16_t unknown,
-    const char *pwd);
+		    const char *pwd);
 
 /* Unpredictable without the seed, even to one who has seen others: number counter of seed's. */
 void ice_txid(uint8_t txid[static STUN_TXID_SIZE], uint64_t seed, uint64_t counter);
@@ -42,7 +42,7 @@ void ice_text(char *text, size_t count, uint64_t seed, uint64_t counter);
  * pwd? 0 or the error code to answer (400, 401).
  */
 int ice_authenticate(const struct stun_msg *msg, const char *local_ufrag, const char *pwd,
-    const char *remote_ufrag);
+		     const char *remote_ufrag);
 
 bool ice_has_attr(const struct stun_msg *msg, uint16_t type);
 

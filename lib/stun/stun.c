@@ -63,8 +63,8 @@ stun_parse(struct stun_msg *msg, const uint8_t *buf, size_t size)
 const uint8_t *
 stun_attr(const struct stun_msg *msg, uint16_t type, size_t *size)
 {
-	const uint8_t	*p = msg->attrs, *end = msg->attrs + msg->attrs_size;
-	bool		 sealed = false;	/* MESSAGE-INTEGRITY has passed */
+	const uint8_t *p = msg->attrs, *end = msg->attrs + msg->attrs_size;
+	bool sealed = false; /* MESSAGE-INTEGRITY has passed */
 
 	for (; p < end; p += attr_span(p, (size_t)(end - p))) {
 		uint16_t t = be16(p);
@@ -82,8 +82,8 @@ stun_attr(const struct stun_msg *msg, uint16_t type, size_t *size)
 static int
 fixed_attr(const struct stun_msg *msg, uint16_t type, size_t want, const uint8_t **value)
 {
-	size_t		 size;
-	const uint8_t	*p = stun_attr(msg, type, &size);
+	size_t size;
+	const uint8_t *p = stun_attr(msg, type, &size);
 
 	if (p == NULL)
 		return -ENOENT;
@@ -96,8 +96,8 @@ fixed_attr(const struct stun_msg *msg, uint16_t type, size_t want, const uint8_t
 int
 stun_get_u32(const struct stun_msg *msg, uint16_t type, uint32_t *v)
 {
-	const uint8_t	*p = NULL;
-	int		 err = fixed_attr(msg, type, 4, &p);
+	const uint8_t *p = NULL;
+	int err = fixed_attr(msg, type, 4, &p);
 
 	if (err == 0)
 		*v = be32(p);
@@ -107,8 +107,8 @@ stun_get_u32(const struct stun_msg *msg, uint16_t type, uint32_t *v)
 int
 stun_get_u64(const struct stun_msg *msg, uint16_t type, uint64_t *v)
 {
-	const uint8_t	*p = NULL;
-	int		 err = fixed_attr(msg, type, 8, &p);
+	const uint8_t *p = NULL;
+	int err = fixed_attr(msg, type, 8, &p);
 
 	if (err == 0)
 		*v = be64(p);
@@ -118,8 +118,8 @@ stun_get_u64(const struct stun_msg *msg, uint16_t type, uint64_t *v)
 void
 stun_xor_address(uint8_t *value, size_t size, const uint8_t *txid)
 {
-	static const uint8_t	cookie[4] = { 0x21, 0x12, 0xa4, 0x42 };
-	uint8_t			mask[16];
+	static const uint8_t cookie[4] = {0x21, 0x12, 0xa4, 0x42};
+	uint8_t mask[16];
 
 	memcpy(mask, cookie, 4);
 	memcpy(mask + 4, txid, STUN_TXID_SIZE);
@@ -132,9 +132,9 @@ stun_xor_address(uint8_t *value, size_t size, const uint8_t *txid)
 int
 stun_get_address(const struct stun_msg *msg, uint16_t type, struct addr *a)
 {
-	uint8_t		 raw[20];
-	size_t		 size;
-	const uint8_t	*p = stun_attr(msg, type, &size);
+	uint8_t raw[20];
+	size_t size;
+	const uint8_t *p = stun_attr(msg, type, &size);
 
 	if (p == NULL)
 		return -ENOENT;
@@ -158,13 +158,13 @@ stun_get_address(const struct stun_msg *msg, uint16_t type, struct addr *a)
 int
 stun_get_error(const struct stun_msg *msg, int *code)
 {
-	size_t		 size;
-	const uint8_t	*p = stun_attr(msg, STUN_ERROR_CODE, &size);
-	int		 hundreds;
+	size_t size;
+	const uint8_t *p = stun_attr(msg, STUN_ERROR_CODE, &size);
+	int hundreds;
 
 	if (p == NULL)
 		return -ENOENT;
-	hundreds = size >= 4 ? p[2] & 7 : 0;	/* s.14.8: five reserved bits are ignored */
+	hundreds = size >= 4 ? p[2] & 7 : 0; /* s.14.8: five reserved bits are ignored */
 	if (hundreds < 3 || hundreds > 6 || p[3] > 99)
 		return -EBADMSG;
 	*code = hundreds * 100 + p[3];
@@ -174,14 +174,14 @@ stun_get_error(const struct stun_msg *msg, int *code)
 int
 stun_get_username(const struct stun_msg *msg, char *left, char *right, size_t cap)
 {
-	size_t		 size, head, tail;
-	const uint8_t	*p = stun_attr(msg, STUN_USERNAME, &size), *colon;
+	size_t size, head, tail;
+	const uint8_t *p = stun_attr(msg, STUN_USERNAME, &size), *colon;
 
 	if (p == NULL)
 		return -ENOENT;
 	if (size > STUN_USERNAME_MAX || memchr(p, '\0', size) != NULL)
 		return -EBADMSG;
-	colon = memchr(p, ':', size);	/* ':' is no ice-char: the first one parts them */
+	colon = memchr(p, ':', size); /* ':' is no ice-char: the first one parts them */
 	if (colon == NULL)
 		return -EBADMSG;
 	head = (size_t)(colon - p);
@@ -198,14 +198,14 @@ stun_get_username(const struct stun_msg *msg, char *left, char *right, size_t ca
 uint16_t
 stun_unknown_attr(const struct stun_msg *msg)
 {
-	static const uint16_t known[] = { STUN_MAPPED_ADDRESS, STUN_USERNAME, STUN_ERROR_CODE,
-		STUN_UNKNOWN_ATTRIBUTES, STUN_XOR_MAPPED_ADDRESS, STUN_PRIORITY,
-		STUN_USE_CANDIDATE, STUN_PADDING };
+	static const uint16_t known[] = {
+	    STUN_MAPPED_ADDRESS,     STUN_USERNAME, STUN_ERROR_CODE,	STUN_UNKNOWN_ATTRIBUTES,
+	    STUN_XOR_MAPPED_ADDRESS, STUN_PRIORITY, STUN_USE_CANDIDATE, STUN_PADDING};
 	const uint8_t *p = msg->attrs, *end = msg->attrs + msg->attrs_size;
 
 	for (; p < end; p += attr_span(p, (size_t)(end - p))) {
-		uint16_t	type = be16(p);
-		size_t		i = 0;
+		uint16_t type = be16(p);
+		size_t i = 0;
 
 		if (type == STUN_MESSAGE_INTEGRITY)
 			break;

@@ -13,11 +13,11 @@
 #include "base/addr.h"
 
 enum {
-	STUN_HEADER_SIZE = 20,	/* octets; s.5 */
+	STUN_HEADER_SIZE = 20, /* octets; s.5 */
 	STUN_TXID_SIZE = 12,
 	STUN_BINDING = 1,	/* the only method here; s.18.1 */
-	STUN_MESSAGE_MAX = 576,	/* octets that stun_writer messages never pass */
-	STUN_USERNAME_MAX = 513	/* octets; s.14.3 says fewer than 509, libwebrtc accepts 513 */
+	STUN_MESSAGE_MAX = 576, /* octets that stun_writer messages never pass */
+	STUN_USERNAME_MAX = 513 /* octets; s.14.3 says fewer than 509, libwebrtc accepts 513 */
 };
 #define STUN_MAGIC_COOKIE 0x2112a442u
 
@@ -32,7 +32,7 @@ enum stun_attr_type {
 	STUN_XOR_MAPPED_ADDRESS = 0x0020,
 	STUN_PRIORITY = 0x0024,
 	STUN_USE_CANDIDATE = 0x0025,
-	STUN_PADDING = 0x0026,	/* RFC 5780 s.7.6: path MTU probes */
+	STUN_PADDING = 0x0026, /* RFC 5780 s.7.6: path MTU probes */
 	STUN_SOFTWARE = 0x8022,
 	STUN_FINGERPRINT = 0x8028,
 	STUN_ICE_CONTROLLED = 0x8029,
@@ -41,13 +41,13 @@ enum stun_attr_type {
 
 /* Pointers borrow from the datagram given to stun_parse(): same lifetime, never freed. */
 struct stun_msg {
-	enum stun_class	 class;
-	uint16_t	 method;	/* 0..0xfff; 1 is Binding */
-	const uint8_t	*buf;	/* the whole message */
-	size_t		 size;
-	const uint8_t	*txid;	/* STUN_TXID_SIZE octets */
-	const uint8_t	*attrs;	/* attrs_size octets of verified TLVs */
-	size_t		 attrs_size;	/* 0..65532, multiple of 4 */
+	enum stun_class class;
+	uint16_t method;    /* 0..0xfff; 1 is Binding */
+	const uint8_t *buf; /* the whole message */
+	size_t size;
+	const uint8_t *txid;  /* STUN_TXID_SIZE octets */
+	const uint8_t *attrs; /* attrs_size octets of verified TLVs */
+	size_t attrs_size;    /* 0..65532, multiple of 4 */
 };
 
 /* True if the first octets look like STUN (RFC 7983: first octet 0..3, and the magic cookie). */
@@ -67,11 +67,11 @@ int stun_parse(struct stun_msg *msg, const uint8_t *buf, size_t size);
 const uint8_t *stun_attr(const struct stun_msg *msg, uint16_t type, size_t *size);
 
 /* Accessors over stun_attr: 0, -ENOENT if absent, -EBADMSG if its size or content is wrong. */
-int stun_get_u32(const struct stun_msg *msg, uint16_t type, uint32_t *v);	/* PRIORITY */
-int stun_get_u64(const struct stun_msg *msg, uint16_t type, uint64_t *v);	/* tie-breakers */
+int stun_get_u32(const struct stun_msg *msg, uint16_t type, uint32_t *v); /* PRIORITY */
+int stun_get_u64(const struct stun_msg *msg, uint16_t type, uint64_t *v); /* tie-breakers */
 /* The address, its XOR undone if the type has one. */
 int stun_get_address(const struct stun_msg *msg, uint16_t type, struct addr *a);
-int stun_get_error(const struct stun_msg *msg, int *code);	/* 300..699 */
+int stun_get_error(const struct stun_msg *msg, int *code); /* 300..699 */
 
 /*
  * Split a USERNAME "left:right" (RFC 8445 s.7.2.2). left and right are copied with their NULs into
@@ -91,13 +91,13 @@ int stun_verify_fingerprint(const struct stun_msg *msg);
 
 /* Writer: the caller stores it and the buffer. stun_finish() reports an overflow on the way. */
 struct stun_writer {
-	uint8_t	*buf;
-	size_t	 cap, size;
-	bool	 overflow;
+	uint8_t *buf;
+	size_t cap, size;
+	bool overflow;
 };
 
 void stun_start(struct stun_writer *w, uint8_t *buf, size_t cap, enum stun_class class,
-    const uint8_t txid[static STUN_TXID_SIZE]);
+		const uint8_t txid[static STUN_TXID_SIZE]);
 void stun_add(struct stun_writer *w, uint16_t type, const void *value, size_t size);
 void stun_add_u32(struct stun_writer *w, uint16_t type, uint32_t v);
 void stun_add_u64(struct stun_writer *w, uint16_t type, uint64_t v);

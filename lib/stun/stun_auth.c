@@ -15,9 +15,9 @@
  * One context a thread, kept: fetching HMAC and SHA-1 anew for each message, as the one-shot HMAC()
  * does, takes OpenSSL's locks and a dozen allocations and costs several times the hash itself.
  */
-static CRYPTO_THREAD_LOCAL	ctx_key;
-static CRYPTO_ONCE		ctx_once = CRYPTO_ONCE_STATIC_INIT;
-static int			ctx_key_ok;
+static CRYPTO_THREAD_LOCAL ctx_key;
+static CRYPTO_ONCE ctx_once = CRYPTO_ONCE_STATIC_INIT;
+static int ctx_key_ok;
 
 static void
 ctx_free(void *ctx)
@@ -34,11 +34,11 @@ ctx_key_make(void)
 static EVP_MAC_CTX *
 ctx_make(void)
 {
-	EVP_MAC		*mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX	*ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
-	char		 digest[] = "SHA1";
-	OSSL_PARAM	 params[] = {
-		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_END };
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
+	char digest[] = "SHA1";
+	OSSL_PARAM params[] = {OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+			       OSSL_PARAM_END};
 
 	EVP_MAC_free(mac);
 	if (ctx != NULL && EVP_MAC_CTX_set_params(ctx, params) != 1) {
@@ -68,11 +68,11 @@ thread_ctx(void)
 
 int
 stun_hmac(uint8_t out[static STUN_HMAC_SIZE], const char *password, const uint8_t *header,
-    uint16_t length, const uint8_t *rest, size_t rest_size)
+	  uint16_t length, const uint8_t *rest, size_t rest_size)
 {
-	EVP_MAC_CTX	*ctx = thread_ctx();
-	uint8_t		 head[STUN_HEADER_SIZE];
-	size_t		 size = 0;
+	EVP_MAC_CTX *ctx = thread_ctx();
+	uint8_t head[STUN_HEADER_SIZE];
+	size_t size = 0;
 
 	if (ctx == NULL)
 		return -ENOMEM;
@@ -89,9 +89,9 @@ stun_hmac(uint8_t out[static STUN_HMAC_SIZE], const char *password, const uint8_
 int
 stun_verify_integrity(const struct stun_msg *msg, const char *password)
 {
-	uint8_t		 want[STUN_HMAC_SIZE];
-	size_t		 size, covered;
-	const uint8_t	*mac = stun_attr(msg, STUN_MESSAGE_INTEGRITY, &size);
+	uint8_t want[STUN_HMAC_SIZE];
+	size_t size, covered;
+	const uint8_t *mac = stun_attr(msg, STUN_MESSAGE_INTEGRITY, &size);
 
 	if (mac == NULL)
 		return -ENOENT;
@@ -100,7 +100,8 @@ stun_verify_integrity(const struct stun_msg *msg, const char *password)
 	/* s.14.5: what precedes it, with a length that ends right behind it. */
 	covered = (size_t)(mac - STUN_ATTR_HEADER - msg->attrs);
 	if (stun_hmac(want, password, msg->buf,
-	    (uint16_t)(covered + STUN_ATTR_HEADER + STUN_HMAC_SIZE), msg->attrs, covered) < 0)
+		      (uint16_t)(covered + STUN_ATTR_HEADER + STUN_HMAC_SIZE), msg->attrs,
+		      covered) < 0)
 		return -EACCES;
 	return CRYPTO_memcmp(want, mac, sizeof(want)) == 0 ? 0 : -EACCES;
 }
@@ -109,10 +110,10 @@ stun_verify_integrity(const struct stun_msg *msg, const char *password)
 static uint32_t
 crc32_of(const uint8_t *buf, size_t size)
 {
-	static const uint32_t table[16] = {
-		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158,
-		0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4,
-		0xa00ae278, 0xbdbdf21c };
+	static const uint32_t table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
+					   0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+					   0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+					   0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
 	uint32_t crc = 0xffffffff;
 
 	for (size_t i = 0; i < size; i++) {
@@ -132,8 +133,8 @@ stun_crc(const uint8_t *buf, size_t size)
 int
 stun_verify_fingerprint(const struct stun_msg *msg)
 {
-	size_t		 size;
-	const uint8_t	*value = stun_attr(msg, STUN_FINGERPRINT, &size);
+	size_t size;
+	const uint8_t *value = stun_attr(msg, STUN_FINGERPRINT, &size);
 
 	if (value == NULL)
 		return -ENOENT;
@@ -141,5 +142,6 @@ stun_verify_fingerprint(const struct stun_msg *msg)
 	if (size != STUN_CRC_SIZE || value + STUN_CRC_SIZE != msg->buf + msg->size)
 		return -EBADMSG;
 	return be32(value) == stun_crc(msg->buf, msg->size - STUN_ATTR_HEADER - STUN_CRC_SIZE)
-	    ? 0 : -EBADMSG;
+		   ? 0
+		   : -EBADMSG;
 }

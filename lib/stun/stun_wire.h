@@ -9,13 +9,13 @@
 
 enum {
 	STUN_ATTR_HEADER = 4,	/* type and length; RFC 8489 s.14 */
-	STUN_OPTIONAL = 0x8000,	/* types from here on may be ignored; s.14 */
+	STUN_OPTIONAL = 0x8000, /* types from here on may be ignored; s.14 */
 	STUN_FAMILY_IPV4 = 1,	/* s.14.1 */
 	STUN_FAMILY_IPV6 = 2,
-	STUN_HMAC_SIZE = 20,	/* HMAC-SHA1; s.14.5 */
-	STUN_CRC_SIZE = 4	/* s.14.7 */
+	STUN_HMAC_SIZE = 20, /* HMAC-SHA1; s.14.5 */
+	STUN_CRC_SIZE = 4    /* s.14.7 */
 };
-#define STUN_CRC_XOR 0x5354554eu	/* "STUN"; s.14.7 */
+#define STUN_CRC_XOR	  0x5354554eu /* "STUN"; s.14.7 */
 #define STUN_PADDED(size) (((size_t)(size) + 3u) & ~(size_t)3u)
 
 /* XOR the port and address of an address attribute's value of size octets, in place (s.14.2). */
@@ -26,7 +26,7 @@ void stun_xor_address(uint8_t *value, size_t size, const uint8_t *txid);
  * that follow it. Returns 0, or -ENOMEM if OpenSSL has no memory for this thread's first use.
  */
 int stun_hmac(uint8_t out[static STUN_HMAC_SIZE], const char *password, const uint8_t *header,
-    uint16_t length, const uint8_t *rest, size_t rest_size);
+	      uint16_t length, const uint8_t *rest, size_t rest_size);
 
 /* CRC-32 (ITU-T V.42) of size octets, XOR-ed as FINGERPRINT wants it (s.14.7). */
 uint32_t stun_crc(const uint8_t *buf, size_t size);

@@ -9,12 +9,12 @@
 
 void
 stun_start(struct stun_writer *w, uint8_t *buf, size_t cap, enum stun_class class,
-    const uint8_t txid[static STUN_TXID_SIZE])
+	   const uint8_t txid[static STUN_TXID_SIZE])
 {
-	*w = (struct stun_writer){ .buf = buf, .cap = cap, .overflow = cap < STUN_HEADER_SIZE };
+	*w = (struct stun_writer){.buf = buf, .cap = cap, .overflow = cap < STUN_HEADER_SIZE};
 	if (w->overflow)
 		return;
-	put_be16(buf, (uint16_t)(STUN_BINDING | (class & 1) << 4 | (class & 2) << 7));	/* s.5 */
+	put_be16(buf, (uint16_t)(STUN_BINDING | (class & 1) << 4 | (class & 2) << 7)); /* s.5 */
 	put_be16(buf + 2, 0);
 	put_be32(buf + 4, STUN_MAGIC_COOKIE);
 	memcpy(buf + 8, txid, STUN_TXID_SIZE);
@@ -25,8 +25,8 @@ stun_start(struct stun_writer *w, uint8_t *buf, size_t cap, enum stun_class clas
 static uint8_t *
 add_room(struct stun_writer *w, uint16_t type, size_t size)
 {
-	size_t	 span = STUN_ATTR_HEADER + STUN_PADDED(size);
-	uint8_t	*p;
+	size_t span = STUN_ATTR_HEADER + STUN_PADDED(size);
+	uint8_t *p;
 
 	if (w->overflow || size > UINT16_MAX || span > w->cap - w->size ||
 	    w->size + span - STUN_HEADER_SIZE > UINT16_MAX) {
@@ -71,9 +71,9 @@ stun_add_u64(struct stun_writer *w, uint16_t type, uint64_t v)
 void
 stun_add_address(struct stun_writer *w, uint16_t type, const struct addr *a)
 {
-	bool	 v6 = a->sa.sa_family == AF_INET6;
-	size_t	 size = v6 ? 20 : 8;	/* s.14.1 */
-	uint8_t	*p = add_room(w, type, size);
+	bool v6 = a->sa.sa_family == AF_INET6;
+	size_t size = v6 ? 20 : 8; /* s.14.1 */
+	uint8_t *p = add_room(w, type, size);
 
 	if (p == NULL)
 		return;
@@ -90,8 +90,8 @@ stun_add_address(struct stun_writer *w, uint16_t type, const struct addr *a)
 void
 stun_add_error(struct stun_writer *w, int code, const char *reason)
 {
-	size_t	 size = strlen(reason);
-	uint8_t	*p = add_room(w, STUN_ERROR_CODE, 4 + size);
+	size_t size = strlen(reason);
+	uint8_t *p = add_room(w, STUN_ERROR_CODE, 4 + size);
 
 	if (p == NULL)
 		return;
@@ -103,8 +103,8 @@ stun_add_error(struct stun_writer *w, int code, const char *reason)
 void
 stun_add_username(struct stun_writer *w, const char *left, const char *right)
 {
-	size_t	 head = strlen(left), tail = strlen(right);
-	uint8_t	*p = add_room(w, STUN_USERNAME, head + 1 + tail);
+	size_t head = strlen(left), tail = strlen(right);
+	uint8_t *p = add_room(w, STUN_USERNAME, head + 1 + tail);
 
 	if (p == NULL)
 		return;
@@ -116,13 +116,13 @@ stun_add_username(struct stun_writer *w, const char *left, const char *right)
 int
 stun_finish(struct stun_writer *w, const char *password, bool fingerprint)
 {
-	size_t	 before = w->size;
-	uint8_t	*mac = NULL, *crc;
+	size_t before = w->size;
+	uint8_t *mac = NULL, *crc;
 
 	if (password != NULL)
 		mac = add_room(w, STUN_MESSAGE_INTEGRITY, STUN_HMAC_SIZE);
 	if (mac != NULL && stun_hmac(mac, password, w->buf, (uint16_t)(w->size - STUN_HEADER_SIZE),
-	    w->buf + STUN_HEADER_SIZE, before - STUN_HEADER_SIZE) < 0)
+				     w->buf + STUN_HEADER_SIZE, before - STUN_HEADER_SIZE) < 0)
 		w->overflow = true;
 	before = w->size;
 	crc = fingerprint ? add_room(w, STUN_FINGERPRINT, STUN_CRC_SIZE) : NULL;

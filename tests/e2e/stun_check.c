@@ -17,9 +17,9 @@ enum { INPUT_MAX = 4096 };
 static int
 make(const char *ufrag, const char *remote, const char *pwd)
 {
-	struct stun_writer	w;
-	uint8_t			buf[STUN_MESSAGE_MAX], txid[STUN_TXID_SIZE];
-	int			size;
+	struct stun_writer w;
+	uint8_t buf[STUN_MESSAGE_MAX], txid[STUN_TXID_SIZE];
+	int size;
 
 	random_bytes(txid, sizeof(txid));
 	stun_start(&w, buf, sizeof(buf), STUN_REQUEST, txid);
@@ -39,15 +39,16 @@ word_of(int rc)
 static int
 read_one(const char *pwd)
 {
-	static const char *const	classes[] = {
-		[STUN_REQUEST] = "request", [STUN_INDICATION] = "indication",
-		[STUN_SUCCESS] = "success", [STUN_ERROR] = "error" };
-	uint8_t				buf[INPUT_MAX];
-	char				text[ADDR_TEXT_SIZE], txid[2 * STUN_TXID_SIZE + 1];
-	size_t				size = fread(buf, 1, sizeof(buf), stdin), n;
-	struct stun_msg			msg;
-	struct addr			a;
-	int				code;
+	static const char *const classes[] = {[STUN_REQUEST] = "request",
+					      [STUN_INDICATION] = "indication",
+					      [STUN_SUCCESS] = "success",
+					      [STUN_ERROR] = "error"};
+	uint8_t buf[INPUT_MAX];
+	char text[ADDR_TEXT_SIZE], txid[2 * STUN_TXID_SIZE + 1];
+	size_t size = fread(buf, 1, sizeof(buf), stdin), n;
+	struct stun_msg msg;
+	struct addr a;
+	int code;
 
 	printf("size %zu\n", size);
 	if (stun_parse(&msg, buf, size) < 0) {
@@ -55,7 +56,7 @@ read_one(const char *pwd)
 		return 1;
 	}
 	printf("class %s\nmethod %u\ntxid %s\n", classes[msg.class], msg.method,
-	    text_hex(txid, msg.txid, STUN_TXID_SIZE));
+	       text_hex(txid, msg.txid, STUN_TXID_SIZE));
 	printf("integrity %s\n", word_of(stun_verify_integrity(&msg, pwd)));
 	printf("fingerprint %s\n", word_of(stun_verify_fingerprint(&msg)));
 	printf("username %s\n", stun_attr(&msg, STUN_USERNAME, &n) != NULL ? "present" : "absent");

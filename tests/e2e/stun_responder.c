@@ -35,10 +35,10 @@
 
 struct server {
 	struct ice_creds local;
-	struct ice_lite	*ice;
-	const char	*fault;
-	int		 fd;
-	unsigned	 seen;
+	struct ice_lite *ice;
+	const char *fault;
+	int fd;
+	unsigned seen;
 };
 
 static bool
@@ -49,12 +49,12 @@ faulty(const struct server *s, const char *fault)
 
 static int
 make_answer(struct server *s, uint8_t *buf, size_t cap, const struct ice_tuple *from,
-    const struct stun_msg *request)
+	    const struct stun_msg *request)
 {
-	struct stun_writer	w;
-	struct addr		mapped = from->remote;
-	size_t			size;
-	const char		*pwd = s->local.pwd;
+	struct stun_writer w;
+	struct addr mapped = from->remote;
+	size_t size;
+	const char *pwd = s->local.pwd;
 
 	if (stun_attr(request, STUN_USERNAME, &size) == NULL || faulty(s, "none"))
 		pwd = NULL;
@@ -75,12 +75,12 @@ make_answer(struct server *s, uint8_t *buf, size_t cap, const struct ice_tuple *
 
 /* What the lite agent says; or, where the fault asks for it or there is no user name, our own. */
 static int
-answer(struct server *s, struct ice_datagram *out, const struct ice_tuple *from,
-    const uint8_t *buf, size_t size)
+answer(struct server *s, struct ice_datagram *out, const struct ice_tuple *from, const uint8_t *buf,
+       size_t size)
 {
-	struct stun_msg	msg;
-	size_t		n;
-	int		rc;
+	struct stun_msg msg;
+	size_t n;
+	int rc;
 
 	if (faulty(s, "garbage")) {
 		out->size = (uint16_t)snprintf((char *)out->buf, sizeof(out->buf), "hello");
@@ -104,19 +104,18 @@ ignored(struct server *s)
 {
 	s->seen++;
 	return faulty(s, "silent") || (faulty(s, "drop2") && s->seen <= 2) ||
-	    (faulty(s, "half") && s->seen % 2 == 0);
+	       (faulty(s, "half") && s->seen % 2 == 0);
 }
 
 static void
 serve(struct server *s)
 {
-	struct sockaddr_storage	name;
-	socklen_t		name_size = sizeof(name);
-	struct ice_tuple	from = { .proto = ICE_UDP };
-	struct ice_datagram	out;
-	uint8_t			buf[2048];
-	ssize_t			n = recvfrom(s->fd, buf, sizeof(buf), 0, (struct sockaddr *)&name,
-	    &name_size);
+	struct sockaddr_storage name;
+	socklen_t name_size = sizeof(name);
+	struct ice_tuple from = {.proto = ICE_UDP};
+	struct ice_datagram out;
+	uint8_t buf[2048];
+	ssize_t n = recvfrom(s->fd, buf, sizeof(buf), 0, (struct sockaddr *)&name, &name_size);
 
 	if (n < 0 || ignored(s) || addr_from_sockaddr(&from.remote, (struct sockaddr *)&name) < 0)
 		return;
@@ -128,9 +127,9 @@ serve(struct server *s)
 static int
 bind_loopback(bool ipv6)
 {
-	struct addr	a;
-	socklen_t	size;
-	int		fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
+	struct addr a;
+	socklen_t size;
+	int fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
 
 	if (fd < 0 || addr_parse(&a, ipv6 ? "[::1]:0" : "127.0.0.1:0", 0) < 0)
 		return -1;
@@ -145,18 +144,27 @@ bind_loopback(bool ipv6)
 int
 main(int argc, char **argv)
 {
-	struct server	s = { .local = { "6pk11386", "l91z529147ri9163933p51c4" }, .fault = "" };
-	struct pollfd	fds[2] = { { .events = POLLIN }, { .events = POLLIN } };
-	bool		ipv6 = false;
-	int		key;
+	struct server s = {.local = {"6pk11386", "l91z529147ri9163933p51c4"}, .fault = ""};
+	struct pollfd fds[2] = {{.events = POLLIN}, {.events = POLLIN}};
+	bool ipv6 = false;
+	int key;
 
 	for (key = getopt(argc, argv, "6u:p:f:"); key != -1; key = getopt(argc, argv, "6u:p:f:")) {
 		switch (key) {
-		case '6': ipv6 = true; break;
-		case 'u': text_copy(s.local.ufrag, sizeof(s.local.ufrag), optarg); break;
-		case 'p': text_copy(s.local.pwd, sizeof(s.local.pwd), optarg); break;
-		case 'f': s.fault = optarg; break;
-		default: return 64;
+		case '6':
+			ipv6 = true;
+			break;
+		case 'u':
+			text_copy(s.local.ufrag, sizeof(s.local.ufrag), optarg);
+			break;
+		case 'p':
+			text_copy(s.local.pwd, sizeof(s.local.pwd), optarg);
+			break;
+		case 'f':
+			s.fault = optarg;
+			break;
+		default:
+			return 64;
 		}
 	}
 	s.fd = bind_loopback(ipv6);

@@ -14,15 +14,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size);
 
 enum { SIGNED_MAX = 4096, STEPS = 64 };
 
-static const struct ice_creds rfc = { "evtj", "VOkJxbRl1RmTxUk/WvJxBt" };
-static const struct ice_creds rfc_peer = { "h6vY", "VOkJxbRl1RmTxUk/WvJxBt" };
+static const struct ice_creds rfc = {"evtj", "VOkJxbRl1RmTxUk/WvJxBt"};
+static const struct ice_creds rfc_peer = {"h6vY", "VOkJxbRl1RmTxUk/WvJxBt"};
 
 static void
 feed_lite(const struct ice_tuple *from, const uint8_t *buf, size_t size)
 {
-	struct ice_lite		*ice = ice_lite_new(&rfc, &rfc_peer, 0, 1000000, 1000000, 1);
-	struct ice_datagram	 out;
-	uint64_t		 at = 0;
+	struct ice_lite *ice = ice_lite_new(&rfc, &rfc_peer, 0, 1000000, 1000000, 1);
+	struct ice_datagram out;
+	uint64_t at = 0;
 
 	if (ice == NULL)
 		abort();
@@ -39,9 +39,9 @@ feed_lite(const struct ice_tuple *from, const uint8_t *buf, size_t size)
 static void
 feed_agent(const struct ice_tuple *from, const uint8_t *buf, size_t size)
 {
-	struct ice_agent	*ice = ice_agent_new(0, 1000000, 1);
-	struct ice_datagram	 out;
-	uint64_t		 at = 0;
+	struct ice_agent *ice = ice_agent_new(0, 1000000, 1);
+	struct ice_datagram out;
+	uint64_t at = 0;
 
 	if (ice == NULL)
 		abort();
@@ -58,14 +58,15 @@ feed_agent(const struct ice_tuple *from, const uint8_t *buf, size_t size)
 	ice_agent_free(ice);
 }
 
-/* The message's attributes up to MESSAGE-INTEGRITY, with a right one. Octets, 0 if it is too long. */
+/* The message's attributes up to MESSAGE-INTEGRITY, with a right one. Octets, 0 if it is too long.
+ */
 static size_t
 sign(uint8_t *out, const struct stun_msg *msg)
 {
-	struct stun_writer	w;
-	size_t			n, before = msg->size;
-	const uint8_t		*mac = stun_attr(msg, STUN_MESSAGE_INTEGRITY, &n);
-	int			size;
+	struct stun_writer w;
+	size_t n, before = msg->size;
+	const uint8_t *mac = stun_attr(msg, STUN_MESSAGE_INTEGRITY, &n);
+	int size;
 
 	if (mac != NULL)
 		before = (size_t)(mac - 4 - msg->buf);
@@ -81,9 +82,9 @@ sign(uint8_t *out, const struct stun_msg *msg)
 int
 LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size)
 {
-	struct ice_tuple	from = { .proto = ICE_UDP };
-	struct stun_msg		msg;
-	uint8_t			signed_buf[SIGNED_MAX];
+	struct ice_tuple from = {.proto = ICE_UDP};
+	struct stun_msg msg;
+	uint8_t signed_buf[SIGNED_MAX];
 
 	if (addr_parse(&from.remote, "192.0.2.1:7", 0) < 0 ||
 	    addr_parse(&from.local, "192.0.2.2:8", 0) < 0)

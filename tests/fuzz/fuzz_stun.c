@@ -9,12 +9,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size);
 static void
 read_everything(const struct stun_msg *msg)
 {
-	static char	left[257], right[257];
-	struct addr	a;
-	uint32_t	v32;
-	uint64_t	v64;
-	size_t		n;
-	int		code;
+	static char left[257], right[257];
+	struct addr a;
+	uint32_t v32;
+	uint64_t v64;
+	size_t n;
+	int code;
 
 	for (uint32_t type = 0; type <= 0x2f; type++)
 		stun_attr(msg, (uint16_t)type, &n);
@@ -33,8 +33,8 @@ read_everything(const struct stun_msg *msg)
 int
 LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size)
 {
-	struct stun_msg	msg;
-	int		err = stun_parse(&msg, buf, size);
+	struct stun_msg msg;
+	int err = stun_parse(&msg, buf, size);
 
 	if (err == 0)
 		read_everything(&msg);

@@ -21,31 +21,31 @@
 enum { FLIGHTS = 256, LATENCY_US = 20000, ADDRESSES = 2 };
 #define SECOND_US 1000000ull
 
-static const struct ice_creds server_creds = { "6pk11386", "l91z529147ri9163933p51c4" };
+static const struct ice_creds server_creds = {"6pk11386", "l91z529147ri9163933p51c4"};
 
 struct flight {
-	uint64_t	 at;
-	struct ice_tuple from;	/* as the receiver sees it */
-	bool		 to_server;
-	uint16_t	 size;
-	uint8_t		 buf[STUN_MESSAGE_MAX];
+	uint64_t at;
+	struct ice_tuple from; /* as the receiver sees it */
+	bool to_server;
+	uint16_t size;
+	uint8_t buf[STUN_MESSAGE_MAX];
 };
 
 /* Left: the client's agent behind a NAT. Right: a lite agent, or (lite NULL) a full one. */
 struct net {
-	uint64_t	  now_us;
-	struct prng	  rng;
-	uint32_t	  loss_percent;
+	uint64_t now_us;
+	struct prng rng;
+	uint32_t loss_percent;
 	struct ice_agent *client, *peer;
-	struct ice_lite	 *lite;
-	struct addr	  base, outside;	/* the client's address, and the NAT's for it */
-	struct addr	  server[ADDRESSES];
-	bool		  reachable[ADDRESSES];
-	uint64_t	  connected_us;
-	int		  lite_events;
-	unsigned	  to_server, to_client;
-	struct flight	  flight[FLIGHTS];
-	size_t		  flight_count;
+	struct ice_lite *lite;
+	struct addr base, outside; /* the client's address, and the NAT's for it */
+	struct addr server[ADDRESSES];
+	bool reachable[ADDRESSES];
+	uint64_t connected_us;
+	int lite_events;
+	unsigned to_server, to_client;
+	struct flight flight[FLIGHTS];
+	size_t flight_count;
 };
 
 static struct addr
@@ -86,10 +86,12 @@ static void
 add_pairs(struct net *net, int count)
 {
 	for (int i = 0; i < count; i++) {
-		struct ice_tuple t = { .remote = net->server[i], .local = net->base };
+		struct ice_tuple t = {.remote = net->server[i], .local = net->base};
 
-		assert_int_equal(ice_agent_add_pair(net->client, &t,
-		    ice_priority(ICE_HOST, (uint16_t)(1000 - i), 1)), i);
+		assert_int_equal(
+		    ice_agent_add_pair(net->client, &t,
+				       ice_priority(ICE_HOST, (uint16_t)(1000 - i), 1)),
+		    i);
 	}
 }
 
@@ -97,7 +99,7 @@ static void
 against_lite(struct net *net, int count)
 {
 	net->lite = ice_lite_new(&server_creds, ice_agent_local(net->client), net->now_us,
-	    15 * SECOND_US, 30 * SECOND_US, net->rng.state + 1);
+				 15 * SECOND_US, 30 * SECOND_US, net->rng.state + 1);
 	assert_non_null(net->lite);
 	assert_int_equal(ice_agent_set_remote(net->client, &server_creds, true), 0);
 	add_pairs(net, count);
@@ -110,7 +112,7 @@ against_full(struct net *net)
 	assert_non_null(net->peer);
 	assert_int_equal(ice_agent_set_remote(net->client, ice_agent_local(net->peer), false), 0);
 	assert_int_equal(ice_agent_set_remote(net->peer, ice_agent_local(net->client), false), 0);
-	add_pairs(net, 1);	/* the peer knows no candidate of ours: peer-reflexive */
+	add_pairs(net, 1); /* the peer knows no candidate of ours: peer-reflexive */
 }
 
 static int
@@ -125,8 +127,8 @@ server_index(const struct net *net, const struct addr *a)
 static void
 launch(struct net *net, const struct ice_datagram *d, bool to_server)
 {
-	struct flight	*f = &net->flight[net->flight_count];
-	int		 i = server_index(net, to_server ? &d->to.remote : &d->to.local);
+	struct flight *f = &net->flight[net->flight_count];
+	int i = server_index(net, to_server ? &d->to.remote : &d->to.local);
 
 	*(to_server ? &net->to_server : &net->to_client) += 1;
 	if (prng_below(&net->rng, 100) < net->loss_percent || i < 0 || !net->reachable[i] ||
@@ -134,7 +136,7 @@ launch(struct net *net, const struct ice_datagram *d, bool to_server)
 		return;
 	assert_true(net->flight_count < FLIGHTS);
 	memset(f, 0, sizeof(*f));
-	f->at = net->now_us + LATENCY_US + prng_below(&net->rng, 5000);	/* may overtake */
+	f->at = net->now_us + LATENCY_US + prng_below(&net->rng, 5000); /* may overtake */
 	f->from.remote = to_server ? net->outside : net->server[i];
 	f->from.local = to_server ? net->server[i] : net->base;
 	f->to_server = to_server;
@@ -161,8 +163,8 @@ drain(struct net *net)
 static void
 land(struct net *net, size_t index)
 {
-	struct flight	f = net->flight[index];
-	int		rc;
+	struct flight f = net->flight[index];
+	int rc;
 
 	net->flight[index] = net->flight[--net->flight_count];
 	if (!f.to_server) {
@@ -203,13 +205,13 @@ fire(struct net *net)
 static void
 run(struct net *net, uint64_t duration_us)
 {
-	uint64_t	end = net->now_us + duration_us;
-	unsigned	steps = 0;
+	uint64_t end = net->now_us + duration_us;
+	unsigned steps = 0;
 
 	drain(net);
 	for (;;) {
-		uint64_t	at = next_deadline(net);
-		size_t		first = net->flight_count;
+		uint64_t at = next_deadline(net);
+		size_t first = net->flight_count;
 
 		for (size_t i = 0; i < net->flight_count; i++) {
 			if (net->flight[i].at <= at) {
@@ -224,7 +226,7 @@ run(struct net *net, uint64_t duration_us)
 			land(net, first);
 		else
 			fire(net);
-		assert_true(++steps < 100000);	/* a deadline that is never met would spin */
+		assert_true(++steps < 100000); /* a deadline that is never met would spin */
 	}
 	net->now_us = end;
 }
@@ -239,8 +241,8 @@ assert_connected_to(const struct net *net, int server)
 static void
 lite_server_takes_one_round_trip(void **state)
 {
-	struct net		net;
-	struct ice_agent_pair	pair;
+	struct net net;
+	struct ice_agent_pair pair;
 
 	(void)state;
 	net_init(&net, support_seed(), 0);
@@ -298,21 +300,22 @@ loss_delays_but_does_not_prevent(void **state)
 	/* The 3x guard leaves the server some two tries for each check of the client's. */
 	static const struct {
 		uint32_t loss_percent, seconds;
-		bool	 valid;
-	} rows[] = { { 5, 30, true }, { 20, 60, true }, { 30, 12, false } };
+		bool valid;
+	} rows[] = {{5, 30, true}, {20, 60, true}, {30, 12, false}};
 
 	(void)state;
 	for (uint64_t n = 0; n < 50 * ARRAY_COUNT(rows); n++) {
-		uint64_t	seed = support_seed() + n;
-		size_t		i = n % ARRAY_COUNT(rows);
-		struct net	net;
+		uint64_t seed = support_seed() + n;
+		size_t i = n % ARRAY_COUNT(rows);
+		struct net net;
 
 		net_init(&net, seed, rows[i].loss_percent);
 		against_lite(&net, 2);
 		run(&net, rows[i].seconds * SECOND_US);
 		if (ice_agent_state(net.client) != ICE_AGENT_CONNECTED ||
 		    (rows[i].valid && ice_lite_selected(net.lite)->state != ICE_PATH_VALID))
-			fail_msg("seed %llu, loss %u %%: agent %d, path %d", (unsigned long long)seed,
+			fail_msg(
+			    "seed %llu, loss %u %%: agent %d, path %d", (unsigned long long)seed,
 			    rows[i].loss_percent, ice_agent_state(net.client),
 			    ice_lite_selected(net.lite) ? ice_lite_selected(net.lite)->state : -1);
 		net_fini(&net);
@@ -322,8 +325,8 @@ loss_delays_but_does_not_prevent(void **state)
 static void
 consent_keeps_both_sides_alive_for_an_hour(void **state)
 {
-	struct net	net;
-	unsigned	checks;
+	struct net net;
+	unsigned checks;
 
 	(void)state;
 	net_init(&net, support_seed(), 5);
@@ -333,7 +336,7 @@ consent_keeps_both_sides_alive_for_an_hour(void **state)
 	run(&net, 3600 * SECOND_US);
 	assert_connected_to(&net, 0);
 	assert_int_equal(net.lite_events & ICE_LITE_EXPIRED, 0);
-	assert_in_range(net.to_server - checks, 3600 / 6, 3600 / 3);	/* each 4 to 6 s */
+	assert_in_range(net.to_server - checks, 3600 / 6, 3600 / 3); /* each 4 to 6 s */
 	net_fini(&net);
 }
 
@@ -361,8 +364,8 @@ lost_consent_expires_on_both_sides(void **state)
 static void
 migration_is_followed_once_proven(void **state)
 {
-	struct net	net;
-	uint32_t	id;
+	struct net net;
+	uint32_t id;
 
 	(void)state;
 	net_init(&net, support_seed(), 0);
@@ -383,14 +386,14 @@ migration_is_followed_once_proven(void **state)
 static void
 wrong_password_is_told(void **state)
 {
-	static const struct ice_creds	wrong = { "6pk11386", "another password, long" };
-	struct net			net;
-	struct ice_agent_pair		pair;
+	static const struct ice_creds wrong = {"6pk11386", "another password, long"};
+	struct net net;
+	struct ice_agent_pair pair;
 
 	(void)state;
 	net_init(&net, support_seed(), 0);
 	net.lite = ice_lite_new(&server_creds, ice_agent_local(net.client), net.now_us,
-	    15 * SECOND_US, 30 * SECOND_US, 1);
+				15 * SECOND_US, 30 * SECOND_US, 1);
 	assert_int_equal(ice_agent_set_remote(net.client, &wrong, true), 0);
 	add_pairs(&net, 1);
 	run(&net, 2 * SECOND_US);
@@ -405,8 +408,8 @@ wrong_password_is_told(void **state)
 static void
 silence_fails_in_time(void **state)
 {
-	struct net		net;
-	struct ice_agent_pair	pair;
+	struct net net;
+	struct ice_agent_pair pair;
 
 	(void)state;
 	net_init(&net, support_seed(), 100);
@@ -423,7 +426,7 @@ silence_fails_in_time(void **state)
 static void
 two_full_agents_settle_their_roles(void **state)
 {
-	unsigned controlling[2] = { 0, 0 };
+	unsigned controlling[2] = {0, 0};
 
 	(void)state;
 	for (uint64_t n = 0; n < 40; n++) {
@@ -437,7 +440,7 @@ two_full_agents_settle_their_roles(void **state)
 			fail_msg("seed %llu", (unsigned long long)support_seed() + n);
 		assert_true(addr_equal(&ice_agent_selected(net.peer)->remote, &net.outside));
 		assert_int_not_equal(ice_agent_controlling(net.client),
-		    ice_agent_controlling(net.peer));
+				     ice_agent_controlling(net.peer));
 		controlling[ice_agent_controlling(net.client)]++;
 		net_fini(&net);
 	}
@@ -447,13 +450,13 @@ two_full_agents_settle_their_roles(void **state)
 static void
 lite_conflict_switches_the_agent(void **state)
 {
-	struct net		net;
-	struct ice_agent_pair	pair;
+	struct net net;
+	struct ice_agent_pair pair;
 
 	(void)state;
 	net_init(&net, support_seed(), 0);
 	against_lite(&net, 1);
-	net.client->controlling = false;	/* as if a conflict had been settled wrongly */
+	net.client->controlling = false; /* as if a conflict had been settled wrongly */
 	run(&net, SECOND_US);
 	assert_connected_to(&net, 0);
 	assert_true(ice_agent_controlling(net.client));
@@ -471,13 +474,13 @@ feed(struct net *net, const struct ice_tuple *from, const uint8_t *buf, int size
 static void
 forged_answers_are_not_believed(void **state)
 {
-	struct net		net;
-	struct ice_datagram	d;
-	struct ice_agent_pair	pair;
-	struct stun_writer	w;
-	struct ice_tuple	from;
-	uint8_t			buf[STUN_MESSAGE_MAX];
-	int			size;
+	struct net net;
+	struct ice_datagram d;
+	struct ice_agent_pair pair;
+	struct stun_writer w;
+	struct ice_tuple from;
+	uint8_t buf[STUN_MESSAGE_MAX];
+	int size;
 
 	(void)state;
 	net_init(&net, support_seed(), 0);
@@ -491,7 +494,7 @@ forged_answers_are_not_believed(void **state)
 	assert_int_equal(feed(&net, &from, buf, size), -EACCES);
 	ice_agent_pair(net.client, 0, &pair);
 	assert_int_equal(pair.error, -EACCES);
-	buf[8] ^= 1;	/* another transaction; the fingerprint is wrong now as well */
+	buf[8] ^= 1; /* another transaction; the fingerprint is wrong now as well */
 	assert_int_equal(feed(&net, &from, buf, size), -EBADMSG);
 	/* An error from an address that was not asked. */
 	from.remote = net.server[1];
@@ -501,16 +504,16 @@ forged_answers_are_not_believed(void **state)
 	assert_int_equal(feed(&net, &from, buf, size), -EBADMSG);
 	assert_int_equal(ice_agent_state(net.client), ICE_AGENT_CHECKING);
 	run(&net, SECOND_US);
-	assert_connected_to(&net, 0);	/* by the repetition */
+	assert_connected_to(&net, 0); /* by the repetition */
 	net_fini(&net);
 }
 
 static void
 limits_and_misuse(void **state)
 {
-	static const struct ice_creds	none = { "", "" };
-	struct net			net;
-	struct ice_tuple		t = { 0 };
+	static const struct ice_creds none = {"", ""};
+	struct net net;
+	struct ice_tuple t = {0};
 
 	(void)state;
 	net_init(&net, support_seed(), 0);
@@ -533,19 +536,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lite_server_takes_one_round_trip),
-		cmocka_unit_test(dead_candidate_is_passed_over),
-		cmocka_unit_test(late_better_candidate_takes_over_on_both_sides),
-		cmocka_unit_test(loss_delays_but_does_not_prevent),
-		cmocka_unit_test(consent_keeps_both_sides_alive_for_an_hour),
-		cmocka_unit_test(lost_consent_expires_on_both_sides),
-		cmocka_unit_test(migration_is_followed_once_proven),
-		cmocka_unit_test(wrong_password_is_told),
-		cmocka_unit_test(silence_fails_in_time),
-		cmocka_unit_test(two_full_agents_settle_their_roles),
-		cmocka_unit_test(lite_conflict_switches_the_agent),
-		cmocka_unit_test(forged_answers_are_not_believed),
-		cmocka_unit_test(limits_and_misuse),
+	    cmocka_unit_test(lite_server_takes_one_round_trip),
+	    cmocka_unit_test(dead_candidate_is_passed_over),
+	    cmocka_unit_test(late_better_candidate_takes_over_on_both_sides),
+	    cmocka_unit_test(loss_delays_but_does_not_prevent),
+	    cmocka_unit_test(consent_keeps_both_sides_alive_for_an_hour),
+	    cmocka_unit_test(lost_consent_expires_on_both_sides),
+	    cmocka_unit_test(migration_is_followed_once_proven),
+	    cmocka_unit_test(wrong_password_is_told),
+	    cmocka_unit_test(silence_fails_in_time),
+	    cmocka_unit_test(two_full_agents_settle_their_roles),
+	    cmocka_unit_test(lite_conflict_switches_the_agent),
+	    cmocka_unit_test(forged_answers_are_not_believed),
+	    cmocka_unit_test(limits_and_misuse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,20 +14,20 @@
 
 #define RFC_PASSWORD "VOkJxbRl1RmTxUk/WvJxBt"
 
-static const uint8_t rfc_txid[STUN_TXID_SIZE] = {
-	0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae };
-static const char *const vectors[] = { "stun/rfc5769-request.hex", "stun/rfc5769-ipv4-response.hex",
-	"stun/rfc5769-ipv6-response.hex" };
+static const uint8_t rfc_txid[STUN_TXID_SIZE] = {0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34,
+						 0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae};
+static const char *const vectors[] = {"stun/rfc5769-request.hex", "stun/rfc5769-ipv4-response.hex",
+				      "stun/rfc5769-ipv6-response.hex"};
 
 static void
 rfc5769_request(void **state)
 {
-	struct stun_msg	 msg;
-	size_t		 size, n;
-	uint8_t		*buf = support_load(vectors[0], &size);
-	char		 left[16], right[16];
-	uint32_t	 priority;
-	uint64_t	 tie;
+	struct stun_msg msg;
+	size_t size, n;
+	uint8_t *buf = support_load(vectors[0], &size);
+	char left[16], right[16];
+	uint32_t priority;
+	uint64_t tie;
 
 	(void)state;
 	assert_int_equal(stun_parse(&msg, buf, size), 0);
@@ -56,16 +56,16 @@ rfc5769_request(void **state)
 static void
 rfc5769_responses(void **state)
 {
-	static const char *const mapped[] = { NULL, "192.0.2.1:32853",
-		"[2001:db8:1234:5678:11:2233:4455:6677]:32853" };
+	static const char *const mapped[] = {NULL, "192.0.2.1:32853",
+					     "[2001:db8:1234:5678:11:2233:4455:6677]:32853"};
 
 	(void)state;
 	for (size_t i = 1; i < ARRAY_COUNT(vectors); i++) {
-		struct stun_msg	 msg;
-		struct addr	 a;
-		char		 text[ADDR_TEXT_SIZE];
-		size_t		 size;
-		uint8_t		*buf = support_load(vectors[i], &size);
+		struct stun_msg msg;
+		struct addr a;
+		char text[ADDR_TEXT_SIZE];
+		size_t size;
+		uint8_t *buf = support_load(vectors[i], &size);
 
 		assert_int_equal(stun_parse(&msg, buf, size), 0);
 		assert_int_equal(msg.class, STUN_SUCCESS);
@@ -81,10 +81,10 @@ rfc5769_responses(void **state)
 static void
 pasted_check_authenticates(void **state)
 {
-	struct stun_msg	 msg;
-	char		 left[16], right[16];
-	size_t		 size;
-	uint8_t		*buf = support_load("stun/recipe-request.hex", &size);
+	struct stun_msg msg;
+	char left[16], right[16];
+	size_t size;
+	uint8_t *buf = support_load("stun/recipe-request.hex", &size);
 
 	(void)state;
 	assert_int_equal(size, 100);
@@ -102,12 +102,12 @@ pasted_check_authenticates(void **state)
 static void
 writer_reproduces_the_rfc(void **state)
 {
-	struct stun_writer	 w;
-	struct stun_msg		 msg;
-	struct addr		 a;
-	uint8_t			 buf[STUN_MESSAGE_MAX];
-	size_t			 size;
-	uint8_t			*want = support_load(vectors[1], &size);
+	struct stun_writer w;
+	struct stun_msg msg;
+	struct addr a;
+	uint8_t buf[STUN_MESSAGE_MAX];
+	size_t size;
+	uint8_t *want = support_load(vectors[1], &size);
 
 	(void)state;
 	assert_int_equal(addr_parse(&a, "192.0.2.1:32853", 0), 0);
@@ -126,15 +126,15 @@ writer_reproduces_the_rfc(void **state)
 static void
 written_message_reads_back(void **state)
 {
-	static const enum stun_class	classes[] = { STUN_REQUEST, STUN_INDICATION, STUN_SUCCESS,
-		STUN_ERROR };
-	struct stun_writer		w;
-	struct stun_msg			msg;
-	struct addr			a, b;
-	uint8_t				buf[STUN_MESSAGE_MAX];
-	char				left[300], right[300];
-	uint64_t			tie;
-	int				code, size;
+	static const enum stun_class classes[] = {STUN_REQUEST, STUN_INDICATION, STUN_SUCCESS,
+						  STUN_ERROR};
+	struct stun_writer w;
+	struct stun_msg msg;
+	struct addr a, b;
+	uint8_t buf[STUN_MESSAGE_MAX];
+	char left[300], right[300];
+	uint64_t tie;
+	int code, size;
 
 	(void)state;
 	assert_int_equal(addr_parse(&a, "[2001:db8::9]:4444", 0), 0);
@@ -170,10 +170,10 @@ written_message_reads_back(void **state)
 static void
 touch(void *arg, const uint8_t *buf, size_t size)
 {
-	struct stun_msg	msg;
-	char		left[257], right[257];
-	size_t		full = *(size_t *)arg;
-	int		err = stun_parse(&msg, buf, size);
+	struct stun_msg msg;
+	char left[257], right[257];
+	size_t full = *(size_t *)arg;
+	int err = stun_parse(&msg, buf, size);
 
 	assert_int_equal(err, size == full ? 0 : size < 8 ? -ENOMSG : -EBADMSG);
 	if (err == 0)
@@ -185,8 +185,8 @@ every_truncation_is_refused(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(vectors); i++) {
-		size_t	 size;
-		uint8_t	*buf = support_load(vectors[i], &size);
+		size_t size;
+		uint8_t *buf = support_load(vectors[i], &size);
 
 		support_truncations(buf, size, touch, &size);
 		free(buf);
@@ -197,8 +197,8 @@ every_truncation_is_refused(void **state)
 static void
 every_flipped_bit_is_seen(void **state)
 {
-	size_t	 size;
-	uint8_t	*buf = support_load(vectors[0], &size);
+	size_t size;
+	uint8_t *buf = support_load(vectors[0], &size);
 
 	(void)state;
 	for (size_t bit = 0; bit < size * 8; bit++) {
@@ -218,16 +218,16 @@ every_flipped_bit_is_seen(void **state)
 static void
 what_follows_the_integrity_is_ignored(void **state)
 {
-	struct stun_writer	w;
-	struct stun_msg		msg;
-	uint8_t			buf[STUN_MESSAGE_MAX];
-	uint32_t		v;
-	int			size;
+	struct stun_writer w;
+	struct stun_msg msg;
+	uint8_t buf[STUN_MESSAGE_MAX];
+	uint32_t v;
+	int size;
 
 	(void)state;
 	stun_start(&w, buf, sizeof(buf), STUN_REQUEST, rfc_txid);
 	assert_true(stun_finish(&w, RFC_PASSWORD, false) > 0);
-	stun_add_u32(&w, STUN_PRIORITY, 7);	/* smuggled in behind */
+	stun_add_u32(&w, STUN_PRIORITY, 7); /* smuggled in behind */
 	stun_add_u32(&w, 0x0077, 7);
 	size = stun_finish(&w, NULL, true);
 	assert_int_equal(stun_parse(&msg, buf, (size_t)size), 0);
@@ -240,14 +240,14 @@ what_follows_the_integrity_is_ignored(void **state)
 static void
 unknown_required_attributes_are_named(void **state)
 {
-	struct stun_writer	w;
-	struct stun_msg		msg;
-	uint8_t			buf[STUN_MESSAGE_MAX];
-	int			size;
+	struct stun_writer w;
+	struct stun_msg msg;
+	uint8_t buf[STUN_MESSAGE_MAX];
+	int size;
 
 	(void)state;
 	stun_start(&w, buf, sizeof(buf), STUN_REQUEST, rfc_txid);
-	stun_add_u32(&w, 0xc057, 1);	/* GOOG-NETWORK-INFO: optional */
+	stun_add_u32(&w, 0xc057, 1); /* GOOG-NETWORK-INFO: optional */
 	stun_add_u32(&w, 0x0033, 1);
 	size = stun_finish(&w, NULL, false);
 	assert_int_equal(stun_parse(&msg, buf, (size_t)size), 0);
@@ -257,15 +257,15 @@ unknown_required_attributes_are_named(void **state)
 static void
 wrong_contents_are_malformed(void **state)
 {
-	static const uint8_t	family[8] = { 0, 3, 1, 2, 3, 4, 5, 6 };
-	static const uint8_t	code_class[4] = { 0, 0, 2, 0 }, code_number[4] = { 0, 0, 4, 100 };
-	struct stun_writer	w;
-	struct stun_msg		msg;
-	struct addr		a;
-	uint8_t			buf[STUN_MESSAGE_MAX];
-	char			left[32], right[32];
-	uint32_t		v;
-	int			size, code;
+	static const uint8_t family[8] = {0, 3, 1, 2, 3, 4, 5, 6};
+	static const uint8_t code_class[4] = {0, 0, 2, 0}, code_number[4] = {0, 0, 4, 100};
+	struct stun_writer w;
+	struct stun_msg msg;
+	struct addr a;
+	uint8_t buf[STUN_MESSAGE_MAX];
+	char left[32], right[32];
+	uint32_t v;
+	int size, code;
 
 	(void)state;
 	stun_start(&w, buf, sizeof(buf), STUN_REQUEST, rfc_txid);
@@ -293,13 +293,13 @@ wrong_contents_are_malformed(void **state)
 static void
 writer_reports_overflow(void **state)
 {
-	struct stun_writer	w;
-	uint8_t			buf[64];
+	struct stun_writer w;
+	uint8_t buf[64];
 
 	(void)state;
 	for (size_t cap = 0; cap <= sizeof(buf); cap++) {
-		uint8_t	*exact = malloc(cap > 0 ? cap : 1);
-		int	 size;
+		uint8_t *exact = malloc(cap > 0 ? cap : 1);
+		int size;
 
 		assert_non_null(exact);
 		stun_start(&w, exact, cap, STUN_REQUEST, rfc_txid);
@@ -313,8 +313,8 @@ writer_reports_overflow(void **state)
 static void
 other_protocols_are_not_ours(void **state)
 {
-	static const uint8_t	dtls[24] = { 22, 0xfe, 0xff }, rtp[24] = { 0x80, 96 };
-	struct stun_msg		msg;
+	static const uint8_t dtls[24] = {22, 0xfe, 0xff}, rtp[24] = {0x80, 96};
+	struct stun_msg msg;
 
 	(void)state;
 	assert_int_equal(stun_parse(&msg, dtls, sizeof(dtls)), -ENOMSG);
@@ -326,18 +326,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rfc5769_request),
-		cmocka_unit_test(rfc5769_responses),
-		cmocka_unit_test(pasted_check_authenticates),
-		cmocka_unit_test(writer_reproduces_the_rfc),
-		cmocka_unit_test(written_message_reads_back),
-		cmocka_unit_test(every_truncation_is_refused),
-		cmocka_unit_test(every_flipped_bit_is_seen),
-		cmocka_unit_test(what_follows_the_integrity_is_ignored),
-		cmocka_unit_test(unknown_required_attributes_are_named),
-		cmocka_unit_test(wrong_contents_are_malformed),
-		cmocka_unit_test(writer_reports_overflow),
-		cmocka_unit_test(other_protocols_are_not_ours),
+	    cmocka_unit_test(rfc5769_request),
+	    cmocka_unit_test(rfc5769_responses),
+	    cmocka_unit_test(pasted_check_authenticates),
+	    cmocka_unit_test(writer_reproduces_the_rfc),
+	    cmocka_unit_test(written_message_reads_back),
+	    cmocka_unit_test(every_truncation_is_refused),
+	    cmocka_unit_test(every_flipped_bit_is_seen),
+	    cmocka_unit_test(what_follows_the_integrity_is_ignored),
+	    cmocka_unit_test(unknown_required_attributes_are_named),
+	    cmocka_unit_test(wrong_contents_are_malformed),
+	    cmocka_unit_test(writer_reports_overflow),
+	    cmocka_unit_test(other_protocols_are_not_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
