@@ -101,6 +101,12 @@ http_server_run(struct http_server *server)
 		uv_timer_stop(&server->kick);
 }
 
+void
+http_server_kick(struct http_server *server)
+{
+	uv_timer_start(&server->kick, on_kick, 0, 0);
+}
+
 static void
 on_readable(uv_poll_t *poll, int status, int events)
 {

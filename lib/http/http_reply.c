@@ -152,6 +152,7 @@ finish(struct http_request *req, int status, const struct http_header *headers, 
 	if (!req->in_handler && req->suspended) {
 		req->suspended = false;
 		MHD_resume_connection(req->mhd);
+		http_server_kick(req->conn->server); /* its descriptor does not tell */
 	}
 }
 

@@ -304,12 +304,15 @@ static void
 an_answer_may_come_later(void **state)
 {
 	int fd = dial(false);
+	uint64_t replied_us;
 
 	(void)state;
 	say(fd, "POST /later HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
 	wait_for(&fx.calls, 1);
+	replied_us = clock_now_us();
 	http_reply(fx.later, 201, NULL, "done", 4);
 	read_until(fd, "done");
+	assert_in_range(clock_now_us() - replied_us, 0, 150000); /* not with the next tick */
 	assert_answer(fx.answer, 201, "done");
 	say(fd, "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n"); /* the connection goes on */
 	read_until(fd, "GET|");
