@@ -1,0 +1,75 @@
+// The little of a page that both players share: its state, its messages, its table of figures.
+import { rowsOf } from './stats.js';
+import { words } from './words.js';
+
+export const byId = (id) => document.getElementById(id);
+
+/** What a script or a test may read: window.rtckit. */
+export const rtckit = { state: 'idle', error: null, stats: null, keeper: null };
+
+window.rtckit = rtckit;
+
+export function showState(state, text) {
+	rtckit.state = state;
+	const pill = byId('state');
+
+	pill.dataset.state = state;
+	pill.textContent = text;
+}
+
+/** An error in words, a plain {title, detail}, or nothing. */
+export function showMessage(problem) {
+	const box = byId('message');
+	const said = problem instanceof Error ? words(problem) : problem;
+
+	rtckit.error = problem instanceof Error ? said : null;
+	box.hidden = !said;
+	box.dataset.kind = problem instanceof Error ? 'error' : 'note';
+	byId('message-title').textContent = said?.title || '';
+	byId('message-detail').textContent = said?.detail || '';
+}
+
+export function showStats(stats) {
+	rtckit.stats = stats;
+	byId('stats').hidden = !stats;
+	if (!stats)
+		return;
+	byId('stats-list').replaceChildren(...rowsOf(stats).flatMap(([name, value]) => {
+		const dt = document.createElement('dt');
+		const dd = document.createElement('dd');
+
+		dt.textContent = name;
+		dd.textContent = value;
+		return [dt, dd];
+	}));
+}
+
+/** Form field <-> page parameter; the address bar follows, so that it can be shared. */
+export function bindFields(params, names, onchange) {
+	for (const name of names) {
+		const field = byId(name);
+
+		field.value = params[name];
+		field.addEventListener('change', () => {
+			params[name] = field.value.trim() || params[name];
+			field.value = params[name];
+			params.query.set(name, params[name]);
+			history.replaceState(null, '', `?${params.query}`);
+			onchange();
+		});
+	}
+	onchange();
+}
+
+export function link(id, href, text = href) {
+	const a = byId(id);
+
+	a.href = href;
+	a.textContent = text;
+}
+
+export function needWebRTC() {
+	if (typeof RTCPeerConnection === 'function')
+		return;
+	throw Object.assign(new Error('no RTCPeerConnection'), { name: 'NoWebRTC' });
+}

@@ -1,0 +1,155 @@
+// One WHIP (RFC 9725) or WHEP session: offer by POST, answer, DELETE of the session's URL.
+import { HttpProblem, NoPath, Unreachable } from './words.js';
+
+const ANSWER_MAX_MS = 8000;
+const CONNECT_MAX_MS = 12000;
+
+async function ask(url, options) {
+	const stop = new AbortController();
+	const timer = setTimeout(() => stop.abort(), ANSWER_MAX_MS);
+
+	try {
+		return await fetch(url, { ...options, signal: stop.signal });
+	} catch {
+		throw new Unreachable(url);
+	} finally {
+		clearTimeout(timer);
+	}
+}
+
+async function problemOf(answer) {
+	const text = (await answer.text().catch(() => '')).slice(0, 2000);
+
+	if (/json/.test(answer.headers.get('content-type') || '')) {
+		try {
+			return JSON.parse(text);
+		} catch {
+			return {};
+		}
+	}
+	return /<\w+[^>]*>/.test(text) ? {} : { detail: text.trim() };
+}
+
+/** `address:port` of each candidate of an SDP, in order, without repetition. */
+export function candidatesOf(sdp) {
+	const found = [...sdp.matchAll(/^a=candidate:\S+ \d+ \S+ \d+ (\S+) (\d+) /gm)]
+		.map(([, address, port]) => (address.includes(':') ? `[${address}]:${port}` :
+			`${address}:${port}`));
+
+	return [...new Set(found)];
+}
+
+export class Session {
+	/** kind is `whip` or `whep`; pc has its transceivers and is owned from now on. */
+	constructor(kind, url, token, pc) {
+		this.kind = kind;
+		this.url = url;
+		this.pc = pc;
+		this.headers = token ? { Authorization: `Bearer ${token}` } : {};
+		this.location = null;
+		this.candidates = [];
+		this.closed = false;
+	}
+
+	/** Offer and answer. Throws HttpProblem or Unreachable. */
+	async open() {
+		const { pc } = this;
+
+		await pc.setLocalDescription();
+		const answer = await ask(this.url, {
+			method: 'POST',
+			headers: { 'Content-Type': 'application/sdp', ...this.headers },
+			body: pc.localDescription.sdp,
+		});
+
+		if (answer.status !== 201)
+			throw new HttpProblem(this.kind, answer.status, await problemOf(answer), this.url);
+		this.location = new URL(answer.headers.get('location') || this.url,
+			answer.url || this.url).href;
+		const sdp = await answer.text();
+
+		if (this.closed) {
+			this.remove();
+			return;
+		}
+		this.candidates = candidatesOf(sdp);
+		await pc.setRemoteDescription({ type: 'answer', sdp });
+	}
+
+	/** Resolves when media can flow. Throws NoPath. */
+	connected() {
+		const { pc } = this;
+
+		if (this.candidates.length === 0)
+			return Promise.reject(new NoPath('no-candidates', []));
+		return new Promise((resolve, reject) => {
+			const fail = () => reject(new NoPath(
+				/connected|completed/.test(pc.iceConnectionState) ? 'dtls' : 'ice',
+				this.candidates));
+			const timer = setTimeout(fail, CONNECT_MAX_MS);
+			const look = () => {
+				if (pc.connectionState === 'connected')
+					resolve();
+				else if (pc.connectionState === 'failed')
+					fail();
+				else
+					return;
+				clearTimeout(timer);
+				pc.removeEventListener('connectionstatechange', look);
+			};
+
+			pc.addEventListener('connectionstatechange', look);
+			look();
+		});
+	}
+
+	/** Ends the session here and at the server. Safe to call more than once, and as the page goes. */
+	close() {
+		if (this.closed)
+			return;
+		this.closed = true;
+		this.pc.close();
+		this.remove();
+	}
+
+	remove() {
+		if (!this.location)
+			return;
+		fetch(this.location, { method: 'DELETE', headers: this.headers, keepalive: true })
+			.catch(() => {});
+		this.location = null;
+	}
+}
+
+const LOST_MAX_MS = 3000;
+
+/** Calls fn once when an open connection is lost for good, or for longer than a hiccup. */
+export function whenLost(pc, fn) {
+	let timer = null;
+	const lost = () => {
+		clearTimeout(timer);
+		pc.removeEventListener('connectionstatechange', look);
+		if (pc.signalingState !== 'closed')
+			fn();
+	};
+	const look = () => {
+		clearTimeout(timer);
+		if (pc.connectionState === 'disconnected')
+			timer = setTimeout(lost, LOST_MAX_MS);
+		else if (pc.connectionState === 'failed' || pc.connectionState === 'closed')
+			lost();
+	};
+	const dtls = pc.getTransceivers().map((t) => (t.sender || t.receiver).transport).find(Boolean);
+
+	pc.addEventListener('connectionstatechange', look);
+	dtls?.addEventListener('statechange', () => {
+		if (dtls.state === 'closed' || dtls.state === 'failed')
+			lost();
+	});
+	look();
+}
+
+/** Delay before attempt n (0 first): doubles up to a bound, with a random part. */
+export function backoff_ms(attempt) {
+	return Math.min(500 * 2 ** attempt, 10000) * (0.75 + Math.random() / 2);
+}

@@ -1,0 +1,195 @@
+// The test card of docs/testcard.md: a picture that carries its frame number, a tone that carries
+// its second. Draws it (the "test picture" of the publishing page) and reads it (the tests).
+
+const COLUMNS = 20;
+const NUMBER_BITS = 16;
+const CHECK_SEED = 5;
+const MIN_CONTRAST = 48;		// of 255, between a block and its inverse
+const STEPS = 8;
+const BASE_HZ = 400;
+const STEP_HZ = 100;
+const AMPLITUDE = 0.25;
+const SILENCE = 1e-4;			// mean square of full scale
+
+/** The 4 check bits of a 16-bit number. */
+export function cardCheck(number) {
+	return ((number >> 12) ^ (number >> 8) ^ (number >> 4) ^ number ^ CHECK_SEED) & 15;
+}
+
+/** The 20 bits of row A, column 0 first. */
+export function cardBits(number) {
+	const code = ((number & 0xffff) << 4) | cardCheck(number);
+
+	return Array.from({ length: COLUMNS }, (_, c) => (code >> (COLUMNS - 1 - c)) & 1);
+}
+
+/** Draws number into the whole of a 2d context of w x h. */
+export function drawCard(g, w, h, number, fps) {
+	const turn = (number % (fps * 4)) / (fps * 4);
+
+	g.fillStyle = '#10242e';
+	g.fillRect(0, h / 4, w, h - h / 4);
+	drawBall(g, w, h, turn);
+	cardBits(number).forEach((bit, c) => {
+		const x = Math.round(c * w / COLUMNS);
+		const end = Math.round((c + 1) * w / COLUMNS);
+
+		g.fillStyle = bit ? '#fff' : '#000';
+		g.fillRect(x, 0, end - x, h / 8);
+		g.fillStyle = bit ? '#000' : '#fff';
+		g.fillRect(x, h / 8, end - x, h / 4 - h / 8);
+	});
+	g.fillStyle = '#f4f7f8';
+	g.font = `600 ${Math.round(h / 10)}px system-ui, sans-serif`;
+	g.textAlign = 'center';
+	g.fillText(String(number), w / 2, h * 0.9);
+}
+
+function drawBall(g, w, h, turn) {
+	const swing = Math.abs(turn * 2 - 1);
+	const bounce = Math.abs(Math.sin(turn * Math.PI * 4));
+	const r = h / 12;
+
+	g.fillStyle = `hsl(${Math.round(turn * 360)} 80% 60%)`;
+	g.beginPath();
+	g.arc(r * 2 + swing * (w - 4 * r), h * 0.72 - bounce * h * 0.3, r, 0, 2 * Math.PI);
+	g.fill();
+}
+
+/**
+ * Reads a number from a luma plane (one octet a pixel, stride octets a row). Null if the picture is
+ * no test card, or torn, or too damaged.
+ */
+export function readCard(luma, stride, w, h) {
+	let code = 0;
+
+	for (let c = 0; c < COLUMNS; c++) {
+		const x0 = Math.floor((c + 0.25) * w / COLUMNS);
+		const x1 = Math.max(x0 + 1, Math.floor((c + 0.75) * w / COLUMNS));
+		const a = mean(luma, stride, x0, x1, h / 32, 3 * h / 32);
+		const b = mean(luma, stride, x0, x1, 5 * h / 32, 7 * h / 32);
+
+		if (Math.abs(a - b) < MIN_CONTRAST)
+			return null;
+		code = (code << 1) | (a > b ? 1 : 0);
+	}
+	const number = code >> (COLUMNS - NUMBER_BITS);
+
+	return cardCheck(number) === (code & 15) ? number : null;
+}
+
+function mean(luma, stride, x0, x1, top, bottom) {
+	const y0 = Math.floor(top);
+	const y1 = Math.max(y0 + 1, Math.floor(bottom));
+	let sum = 0;
+
+	for (let y = y0; y < y1; y++)
+		for (let x = x0; x < x1; x++)
+			sum += luma[y * stride + x];
+	return sum / ((y1 - y0) * (x1 - x0));
+}
+
+/** Index (0..7) of the step that a window of samples carries; -1 if it is silent. */
+export function readTone(samples, rate) {
+	const power = samples.reduce((sum, v) => sum + v * v, 0) / samples.length;
+	let best = -1;
+	let most = 0;
+
+	if (power < SILENCE)
+		return -1;
+	for (let step = 0; step < STEPS; step++) {
+		const energy = goertzel(samples, rate, BASE_HZ + STEP_HZ * step);
+
+		if (energy > most) {
+			most = energy;
+			best = step;
+		}
+	}
+	return best;
+}
+
+function goertzel(samples, rate, hz) {
+	const k = 2 * Math.cos(2 * Math.PI * hz / rate);
+	let s1 = 0;
+	let s2 = 0;
+
+	for (const v of samples) {
+		const s0 = v + k * s1 - s2;
+
+		s2 = s1;
+		s1 = s0;
+	}
+	return s1 * s1 + s2 * s2 - k * s1 * s2;
+}
+
+// A page in the background has its timers slowed to one a second; a worker's are left alone.
+function ticker(period_ms, fn) {
+	const source = `setInterval(() => postMessage(0), ${period_ms});`;
+	const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+	const worker = new Worker(url);
+
+	worker.onmessage = fn;
+	return () => {
+		worker.terminate();
+		URL.revokeObjectURL(url);
+	};
+}
+
+/**
+ * A running test card. `stream` has one video and one audio track; `onframe(number, time_ms)` is
+ * called as a frame is handed to the browser, time_ms on the page-independent clock
+ * performance.timeOrigin + performance.now().
+ */
+export class TestCard {
+	constructor({ width = 640, height = 360, fps = 25 } = {}) {
+		this.fps = fps;
+		this.onframe = null;
+		this.number = -1;
+		this.canvas = document.createElement('canvas');
+		this.canvas.width = width;
+		this.canvas.height = height;
+		this.context = this.canvas.getContext('2d');
+		this.audio = new AudioContext();
+		this.tone = new OscillatorNode(this.audio, { frequency: BASE_HZ });
+		const gain = new GainNode(this.audio, { gain: AMPLITUDE });
+		const out = new MediaStreamAudioDestinationNode(this.audio);
+
+		this.tone.connect(gain).connect(out);
+		this.stream = new MediaStream([
+			...this.canvas.captureStream(0).getVideoTracks(), ...out.stream.getAudioTracks()]);
+		this.video = this.stream.getVideoTracks()[0];
+		this.video.contentHint = 'motion';
+	}
+
+	async start() {
+		// Without a user's gesture the context may stay suspended: the picture goes on alone.
+		this.audio.resume().catch(() => {});
+		this.tone.start();
+		this.began = performance.now();
+		this.draw();
+		this.cancel = ticker(1000 / this.fps / 4, () => this.draw());
+	}
+
+	draw() {
+		const elapsed_ms = performance.now() - this.began;
+		const number = Math.floor(elapsed_ms * this.fps / 1000);
+		const second = Math.floor(number / this.fps);
+
+		if (number <= this.number)
+			return;
+		if (second !== Math.floor(this.number / this.fps))
+			this.tone.frequency.setValueAtTime(
+				BASE_HZ + STEP_HZ * (second % STEPS), this.audio.currentTime);
+		this.number = number;
+		drawCard(this.context, this.canvas.width, this.canvas.height, number & 0xffff, this.fps);
+		this.video.requestFrame();
+		this.onframe?.(number & 0xffff, performance.timeOrigin + performance.now());
+	}
+
+	stop() {
+		this.cancel?.();
+		this.cancel = null;
+		this.stream.getTracks().forEach((track) => track.stop());
+		this.audio.close().catch(() => {});
+	}
+}
