@@ -18,7 +18,7 @@ export const scratch = mkdtempSync(join(tmpdir(), 'rtckit-e2e-'));
 export const mark = `RTC_E2E_MARK=${scratch}`;
 
 // An instrumented build is several times slower: what is timed gets the named allowance.
-export const sanitized = /asan|tsan|san/.test(process.env.RTC_BIN || '');
+export const sanitized = Boolean(process.env.RTC_SANITIZER);
 
 const children = new Set();
 
