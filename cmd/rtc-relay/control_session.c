@@ -238,14 +238,16 @@ void
 csession_bind(struct csession *cs)
 {
 	struct stream *s = cs->stream;
-	struct msg_bind m = {.serial = cs->shared.serial, .epoch = s->epoch};
+	struct msg_bind m = { .serial = cs->shared.serial, .epoch = s->epoch };
 	int owner = atomic_load(&cs->shared.owner);
 
-	if (s->publisher == NULL || owner < 0)
+	if (owner < 0)
 		return;
 	if (cs->shared.kind == SESSION_LOCAL_SUBSCRIBE)
 		cstream_tell(cs);
-	else
+	if (s->publisher == NULL)
+		return;
+	if (cs->shared.kind == SESSION_PLAY)
 		tracks_bind(&m.binding, &s->publisher->shared.tracks, &cs->shared.tracks);
 	control_post(cs->control, (unsigned)owner, M_BIND, &m, sizeof(m));
 }
