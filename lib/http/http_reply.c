@@ -90,15 +90,17 @@ access_log(const struct http_request *req, size_t size)
 	const struct http_config *c = &req->conn->server->config;
 	char client[ADDR_TEXT_SIZE] = "-";
 	struct addr a;
-	size_t shown = strlen(req->path) - strlen(req->rest);
+	/* What follows a route's path may be a session's secret; so may any query. */
+	bool whole =
+	    req->route == NULL || strcmp(req->route->path, "/") == 0 || req->rest[0] == '\0';
+	size_t shown = strlen(req->path) - (whole ? 0 : strlen(req->rest));
 
 	if (c->log == NULL || !log_enabled(LOG_INFO))
 		return;
 	if (http_client(req, &a))
 		addr_format_host(&a, client);
-	/* What follows a route's path may be a session's secret; so may any query. */
 	log_info(c->log, "%s %s %.*s%s%s %d %zu octets %" PRIu64 " us", client, req->method,
-		 (int)shown, req->path, strlen(req->rest) > 1 ? "/..." : "",
+		 (int)shown, req->path, whole ? "" : "/...",
 		 req->raw_query[0] != '\0' ? "?..." : "", req->status, size,
 		 clock_now_us() - req->began_us);
 }

@@ -122,10 +122,12 @@ http_request_dispatch(struct http_request *req)
 	size_t covered;
 
 	for (const struct http_route *r = routes; r->path != NULL; r++) {
-		if (!match(r, req->path, &covered) || !allows(r, req->method))
+		if (!match(r, req->path, &covered))
 			continue;
-		req->route = r;
+		req->route = r; /* of another method too: the log must know what is secret */
 		req->rest = req->path + covered;
+		if (!allows(r, req->method))
+			continue;
 		r->handler(req);
 		return;
 	}

@@ -1,0 +1,22 @@
+/* web.h - what rtc-web serves. */
+#ifndef RTC_WEB_WEB_H
+#define RTC_WEB_WEB_H
+
+#include "http/http.h"
+
+enum { WEB_DIR_MAX = 8 }; /* directories, the pages of the project included */
+
+struct web {
+	int dirs[WEB_DIR_MAX]; /* O_PATH descriptors; the first that has the file wins */
+	size_t dir_count;
+};
+
+/* files.c */
+int web_add_dir(struct web *web, const char *path); /* 0 or -errno */
+int web_add_own_dir(struct web *web);		    /* the pages beside this program */
+void web_file(struct http_request *req);	    /* handler of everything that is a file */
+
+/* api.c */
+void web_versions(struct http_request *req);
+
+#endif
