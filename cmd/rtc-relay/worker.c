@@ -80,6 +80,8 @@ on_readable(uv_poll_t *poll, int status, int events)
 	if (status < 0)
 		return;
 	w->now_us = clock_now_us();
+	/* A session's first check may be in this batch before the wake-up that tells of it. */
+	drain(w, w->from_control);
 	for (int round = 0; round < RECEIVE_ROUNDS; round++) {
 		const struct udp_in *in;
 		int n = udp_receive(u, &in);
