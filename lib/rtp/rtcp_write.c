@@ -1,4 +1,5 @@
-/* rtcp_write.c - appends RTCP packets to a buffer.  A packet that does not fit leaves it as it was. */
+/* rtcp_write.c - appends RTCP packets to a buffer.  A packet that does not fit leaves it as it was.
+ */
 #include "rtp/rtcp.h"
 
 #include <assert.h>
@@ -9,22 +10,23 @@
 #include "rtp/rtcp_room.h"
 
 enum {
-	SDES_CNAME = 1,	/* RFC 3550 s.6.5.1 */
+	SDES_CNAME = 1, /* RFC 3550 s.6.5.1 */
 	SDES_TEXT_MAX = 255,
 	REMB_SSRCS_MAX = 255,
-	XR_BLOCK_RRTR = 4, XR_BLOCK_DLRR = 5	/* RFC 3611 s.4.4, 4.5 */
+	XR_BLOCK_RRTR = 4,
+	XR_BLOCK_DLRR = 5 /* RFC 3611 s.4.4, 4.5 */
 };
 
 void
 rtcp_start(struct rtcp_writer *w, uint8_t *buf, size_t cap)
 {
-	*w = (struct rtcp_writer){ .buf = buf, .cap = cap };
+	*w = (struct rtcp_writer){.buf = buf, .cap = cap};
 }
 
 uint8_t *
 rtcp_room(struct rtcp_writer *w, uint8_t type, unsigned count, size_t body_size)
 {
-	uint8_t	*p = w->buf + w->size;
+	uint8_t *p = w->buf + w->size;
 
 	assert(count <= 31 && body_size % 4 == 0 && body_size / 4 <= UINT16_MAX);
 	if (w->cap - w->size < 4 + body_size) {
@@ -52,9 +54,9 @@ put_report(uint8_t *p, const struct rtcp_report *r)
 
 void
 rtcp_add_sr(struct rtcp_writer *w, const struct rtcp_sr *sr, const struct rtcp_report *reports,
-    size_t count)
+	    size_t count)
 {
-	uint8_t	*p = rtcp_room(w, RTCP_SR, (unsigned)count, 24 + count * 24);
+	uint8_t *p = rtcp_room(w, RTCP_SR, (unsigned)count, 24 + count * 24);
 
 	if (p == NULL)
 		return;
@@ -70,7 +72,7 @@ rtcp_add_sr(struct rtcp_writer *w, const struct rtcp_sr *sr, const struct rtcp_r
 void
 rtcp_add_rr(struct rtcp_writer *w, uint32_t ssrc, const struct rtcp_report *reports, size_t count)
 {
-	uint8_t	*p = rtcp_room(w, RTCP_RR, (unsigned)count, 4 + count * 24);
+	uint8_t *p = rtcp_room(w, RTCP_RR, (unsigned)count, 4 + count * 24);
 
 	if (p == NULL)
 		return;
@@ -82,9 +84,9 @@ rtcp_add_rr(struct rtcp_writer *w, uint32_t ssrc, const struct rtcp_report *repo
 void
 rtcp_add_sdes_cname(struct rtcp_writer *w, uint32_t ssrc, const char *cname)
 {
-	size_t	 length = strnlen(cname, SDES_TEXT_MAX);
-	size_t	 size = (4 + 2 + length + 1 + 3) & ~(size_t)3;	/* at least one NUL ends the chunk */
-	uint8_t	*p = rtcp_room(w, RTCP_SDES, 1, size);
+	size_t length = strnlen(cname, SDES_TEXT_MAX);
+	size_t size = (4 + 2 + length + 1 + 3) & ~(size_t)3; /* at least one NUL ends the chunk */
+	uint8_t *p = rtcp_room(w, RTCP_SDES, 1, size);
 
 	if (p == NULL)
 		return;
@@ -98,7 +100,7 @@ rtcp_add_sdes_cname(struct rtcp_writer *w, uint32_t ssrc, const char *cname)
 void
 rtcp_add_bye(struct rtcp_writer *w, uint32_t ssrc)
 {
-	uint8_t	*p = rtcp_room(w, RTCP_BYE, 1, 4);
+	uint8_t *p = rtcp_room(w, RTCP_BYE, 1, 4);
 
 	if (p != NULL)
 		put_be32(p, ssrc);
@@ -106,9 +108,9 @@ rtcp_add_bye(struct rtcp_writer *w, uint32_t ssrc)
 
 static uint8_t *
 feedback(struct rtcp_writer *w, uint8_t type, unsigned fmt, uint32_t sender, uint32_t media,
-    size_t size)
+	 size_t size)
 {
-	uint8_t	*p = rtcp_room(w, type, fmt, 8 + size);
+	uint8_t *p = rtcp_room(w, type, fmt, 8 + size);
 
 	if (p == NULL)
 		return NULL;
@@ -121,7 +123,7 @@ feedback(struct rtcp_writer *w, uint8_t type, unsigned fmt, uint32_t sender, uin
 static size_t
 nack_pair(const uint16_t *seqs, size_t count, uint16_t *mask)
 {
-	size_t	 i = 1;
+	size_t i = 1;
 
 	*mask = 0;
 	while (i < count) {
@@ -138,11 +140,11 @@ nack_pair(const uint16_t *seqs, size_t count, uint16_t *mask)
 
 void
 rtcp_add_nack(struct rtcp_writer *w, uint32_t sender, uint32_t media, const uint16_t *seqs,
-    size_t count)
+	      size_t count)
 {
-	size_t	 pairs = 0;
+	size_t pairs = 0;
 	uint16_t mask;
-	uint8_t	*p;
+	uint8_t *p;
 
 	if (count == 0)
 		return;
@@ -170,7 +172,7 @@ void
 rtcp_add_fir(struct rtcp_writer *w, uint32_t sender, uint32_t media, uint8_t seq)
 {
 	/* RFC 5104 s.4.3.1.2: the header's media SSRC is 0, the target stands in the entry. */
-	uint8_t	*p = feedback(w, RTCP_PSFB, RTCP_FB_FIR, sender, 0, 8);
+	uint8_t *p = feedback(w, RTCP_PSFB, RTCP_FB_FIR, sender, 0, 8);
 
 	if (p == NULL)
 		return;
@@ -181,10 +183,10 @@ rtcp_add_fir(struct rtcp_writer *w, uint32_t sender, uint32_t media, uint8_t seq
 /* draft-alvestrand-rmcat-remb-03 s.2.2; the rate is cut to 18 significant bits. */
 void
 rtcp_add_remb(struct rtcp_writer *w, uint32_t sender, const uint32_t *ssrcs, size_t count,
-    uint64_t bitrate_bps)
+	      uint64_t bitrate_bps)
 {
 	uint32_t exponent = 0;
-	uint8_t	*p;
+	uint8_t *p;
 
 	assert(count <= REMB_SSRCS_MAX);
 	p = feedback(w, RTCP_PSFB, RTCP_FB_AFB, sender, 0, 8 + count * 4);
@@ -193,7 +195,8 @@ rtcp_add_remb(struct rtcp_writer *w, uint32_t sender, const uint32_t *ssrcs, siz
 	while (bitrate_bps >> exponent > 0x3ffff)
 		exponent++;
 	memcpy(p, "REMB", 4);
-	put_be32(p + 4, (uint32_t)count << 24 | exponent << 18 | (uint32_t)(bitrate_bps >> exponent));
+	put_be32(p + 4,
+		 (uint32_t)count << 24 | exponent << 18 | (uint32_t)(bitrate_bps >> exponent));
 	for (size_t i = 0; i < count; i++)
 		put_be32(p + 8 + i * 4, ssrcs[i]);
 }
@@ -201,7 +204,7 @@ rtcp_add_remb(struct rtcp_writer *w, uint32_t sender, const uint32_t *ssrcs, siz
 void
 rtcp_add_xr_rrtr(struct rtcp_writer *w, uint32_t ssrc, uint64_t ntp)
 {
-	uint8_t	*p = rtcp_room(w, RTCP_XR, 0, 16);
+	uint8_t *p = rtcp_room(w, RTCP_XR, 0, 16);
 
 	if (p == NULL)
 		return;
@@ -213,7 +216,7 @@ rtcp_add_xr_rrtr(struct rtcp_writer *w, uint32_t ssrc, uint64_t ntp)
 void
 rtcp_add_xr_dlrr(struct rtcp_writer *w, uint32_t sender, uint32_t ssrc, uint32_t lrr, uint32_t dlrr)
 {
-	uint8_t	*p = rtcp_room(w, RTCP_XR, 0, 20);
+	uint8_t *p = rtcp_room(w, RTCP_XR, 0, 20);
 
 	if (p == NULL)
 		return;

@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 
-enum { RTP_VERSION = 2 };	/* RFC 3550 s.5.1 */
+enum { RTP_VERSION = 2 }; /* RFC 3550 s.5.1 */
 
 /* Second octets that are RTCP when the port is shared: RFC 5761 s.4. */
 static bool
@@ -42,8 +42,8 @@ parse_extension(struct rtp_packet *p, size_t offset)
 int
 rtp_parse(struct rtp_packet *p, const uint8_t *buf, size_t size)
 {
-	struct rtp_packet v = { .buf = buf, .size = size };
-	size_t		  offset;
+	struct rtp_packet v = {.buf = buf, .size = size};
+	size_t offset;
 
 	if (size < 2 || buf[0] >> 6 != RTP_VERSION || is_rtcp_type(buf[1]))
 		return -ENOMSG;
@@ -76,7 +76,7 @@ rtp_parse(struct rtp_packet *p, const uint8_t *buf, size_t size)
 
 void
 rtp_write_header(uint8_t *out, uint8_t pt, bool marker, bool x, uint16_t seq, uint32_t ts,
-    uint32_t ssrc)
+		 uint32_t ssrc)
 {
 	out[0] = (uint8_t)(RTP_VERSION << 6 | (x ? 0x10 : 0));
 	out[1] = (uint8_t)((marker ? 0x80 : 0) | (pt & 127));
@@ -89,8 +89,8 @@ int
 rtp_rtx_unwrap(uint8_t *buf, size_t size, uint8_t pt, uint32_t ssrc)
 {
 	struct rtp_packet p;
-	size_t		  head;
-	uint16_t	  osn;
+	size_t head;
+	uint16_t osn;
 
 	if (rtp_parse(&p, buf, size) != 0)
 		return -EBADMSG;
@@ -101,7 +101,7 @@ rtp_rtx_unwrap(uint8_t *buf, size_t size, uint8_t pt, uint32_t ssrc)
 	head = (size_t)(p.payload - buf);
 	osn = be16(p.payload);
 	memmove(buf + head, buf + head + 2, p.payload_size - 2);
-	buf[0] &= (uint8_t)~0x20;	/* the padding was the RTX packet's own */
+	buf[0] &= (uint8_t)~0x20; /* the padding was the RTX packet's own */
 	buf[1] = (uint8_t)((buf[1] & 0x80) | (pt & 127));
 	put_be16(buf + 2, osn);
 	put_be32(buf + 8, ssrc);

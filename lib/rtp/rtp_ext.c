@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 
 enum {
-	ONE_BYTE_ID_MAX = 14,	/* s.4.2: 15 is reserved, it ends the block */
+	ONE_BYTE_ID_MAX = 14, /* s.4.2: 15 is reserved, it ends the block */
 	ONE_BYTE_SIZE_MAX = 16,
 	TWO_BYTE_SIZE_MAX = 255
 };
@@ -16,8 +16,8 @@ enum {
 static int
 next_one_byte(const struct rtp_packet *p, size_t *at, struct rtp_ext *out)
 {
-	uint8_t	 head = p->ext[*at];
-	size_t	 size = (size_t)(head & 15) + 1;
+	uint8_t head = p->ext[*at];
+	size_t size = (size_t)(head & 15) + 1;
 
 	if (head >> 4 == 0 || head >> 4 > ONE_BYTE_ID_MAX) {
 		*at = p->ext_size;
@@ -25,7 +25,7 @@ next_one_byte(const struct rtp_packet *p, size_t *at, struct rtp_ext *out)
 	}
 	if (p->ext_size - *at - 1 < size)
 		return -EBADMSG;
-	*out = (struct rtp_ext){ .id = head >> 4, .data = p->ext + *at + 1, .size = size };
+	*out = (struct rtp_ext){.id = head >> 4, .data = p->ext + *at + 1, .size = size};
 	*at += 1 + size;
 	return 1;
 }
@@ -34,14 +34,14 @@ next_one_byte(const struct rtp_packet *p, size_t *at, struct rtp_ext *out)
 static int
 next_two_byte(const struct rtp_packet *p, size_t *at, struct rtp_ext *out)
 {
-	size_t	 left = p->ext_size - *at, size;
+	size_t left = p->ext_size - *at, size;
 
 	if (left < 2)
 		return -EBADMSG;
 	size = p->ext[*at + 1];
 	if (left - 2 < size)
 		return -EBADMSG;
-	*out = (struct rtp_ext){ .id = p->ext[*at], .data = p->ext + *at + 2, .size = size };
+	*out = (struct rtp_ext){.id = p->ext[*at], .data = p->ext + *at + 2, .size = size};
 	*at += 2 + size;
 	return 1;
 }
@@ -49,13 +49,13 @@ next_two_byte(const struct rtp_packet *p, size_t *at, struct rtp_ext *out)
 int
 rtp_ext_next(const struct rtp_packet *p, size_t *offset, struct rtp_ext *out)
 {
-	bool	 one = p->ext_profile == RTP_EXT_PROFILE_ONE_BYTE;
-	bool	 two = (p->ext_profile & 0xfff0) == RTP_EXT_PROFILE_TWO_BYTE;
+	bool one = p->ext_profile == RTP_EXT_PROFILE_ONE_BYTE;
+	bool two = (p->ext_profile & 0xfff0) == RTP_EXT_PROFILE_TWO_BYTE;
 
 	if (!one && !two)
 		return 0;
 	while (*offset < p->ext_size && p->ext[*offset] == 0)
-		(*offset)++;	/* padding may stand between elements: s.4.1.2 */
+		(*offset)++; /* padding may stand between elements: s.4.1.2 */
 	if (*offset >= p->ext_size)
 		return 0;
 	return one ? next_one_byte(p, offset, out) : next_two_byte(p, offset, out);
@@ -64,8 +64,8 @@ rtp_ext_next(const struct rtp_packet *p, size_t *offset, struct rtp_ext *out)
 int
 rtp_ext_find(const struct rtp_packet *p, uint8_t id, struct rtp_ext *out)
 {
-	struct rtp_ext	 e;
-	size_t		 offset = 0;
+	struct rtp_ext e;
+	size_t offset = 0;
 
 	for (;;) {
 		int rc = rtp_ext_next(p, &offset, &e);
@@ -88,8 +88,8 @@ fits_one_byte(const struct rtp_ext *e)
 int
 rtp_ext_write(uint8_t *out, size_t cap, const struct rtp_ext *elements, size_t count)
 {
-	bool	 one = true;
-	size_t	 size = 4, total;
+	bool one = true;
+	size_t size = 4, total;
 
 	for (size_t i = 0; i < count; i++) {
 		if (elements[i].id == 0 || elements[i].size > TWO_BYTE_SIZE_MAX)

@@ -7,15 +7,17 @@
 #include "rtp/rtp.h"
 
 enum {
-	MAX_JUMP = 3000,	/* RFC 3550 A.1, MAX_DROPOUT */
-	TRANSIT_JUMP_S = 5	/* a step of the source's timestamps, not jitter */
+	MAX_JUMP = 3000,   /* RFC 3550 A.1, MAX_DROPOUT */
+	TRANSIT_JUMP_S = 5 /* a step of the source's timestamps, not jitter */
 };
 
 void
 rtp_recv_init(struct rtp_recv *r, uint32_t ssrc, uint32_t clock_rate)
 {
-	*r = (struct rtp_recv){ .ssrc = ssrc, .clock_rate = clock_rate,
-		.reorder_us = RTP_RECV_REORDER_US, .max_age_us = RTP_RECV_MAX_AGE_US };
+	*r = (struct rtp_recv){.ssrc = ssrc,
+			       .clock_rate = clock_rate,
+			       .reorder_us = RTP_RECV_REORDER_US,
+			       .max_age_us = RTP_RECV_MAX_AGE_US};
 }
 
 static uint64_t *
@@ -55,7 +57,7 @@ static void
 add_missing(struct rtp_recv *r, uint64_t now_us, uint64_t from, uint64_t to)
 {
 	uint64_t gap = to - from + 1;
-	size_t	 surplus;
+	size_t surplus;
 
 	if (gap > RTP_RECV_MISSING_MAX) {
 		r->missing_count = 0;
@@ -69,14 +71,16 @@ add_missing(struct rtp_recv *r, uint64_t now_us, uint64_t from, uint64_t to)
 		r->hole = true;
 	}
 	for (uint64_t seq = from; seq <= to; seq++)
-		r->missing[r->missing_count++] = (struct rtp_recv_missing){ .seq = seq,
-			.due_us = now_us + r->reorder_us, .seen_ms = (uint32_t)(now_us / 1000) };
+		r->missing[r->missing_count++] =
+		    (struct rtp_recv_missing){.seq = seq,
+					      .due_us = now_us + r->reorder_us,
+					      .seen_ms = (uint32_t)(now_us / 1000)};
 }
 
 static void
 remove_missing(struct rtp_recv *r, uint64_t seq)
 {
-	size_t	 low = 0, high = r->missing_count;
+	size_t low = 0, high = r->missing_count;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
@@ -90,13 +94,14 @@ remove_missing(struct rtp_recv *r, uint64_t seq)
 		return;
 	r->missing_count--;
 	memmove(r->missing + low, r->missing + low + 1,
-	    (r->missing_count - low) * sizeof(r->missing[0]));
+		(r->missing_count - low) * sizeof(r->missing[0]));
 }
 
 static uint32_t
 transit_of(const struct rtp_recv *r, uint64_t now_us, uint32_t ts)
 {
-	uint64_t units = now_us / 1000000 * r->clock_rate + now_us % 1000000 * r->clock_rate / 1000000;
+	uint64_t units =
+	    now_us / 1000000 * r->clock_rate + now_us % 1000000 * r->clock_rate / 1000000;
 
 	return (uint32_t)units - ts;
 }
@@ -106,7 +111,7 @@ static void
 update_jitter(struct rtp_recv *r, uint64_t now_us, uint32_t ts, bool first)
 {
 	uint32_t transit = transit_of(r, now_us, ts);
-	int32_t	 d = rtp_ts_diff(transit, r->transit);
+	int32_t d = rtp_ts_diff(transit, r->transit);
 	uint32_t step = d < 0 ? 0u - (uint32_t)d : (uint32_t)d;
 
 	r->transit = transit;
@@ -166,7 +171,8 @@ start(struct rtp_recv *r, uint64_t now_us, uint64_t ext, uint32_t ts, size_t siz
 
 /* More than MAX_JUMP off: the second in a row begins anew above everything given so far. */
 static enum rtp_recv_result
-stray(struct rtp_recv *r, uint64_t now_us, uint16_t seq, uint32_t ts, size_t size, uint64_t *ext_seq)
+stray(struct rtp_recv *r, uint64_t now_us, uint16_t seq, uint32_t ts, size_t size,
+      uint64_t *ext_seq)
 {
 	uint64_t ext;
 
@@ -186,11 +192,11 @@ stray(struct rtp_recv *r, uint64_t now_us, uint16_t seq, uint32_t ts, size_t siz
 
 enum rtp_recv_result
 rtp_recv_packet(struct rtp_recv *r, uint64_t now_us, uint16_t seq, uint32_t ts, size_t size,
-    uint64_t *ext_seq)
+		uint64_t *ext_seq)
 {
-	enum rtp_recv_result	 result;
-	uint64_t		 ext;
-	int64_t			 distance;
+	enum rtp_recv_result result;
+	uint64_t ext;
+	int64_t distance;
 
 	if (!r->started) {
 		*ext_seq = (uint64_t)seq + 65536;
@@ -227,20 +233,20 @@ void
 rtp_recv_report(struct rtp_recv *r, uint64_t now_us, struct rtcp_report *out)
 {
 	uint64_t expected = r->started ? r->max_seq - r->base_seq + 1 : 0;
-	int64_t	 lost = (int64_t)(expected - r->received);
+	int64_t lost = (int64_t)(expected - r->received);
 	uint64_t expected_now = expected - r->expected_prior;
-	int64_t	 lost_now = (int64_t)(expected_now - (r->received - r->received_prior));
+	int64_t lost_now = (int64_t)(expected_now - (r->received - r->received_prior));
 	uint64_t fraction = 0;
 
 	if (expected_now > 0 && lost_now > 0)
 		fraction = ((uint64_t)lost_now << 8) / expected_now;
 	r->expected_prior = expected;
 	r->received_prior = r->received;
-	*out = (struct rtcp_report){ .ssrc = r->ssrc,
-		.fraction_lost = (uint8_t)MIN_OF(fraction, 255u),
-		.lost = (int32_t)MAX_OF(MIN_OF(lost, 0x7fffff), -0x800000),
-		.highest_seq = r->started ? (uint32_t)(r->max_seq - 65536) : 0,
-		.jitter = r->jitter_q4 >> 4 };
+	*out = (struct rtcp_report){.ssrc = r->ssrc,
+				    .fraction_lost = (uint8_t)MIN_OF(fraction, 255u),
+				    .lost = (int32_t)MAX_OF(MIN_OF(lost, 0x7fffff), -0x800000),
+				    .highest_seq = r->started ? (uint32_t)(r->max_seq - 65536) : 0,
+				    .jitter = r->jitter_q4 >> 4};
 	if (r->sr.ntp != 0) {
 		out->lsr = (uint32_t)(r->sr.ntp >> 16);
 		out->dlsr = (uint32_t)(clock_us_to_ntp(now_us - r->sr_us) >> 16);
@@ -253,13 +259,13 @@ is_given_up(const struct rtp_recv *r, const struct rtp_recv_missing *m, uint64_t
 	uint32_t age_ms = (uint32_t)(now_us / 1000) - m->seen_ms;
 
 	return (m->tries >= RTP_RECV_NACK_TRIES && m->due_us <= now_us) ||
-	    age_ms >= r->max_age_us / 1000;
+	       age_ms >= r->max_age_us / 1000;
 }
 
 size_t
 rtp_recv_nack(struct rtp_recv *r, uint64_t now_us, uint64_t rtt_us, uint16_t *seqs, size_t cap)
 {
-	size_t	 kept = 0, count = 0;
+	size_t kept = 0, count = 0;
 
 	for (size_t i = 0; i < r->missing_count; i++) {
 		struct rtp_recv_missing m = r->missing[i];

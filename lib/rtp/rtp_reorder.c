@@ -8,32 +8,32 @@
 
 struct held {
 	uint64_t seq, arrival_us;
-	size_t	 size;	/* 0: empty */
+	size_t size; /* 0: empty */
 };
 
 struct rtp_reorder {
-	struct held	*held;	/* by seq & mask */
-	uint8_t		*data;	/* packet_size octets per slot */
-	size_t		 packet_size, count;
-	uint64_t	 mask, max_wait_us;
-	uint64_t	 next, first, last;	/* to be released; lowest and highest held */
-	uint64_t	 gap_us;	/* when the gap in front was noticed */
-	uint64_t	 force_below;	/* packets below it do not wait for a gap: room is needed */
-	bool		 started;
+	struct held *held; /* by seq & mask */
+	uint8_t *data;	   /* packet_size octets per slot */
+	size_t packet_size, count;
+	uint64_t mask, max_wait_us;
+	uint64_t next, first, last; /* to be released; lowest and highest held */
+	uint64_t gap_us;	    /* when the gap in front was noticed */
+	uint64_t force_below;	    /* packets below it do not wait for a gap: room is needed */
+	bool started;
 };
 
 struct rtp_reorder *
 rtp_reorder_new(size_t slot_count, size_t packet_size, uint64_t max_wait_us)
 {
-	struct rtp_reorder	*r = calloc(1, sizeof(*r));
-	size_t			 count = 2;
+	struct rtp_reorder *r = calloc(1, sizeof(*r));
+	size_t count = 2;
 
 	while (count < slot_count)
 		count *= 2;
 	if (r == NULL)
 		return NULL;
 	r->held = calloc(count, sizeof(*r->held));
-	r->data = malloc(count * packet_size);	/* the kernel backs what is written only */
+	r->data = malloc(count * packet_size); /* the kernel backs what is written only */
 	if (r->held == NULL || r->data == NULL) {
 		rtp_reorder_free(r);
 		return NULL;
@@ -59,7 +59,7 @@ hold(struct rtp_reorder *r, uint64_t now_us, uint64_t seq, const uint8_t *buf, s
 {
 	struct held *h = &r->held[seq & r->mask];
 
-	*h = (struct held){ .seq = seq, .arrival_us = now_us, .size = size };
+	*h = (struct held){.seq = seq, .arrival_us = now_us, .size = size};
 	memcpy(r->data + (seq & r->mask) * r->packet_size, buf, size);
 	if (r->count == 0) {
 		r->first = r->last = seq;
@@ -72,7 +72,7 @@ hold(struct rtp_reorder *r, uint64_t now_us, uint64_t seq, const uint8_t *buf, s
 
 int
 rtp_reorder_push(struct rtp_reorder *r, uint64_t now_us, uint64_t ext_seq, const uint8_t *buf,
-    size_t size)
+		 size_t size)
 {
 	if (size == 0 || size > r->packet_size)
 		return -EMSGSIZE;
@@ -112,8 +112,8 @@ find_first(struct rtp_reorder *r)
 size_t
 rtp_reorder_pop(struct rtp_reorder *r, uint64_t now_us, const uint8_t **buf, uint64_t *lost)
 {
-	struct held	*h;
-	size_t		 size;
+	struct held *h;
+	size_t size;
 
 	if (r->count == 0)
 		return 0;

@@ -12,7 +12,8 @@
 
 struct rtp_reorder;
 
-/* slot_count: power of two (rounded up), packets held at most; packet_size: octets of the largest. */
+/* slot_count: power of two (rounded up), packets held at most; packet_size: octets of the largest.
+ */
 struct rtp_reorder *rtp_reorder_new(size_t slot_count, size_t packet_size, uint64_t max_wait_us);
 void rtp_reorder_free(struct rtp_reorder *r);
 /*
@@ -21,12 +22,12 @@ void rtp_reorder_free(struct rtp_reorder *r);
  * 0 and push again, which then succeeds).
  */
 int rtp_reorder_push(struct rtp_reorder *r, uint64_t now_us, uint64_t ext_seq, const uint8_t *buf,
-    size_t size);
+		     size_t size);
 /*
  * Next packet in sequence: its size with *buf borrowed until the next push and *lost = packets
  * skipped before it (0 normally); 0 when nothing may be released yet.
  */
 size_t rtp_reorder_pop(struct rtp_reorder *r, uint64_t now_us, const uint8_t **buf, uint64_t *lost);
-uint64_t rtp_reorder_deadline(const struct rtp_reorder *r);	/* when a gap is given up */
+uint64_t rtp_reorder_deadline(const struct rtp_reorder *r); /* when a gap is given up */
 
 #endif

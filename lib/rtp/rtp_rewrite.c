@@ -10,13 +10,13 @@ void
 rtp_rewrite_init(struct rtp_rewrite *r, uint16_t first_seq, uint32_t first_ts)
 {
 	/* Extended numbers begin at 65536 so that a late packet cannot go below 0. */
-	*r = (struct rtp_rewrite){ .max_seq = 65536 + (uint64_t)first_seq - 1, .last_ts = first_ts };
+	*r = (struct rtp_rewrite){.max_seq = 65536 + (uint64_t)first_seq - 1, .last_ts = first_ts};
 	r->floor = (uint32_t)r->max_seq;
 }
 
 void
 rtp_rewrite_switch(struct rtp_rewrite *r, uint64_t src_seq, uint32_t src_ts, uint64_t now_us,
-    uint32_t clock_rate)
+		   uint32_t clock_rate)
 {
 	uint64_t next = rtp_rewrite_newest(r) + 1;
 	uint32_t elapsed_ms = (uint32_t)(now_us / 1000) - r->last_ms;
@@ -33,7 +33,7 @@ rtp_rewrite_switch(struct rtp_rewrite *r, uint64_t src_seq, uint32_t src_ts, uin
 }
 
 static unsigned
-run_index(const struct rtp_rewrite *r, unsigned i)	/* i: 0 the oldest */
+run_index(const struct rtp_rewrite *r, unsigned i) /* i: 0 the oldest */
 {
 	return (r->run_head + i) % RTP_REWRITE_RUNS;
 }
@@ -81,7 +81,7 @@ age(struct rtp_rewrite *r)
 }
 
 static bool
-is_known(const struct rtp_rewrite *r, uint64_t seq)	/* seq <= max_seq */
+is_known(const struct rtp_rewrite *r, uint64_t seq) /* seq <= max_seq */
 {
 	return r->max_seq - seq < (uint32_t)((uint32_t)r->max_seq - r->floor);
 }
@@ -123,7 +123,7 @@ map_new(struct rtp_rewrite *r, uint64_t now_us, uint64_t src_seq, uint32_t out_t
 
 int
 rtp_rewrite_map(struct rtp_rewrite *r, uint64_t src_seq, uint32_t src_ts, uint64_t now_us,
-    uint64_t *out_seq, uint32_t *out_ts)
+		uint64_t *out_seq, uint32_t *out_ts)
 {
 	uint64_t delta = r->delta;
 

@@ -1,8 +1,8 @@
 /*
  * rtp_rewrite.h - sequence numbers and timestamps of one track as one subscriber sees them: one
  * unbroken stream whatever happens to the source (another publisher, another codec, packets left
- * out on purpose).  Also the way back, from a sequence number that the subscriber reports missing to
- * the source's.  The caller stores it (64 octets); no allocation, constant time.
+ * out on purpose).  Also the way back, from a sequence number that the subscriber reports missing
+ * to the source's.  The caller stores it (64 octets); no allocation, constant time.
  *
  * It does not keep what was sent: a resend must carry the same octets as the first time, so the
  * caller asks rtp_rewrite_source() for the packet and writes the number it was asked for.
@@ -16,26 +16,26 @@
 
 enum {
 	/*
-	 * Runs of dropped packets remembered. Beyond the oldest (or RTP_REWRITE_BACK packets back, or
-	 * before the last switch) numbers map neither way: nine disposable frames are some 0.4 s of a
-	 * stream with B-frames, more than a resend is worth waiting for.
+	 * Runs of dropped packets remembered. Beyond the oldest (or RTP_REWRITE_BACK packets back,
+	 * or before the last switch) numbers map neither way: nine disposable frames are some 0.4 s
+	 * of a stream with B-frames, more than a resend is worth waiting for.
 	 */
 	RTP_REWRITE_RUNS = 9,
-	RTP_REWRITE_RUN_MAX = 255,	/* packets of one run; a longer one takes several */
+	RTP_REWRITE_RUN_MAX = 255, /* packets of one run; a longer one takes several */
 	RTP_REWRITE_BACK = 16384
 };
 
 struct rtp_rewrite {
-	uint64_t delta;	/* outgoing - source, of the newest; modulo 2^64 */
-	uint64_t max_seq;	/* newest source number mapped or dropped */
-	uint32_t floor;	/* low half of the source number up to which nothing is known */
-	uint32_t last_ms;	/* when the newest was mapped, modulo 2^32 */
-	uint32_t ts_delta;	/* outgoing - source */
-	uint32_t last_ts;	/* highest outgoing timestamp */
-	uint16_t run_seq[RTP_REWRITE_RUNS];	/* low half of a run's first source number */
-	uint8_t	 run_size[RTP_REWRITE_RUNS];
-	uint8_t	 run_head, run_count;	/* ring: the oldest, how many */
-	bool	 started;	/* something was mapped: timestamps must go on */
+	uint64_t delta;	   /* outgoing - source, of the newest; modulo 2^64 */
+	uint64_t max_seq;  /* newest source number mapped or dropped */
+	uint32_t floor;	   /* low half of the source number up to which nothing is known */
+	uint32_t last_ms;  /* when the newest was mapped, modulo 2^32 */
+	uint32_t ts_delta; /* outgoing - source */
+	uint32_t last_ts;  /* highest outgoing timestamp */
+	uint16_t run_seq[RTP_REWRITE_RUNS]; /* low half of a run's first source number */
+	uint8_t run_size[RTP_REWRITE_RUNS];
+	uint8_t run_head, run_count; /* ring: the oldest, how many */
+	bool started;		     /* something was mapped: timestamps must go on */
 };
 
 /*
@@ -47,12 +47,12 @@ void rtp_rewrite_init(struct rtp_rewrite *r, uint16_t first_seq, uint32_t first_
 
 /*
  * A source begins, or another one takes its place: its packet src_seq (extended, above 0) follows
- * the newest outgoing one without a gap, and its timestamp src_ts goes on from the last outgoing one
- * by the time that passed at clock_rate (Hz, above 0), by one tick at least. Numbers before src_seq
- * no longer map. Also right after RTP_RECV_RESTART, whose numbers leap.
+ * the newest outgoing one without a gap, and its timestamp src_ts goes on from the last outgoing
+ * one by the time that passed at clock_rate (Hz, above 0), by one tick at least. Numbers before
+ * src_seq no longer map. Also right after RTP_RECV_RESTART, whose numbers leap.
  */
 void rtp_rewrite_switch(struct rtp_rewrite *r, uint64_t src_seq, uint32_t src_ts, uint64_t now_us,
-    uint32_t clock_rate);
+			uint32_t clock_rate);
 
 /*
  * The source packet src_seq is left out on purpose: those after it close the gap. 0; -ESTALE if a
@@ -66,7 +66,7 @@ int rtp_rewrite_drop(struct rtp_rewrite *r, uint64_t src_seq);
  * switch, beyond the history, or dropped on purpose.
  */
 int rtp_rewrite_map(struct rtp_rewrite *r, uint64_t src_seq, uint32_t src_ts, uint64_t now_us,
-    uint64_t *out_seq, uint32_t *out_ts);
+		    uint64_t *out_seq, uint32_t *out_ts);
 
 /* The way back, for NACK: 0, or -ENOENT (never sent, of an earlier source, no longer known). */
 int rtp_rewrite_source(const struct rtp_rewrite *r, uint16_t out_seq, uint64_t *src_seq);

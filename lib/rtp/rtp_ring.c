@@ -4,28 +4,28 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PAYLOAD_ALIGN = 16 };	/* octets: keeps the cipher's loads within cache lines */
+enum { PAYLOAD_ALIGN = 16 }; /* octets: keeps the cipher's loads within cache lines */
 
 /*
  * One anonymous mapping holds slots, index and arena: pages cost memory only once packets have been
  * written to them, so that an idle track costs next to nothing.
  */
 struct rtp_ring {
-	struct rtp_ring_slot *slots;	/* by position & slot_mask */
-	uint32_t	     *index;	/* low half of the position, by seq & slot_mask */
-	uint8_t		     *arena;
-	void		     *map;
-	size_t		      map_size;
-	uint64_t	      slot_mask, arena_mask;
-	uint64_t	      head, tail;	/* positions; tail is 1 while nothing was overwritten */
-	uint64_t	      end;	/* arena offset of the next packet, monotonic */
-	uint64_t	      keyframe;	/* position; 0 none */
+	struct rtp_ring_slot *slots; /* by position & slot_mask */
+	uint32_t *index;	     /* low half of the position, by seq & slot_mask */
+	uint8_t *arena;
+	void *map;
+	size_t map_size;
+	uint64_t slot_mask, arena_mask;
+	uint64_t head, tail; /* positions; tail is 1 while nothing was overwritten */
+	uint64_t end;	     /* arena offset of the next packet, monotonic */
+	uint64_t keyframe;   /* position; 0 none */
 };
 
 static size_t
 power_of_two(size_t n)
 {
-	size_t	 p = 16;
+	size_t p = 16;
 
 	while (p < n && p <= SIZE_MAX / 4)
 		p *= 2;
@@ -35,8 +35,8 @@ power_of_two(size_t n)
 struct rtp_ring *
 rtp_ring_new(size_t slot_count, size_t arena_size)
 {
-	struct rtp_ring	*ring = calloc(1, sizeof(*ring));
-	size_t		 slots_size, index_size;
+	struct rtp_ring *ring = calloc(1, sizeof(*ring));
+	size_t slots_size, index_size;
 
 	if (ring == NULL)
 		return NULL;
@@ -46,7 +46,7 @@ rtp_ring_new(size_t slot_count, size_t arena_size)
 	index_size = slot_count * sizeof(*ring->index);
 	ring->map_size = slots_size + index_size + arena_size;
 	ring->map = mmap(NULL, ring->map_size, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (ring->map == MAP_FAILED) {
 		free(ring);
 		return NULL;
@@ -88,7 +88,7 @@ is_whole(const struct rtp_ring *ring, uint64_t position)
 	const struct rtp_ring_slot *slot = &ring->slots[position & ring->slot_mask];
 
 	return ring->head - position <= ring->slot_mask &&
-	    slot->offset + ring->arena_mask + 1 >= ring->end;
+	       slot->offset + ring->arena_mask + 1 >= ring->end;
 }
 
 /* A repaired packet of an older keyframe does not make that the newest. */
@@ -105,10 +105,10 @@ is_newest_keyframe(const struct rtp_ring *ring, const struct rtp_ring_slot *meta
 uint64_t
 rtp_ring_append(struct rtp_ring *ring, const struct rtp_ring_slot *meta, const uint8_t *payload)
 {
-	struct rtp_ring_slot	*slot;
-	uint64_t		 position = ring->head + 1;
-	uint64_t		 offset = place(ring, meta->payload_size);
-	bool			 keyframe = is_newest_keyframe(ring, meta);
+	struct rtp_ring_slot *slot;
+	uint64_t position = ring->head + 1;
+	uint64_t offset = place(ring, meta->payload_size);
+	bool keyframe = is_newest_keyframe(ring, meta);
 
 	if (meta->payload_size > ring->arena_mask + 1)
 		return 0;
@@ -117,7 +117,8 @@ rtp_ring_append(struct rtp_ring *ring, const struct rtp_ring_slot *meta, const u
 	slot->offset = offset;
 	if (meta->payload_size > 0)
 		memcpy(ring->arena + (offset & ring->arena_mask), payload, meta->payload_size);
-	ring->end = (offset + meta->payload_size + PAYLOAD_ALIGN - 1) & ~(uint64_t)(PAYLOAD_ALIGN - 1);
+	ring->end =
+	    (offset + meta->payload_size + PAYLOAD_ALIGN - 1) & ~(uint64_t)(PAYLOAD_ALIGN - 1);
 	ring->head = position;
 	ring->index[meta->seq & ring->slot_mask] = (uint32_t)position;
 	if (keyframe)

@@ -11,22 +11,22 @@
 #include <stdint.h>
 
 enum rtp_ring_flags {
-	RTP_RING_KEYFRAME = 1,	/* first packet of a keyframe (parameter sets included) */
-	RTP_RING_DISPOSABLE = 2,	/* of a frame that no other needs (B-frame) */
-	RTP_RING_LATE = 4	/* came after a later one: a repaired or reordered packet */
+	RTP_RING_KEYFRAME = 1,	 /* first packet of a keyframe (parameter sets included) */
+	RTP_RING_DISPOSABLE = 2, /* of a frame that no other needs (B-frame) */
+	RTP_RING_LATE = 4	 /* came after a later one: a repaired or reordered packet */
 };
 
 /* One packet as stored. Pointers borrow from the ring until it is overwritten. */
 struct rtp_ring_slot {
-	uint64_t	 seq;	/* extended source sequence number */
-	uint64_t	 offset;	/* in the arena, monotonic; internal */
-	uint64_t	 arrival_us;
-	uint32_t	 ts;
-	uint16_t	 payload_size;	/* octets, without padding */
-	uint8_t		 pt;
-	uint8_t		 flags;	/* enum rtp_ring_flags */
-	bool		 marker;
-	uint8_t		 tag;	/* the caller's: e.g. simulcast layer */
+	uint64_t seq;	 /* extended source sequence number */
+	uint64_t offset; /* in the arena, monotonic; internal */
+	uint64_t arrival_us;
+	uint32_t ts;
+	uint16_t payload_size; /* octets, without padding */
+	uint8_t pt;
+	uint8_t flags; /* enum rtp_ring_flags */
+	bool marker;
+	uint8_t tag; /* the caller's: e.g. simulcast layer */
 };
 
 struct rtp_ring;
@@ -36,18 +36,18 @@ struct rtp_ring *rtp_ring_new(size_t slot_count, size_t arena_size);
 void rtp_ring_free(struct rtp_ring *ring);
 
 /*
- * Append a packet in order of arrival; meta's offset is ignored; payload is copied. Returns its position (1, 2, 3 ...), or 0
- * if the payload is too large for the ring.
+ * Append a packet in order of arrival; meta's offset is ignored; payload is copied. Returns its
+ * position (1, 2, 3 ...), or 0 if the payload is too large for the ring.
  */
 uint64_t rtp_ring_append(struct rtp_ring *ring, const struct rtp_ring_slot *meta,
-    const uint8_t *payload);
+			 const uint8_t *payload);
 
-uint64_t rtp_ring_head(const struct rtp_ring *ring);	/* position of the last append; 0 if none */
-uint64_t rtp_ring_tail(const struct rtp_ring *ring);	/* oldest position that is still whole */
+uint64_t rtp_ring_head(const struct rtp_ring *ring); /* position of the last append; 0 if none */
+uint64_t rtp_ring_tail(const struct rtp_ring *ring); /* oldest position that is still whole */
 
 /* The packet at a position and its payload; NULL if overwritten or not yet there. */
 const struct rtp_ring_slot *rtp_ring_get(const struct rtp_ring *ring, uint64_t position,
-    const uint8_t **payload);
+					 const uint8_t **payload);
 /*
  * The position that holds an extended source sequence number (its latest), or 0. O(1). Of two
  * numbers that are a multiple of slot_count apart only the one appended last is found.

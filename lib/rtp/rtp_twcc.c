@@ -7,21 +7,23 @@
 #include "rtp/rtp.h"
 
 enum {
-	FIXED_SIZE = 16,	/* SSRCs, base, count, reference time, feedback count */
-	TICK_US = 250,	/* s.3.1.5: unit of the deltas */
-	REFERENCE_TICKS = 256,	/* 64 ms */
-	RUN_MAX = 0x1fff,	/* s.3.1.3 */
-	STALE_MAX = 3,	/* packets from behind the window before it is taken for a restart */
+	FIXED_SIZE = 16,       /* SSRCs, base, count, reference time, feedback count */
+	TICK_US = 250,	       /* s.3.1.5: unit of the deltas */
+	REFERENCE_TICKS = 256, /* 64 ms */
+	RUN_MAX = 0x1fff,      /* s.3.1.3 */
+	STALE_MAX = 3,	       /* packets from behind the window before it is taken for a restart */
 	CHUNKS_MAX = RTP_TWCC_WINDOW / 7 + 1,
-	SYMBOL_NONE = 0, SYMBOL_SMALL = 1, SYMBOL_LARGE = 2
+	SYMBOL_NONE = 0,
+	SYMBOL_SMALL = 1,
+	SYMBOL_LARGE = 2
 };
 
 /* What one feedback packet will say: the status and delta of count packets. */
 struct plan {
-	size_t	 count, delta_size;
-	int64_t	 reference;	/* 64 ms units */
-	uint8_t	 symbol[RTP_TWCC_WINDOW];
-	int16_t	 delta[RTP_TWCC_WINDOW];
+	size_t count, delta_size;
+	int64_t reference; /* 64 ms units */
+	uint8_t symbol[RTP_TWCC_WINDOW];
+	int16_t delta[RTP_TWCC_WINDOW];
 };
 
 void
@@ -73,10 +75,10 @@ rtp_twcc_packet(struct rtp_twcc *t, uint64_t now_us, uint16_t seq)
 		t->stale_count++;
 		if (t->stale_count < STALE_MAX)
 			return;
-		restart(t, ext + 65536);	/* numbers never go back: the sender's began anew */
+		restart(t, ext + 65536); /* numbers never go back: the sender's began anew */
 		ext += 65536;
 	} else if (*arrival(t, ext) != 0) {
-		return;	/* a duplicate: the first arrival counts */
+		return; /* a duplicate: the first arrival counts */
 	}
 	t->stale_count = 0;
 	*arrival(t, ext) = now_us != 0 ? now_us : 1;
@@ -101,14 +103,14 @@ chunk_bound(size_t count)
 static void
 make_plan(struct rtp_twcc *t, size_t room, struct plan *plan)
 {
-	int64_t	 last = -1;	/* ticks of the last received */
+	int64_t last = -1; /* ticks of the last received */
 
 	plan->count = plan->delta_size = 0;
 	plan->reference = 0;
 	for (uint64_t seq = t->next_seq; seq <= t->max_seq; seq++) {
 		uint64_t us = *arrival(t, seq);
-		int64_t	 tick = (int64_t)(us / TICK_US), delta = 0;
-		size_t	 symbol = SYMBOL_NONE;
+		int64_t tick = (int64_t)(us / TICK_US), delta = 0;
+		size_t symbol = SYMBOL_NONE;
 
 		if (us != 0) {
 			if (last < 0) {
@@ -132,7 +134,7 @@ make_plan(struct rtp_twcc *t, size_t room, struct plan *plan)
 static size_t
 run_at(const struct plan *plan, size_t i)
 {
-	size_t	 n = 1;
+	size_t n = 1;
 
 	while (i + n < plan->count && n < RUN_MAX && plan->symbol[i + n] == plan->symbol[i])
 		n++;
@@ -156,7 +158,7 @@ vector(const uint8_t *symbol, size_t n, unsigned bits)
 static uint16_t
 vector_at(const struct plan *plan, size_t i, size_t *taken)
 {
-	size_t	 n = MIN_OF(plan->count - i, 14u);
+	size_t n = MIN_OF(plan->count - i, 14u);
 
 	if (memchr(plan->symbol + i, SYMBOL_LARGE, n) == NULL) {
 		*taken = n;
@@ -169,7 +171,7 @@ vector_at(const struct plan *plan, size_t i, size_t *taken)
 static size_t
 make_chunks(const struct plan *plan, uint16_t *chunks)
 {
-	size_t	 count = 0, taken;
+	size_t count = 0, taken;
 
 	for (size_t i = 0; i < plan->count; i += taken) {
 		taken = run_at(plan, i);
@@ -200,11 +202,11 @@ put_deltas(uint8_t *p, const struct plan *plan)
 size_t
 rtp_twcc_write(struct rtp_twcc *t, struct rtcp_writer *w, uint32_t sender, uint32_t media)
 {
-	enum { OVERHEAD = 4 + FIXED_SIZE + 3 };	/* header, fixed part, padding */
-	struct plan	 plan;
-	uint16_t	 chunks[CHUNKS_MAX];
-	size_t		 chunk_count, left = w->cap - w->size, size;
-	uint8_t		*p, *body;
+	enum { OVERHEAD = 4 + FIXED_SIZE + 3 }; /* header, fixed part, padding */
+	struct plan plan;
+	uint16_t chunks[CHUNKS_MAX];
+	size_t chunk_count, left = w->cap - w->size, size;
+	uint8_t *p, *body;
 
 	if (!rtp_twcc_pending(t))
 		return 0;
@@ -214,7 +216,8 @@ rtp_twcc_write(struct rtp_twcc *t, struct rtcp_writer *w, uint32_t sender, uint3
 		return 0;
 	}
 	chunk_count = make_chunks(&plan, chunks);
-	/* Zeros fill the last word; the P bit is for the end of a compound only (RFC 3550 s.6.4.1). */
+	/* Zeros fill the last word; the P bit is for the end of a compound only (RFC 3550 s.6.4.1).
+	 */
 	size = (FIXED_SIZE + chunk_count * 2 + plan.delta_size + 3) & ~(size_t)3;
 	body = rtcp_room(w, RTCP_RTPFB, RTCP_FB_TWCC, size);
 	if (body == NULL)

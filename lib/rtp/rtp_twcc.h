@@ -11,14 +11,14 @@
 
 #include "rtp/rtcp.h"
 
-enum { RTP_TWCC_WINDOW = 1024 };	/* packets between two feedbacks; more: the oldest are given up */
+enum { RTP_TWCC_WINDOW = 1024 }; /* packets between two feedbacks; more: the oldest are given up */
 
 struct rtp_twcc {
-	uint64_t next_seq, max_seq;	/* extended: first not reported, highest seen */
-	bool	 started;
-	uint8_t	 feedback_count;
-	uint8_t	 stale_count;	/* packets in a row from behind the window: the sender began anew */
-	uint64_t arrival_us[RTP_TWCC_WINDOW];	/* by seq modulo; 0 missing */
+	uint64_t next_seq, max_seq; /* extended: first not reported, highest seen */
+	bool started;
+	uint8_t feedback_count;
+	uint8_t stale_count; /* packets in a row from behind the window: the sender began anew */
+	uint64_t arrival_us[RTP_TWCC_WINDOW]; /* by seq modulo; 0 missing */
 };
 
 void rtp_twcc_init(struct rtp_twcc *t);

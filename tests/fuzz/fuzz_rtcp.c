@@ -25,8 +25,8 @@ static bool
 is_same(const struct rtcp_report *a, const struct rtcp_report *b)
 {
 	return a->ssrc == b->ssrc && a->fraction_lost == b->fraction_lost && a->lost == b->lost &&
-	    a->highest_seq == b->highest_seq && a->jitter == b->jitter && a->lsr == b->lsr &&
-	    a->dlsr == b->dlsr;
+	       a->highest_seq == b->highest_seq && a->jitter == b->jitter && a->lsr == b->lsr &&
+	       a->dlsr == b->dlsr;
 }
 
 static void
@@ -35,10 +35,10 @@ reports(const struct rtcp_packet *p)
 	struct rtcp_report in[RTCP_REPORTS_MAX], out;
 	struct rtcp_writer w;
 	struct rtcp_packet q;
-	struct rtcp_sr	   sr;
-	uint8_t		   buf[RTCP_COMPOUND_MAX];
-	size_t		   count = 0, at = 0;
-	uint32_t	   ssrc;
+	struct rtcp_sr sr;
+	uint8_t buf[RTCP_COMPOUND_MAX];
+	size_t count = 0, at = 0;
+	uint32_t ssrc;
 
 	while (count < RTCP_REPORTS_MAX && rtcp_get_report(p, count, &in[count]) == 0)
 		count++;
@@ -58,10 +58,10 @@ static void
 feedback(const struct rtcp_packet *p)
 {
 	struct rtcp_twcc_head head;
-	uint32_t	      a, b, c;
-	uint64_t	      value;
-	uint8_t		      seq;
-	int		      called = 0, count;
+	uint32_t a, b, c;
+	uint64_t value;
+	uint8_t seq;
+	int called = 0, count;
 
 	rtcp_get_feedback(p, &a, &b);
 	count = rtcp_get_nack(p, count_seq, &called);
@@ -83,7 +83,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size)
 {
 	struct rtcp_packet p;
-	size_t		   at = 0;
+	size_t at = 0;
 
 	while (rtcp_next(buf, size, &at, &p) == 1) {
 		assert(p.body + p.body_size <= buf + size);

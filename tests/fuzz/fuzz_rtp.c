@@ -11,11 +11,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size);
 static void
 rewrite_extensions(const struct rtp_packet *p)
 {
-	struct rtp_ext	  in[64], e;
+	struct rtp_ext in[64], e;
 	struct rtp_packet q;
-	uint8_t		  out[4096];
-	size_t		  count = 0, at = 0;
-	int		  written;
+	uint8_t out[4096];
+	size_t count = 0, at = 0;
+	int written;
 
 	while (count < 64 && rtp_ext_next(p, &at, &in[count]) == 1)
 		count++;
@@ -24,7 +24,7 @@ rewrite_extensions(const struct rtp_packet *p)
 	if (written < 0)
 		return;
 	if (p->marker && p->pt >= 64 && p->pt < 96)
-		return;	/* reads as RTCP */
+		return; /* reads as RTCP */
 	assert(rtp_parse(&q, out, RTP_HEADER_SIZE + (size_t)written) == 0);
 	at = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -38,8 +38,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size)
 {
 	struct rtp_packet p;
-	uint8_t		 *copy;
-	int		  plain;
+	uint8_t *copy;
+	int plain;
 
 	if (rtp_parse(&p, buf, size) != 0)
 		return 0;

@@ -14,7 +14,7 @@
 #include "rtp/rtcp.h"
 
 struct seqs {
-	size_t	 count;
+	size_t count;
 	uint16_t seq[64];
 };
 
@@ -33,7 +33,7 @@ static struct rtcp_packet
 packet_at(const uint8_t *buf, size_t size, size_t i)
 {
 	struct rtcp_packet p;
-	size_t		   at = 0;
+	size_t at = 0;
 
 	for (size_t n = 0; n <= i; n++)
 		assert_int_equal(rtcp_next(buf, size, &at, &p), 1);
@@ -43,12 +43,12 @@ packet_at(const uint8_t *buf, size_t size, size_t i)
 static void
 sender_report_and_description(void **state)
 {
-	size_t		   size;
-	uint8_t		  *buf = support_load("rtcp/sr-sdes.hex", &size);
+	size_t size;
+	uint8_t *buf = support_load("rtcp/sr-sdes.hex", &size);
 	struct rtcp_packet p = packet_at(buf, size, 0);
 	struct rtcp_report r;
-	struct rtcp_sr	   sr;
-	uint32_t	   ssrc;
+	struct rtcp_sr sr;
+	uint32_t ssrc;
 
 	(void)state;
 	assert_int_equal(rtcp_get_sr(&p, &sr), 0);
@@ -78,12 +78,12 @@ sender_report_and_description(void **state)
 static void
 receiver_report_and_remb(void **state)
 {
-	size_t		   size;
-	uint8_t		  *buf = support_load("rtcp/rr-remb.hex", &size);
+	size_t size;
+	uint8_t *buf = support_load("rtcp/rr-remb.hex", &size);
 	struct rtcp_packet p = packet_at(buf, size, 0);
 	struct rtcp_report r;
-	uint32_t	   ssrc;
-	uint64_t	   bps;
+	uint32_t ssrc;
+	uint64_t bps;
 
 	(void)state;
 	assert_int_equal(rtcp_get_rr_ssrc(&p, &ssrc), 0);
@@ -101,12 +101,12 @@ receiver_report_and_remb(void **state)
 static void
 nack_pairs_are_read_in_order(void **state)
 {
-	static const uint16_t want[] = { 65533, 65535, 0, 300 };
-	size_t		   size;
-	uint8_t		  *buf = support_load("rtcp/nack.hex", &size);
+	static const uint16_t want[] = {65533, 65535, 0, 300};
+	size_t size;
+	uint8_t *buf = support_load("rtcp/nack.hex", &size);
 	struct rtcp_packet p = packet_at(buf, size, 0);
-	struct seqs	   s = { 0 };
-	uint32_t	   sender, media;
+	struct seqs s = {0};
+	uint32_t sender, media;
 
 	(void)state;
 	assert_int_equal(rtcp_get_nack(&p, note_seq, &s), 4);
@@ -120,10 +120,10 @@ nack_pairs_are_read_in_order(void **state)
 static void
 keyframe_requests_and_bye(void **state)
 {
-	size_t		   size;
-	uint8_t		  *buf = support_load("rtcp/pli-fir-bye.hex", &size), seq;
+	size_t size;
+	uint8_t *buf = support_load("rtcp/pli-fir-bye.hex", &size), seq;
 	struct rtcp_packet p = packet_at(buf, size, 0);
-	uint32_t	   ssrc, sender;
+	uint32_t ssrc, sender;
 
 	(void)state;
 	assert_int_equal(p.type, RTCP_PSFB);
@@ -146,11 +146,11 @@ keyframe_requests_and_bye(void **state)
 static void
 extended_reports(void **state)
 {
-	size_t		   size;
-	uint8_t		  *buf = support_load("rtcp/xr.hex", &size);
+	size_t size;
+	uint8_t *buf = support_load("rtcp/xr.hex", &size);
 	struct rtcp_packet p = packet_at(buf, size, 0);
-	uint32_t	   ssrc, lrr, dlrr;
-	uint64_t	   ntp;
+	uint32_t ssrc, lrr, dlrr;
+	uint64_t ntp;
 
 	(void)state;
 	assert_int_equal(rtcp_get_xr_rrtr(&p, &ntp), 0);
@@ -164,9 +164,9 @@ extended_reports(void **state)
 }
 
 struct statuses {
-	size_t	 count;
+	size_t count;
 	uint16_t seq[16];
-	int64_t	 delta_us[16];
+	int64_t delta_us[16];
 };
 
 static void
@@ -184,13 +184,13 @@ note_status(void *arg, uint16_t seq, int64_t delta_us)
 static void
 transport_feedback(void **state)
 {
-	static const int64_t want[] = { 1000, 3000, 2000, INT64_MIN, 6000, 14000, INT64_MIN, INT64_MIN,
-		INT64_MIN };
-	size_t		      size;
-	uint8_t		     *buf = support_load("rtcp/twcc-mixed.hex", &size);
-	struct rtcp_packet    p = packet_at(buf, size, 0);
+	static const int64_t want[] = {1000,  3000,	 2000,	    INT64_MIN, 6000,
+				       14000, INT64_MIN, INT64_MIN, INT64_MIN};
+	size_t size;
+	uint8_t *buf = support_load("rtcp/twcc-mixed.hex", &size);
+	struct rtcp_packet p = packet_at(buf, size, 0);
 	struct rtcp_twcc_head head;
-	struct statuses	      s = { 0 };
+	struct statuses s = {0};
 
 	(void)state;
 	assert_int_equal(rtcp_get_twcc(&p, &head, note_status, &s), 9);
@@ -205,27 +205,27 @@ transport_feedback(void **state)
 static void
 malformed_packets_are_refused(void **state)
 {
-	uint8_t		      reserved[] = { 0x8f, 205, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2, 0, 1, 0, 1, 0, 0,
-		0, 0, 0x60, 1, 0, 0 };
-	uint8_t		      remb[] = { 0x8f, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 'R', 'E', 'M', 'B', 0,
-		0xff, 0xff, 0xff };
-	struct rtcp_packet    p;
+	uint8_t reserved[] = {0x8f, 205, 0, 5, 0, 0, 0, 1, 0,	 0, 0, 2,
+			      0,    1,	 0, 1, 0, 0, 0, 0, 0x60, 1, 0, 0};
+	uint8_t remb[] = {0x8f, 206, 0,	  4,   0,   0,	 0, 1,	  0,	0,
+			  0,	0,   'R', 'E', 'M', 'B', 0, 0xff, 0xff, 0xff};
+	struct rtcp_packet p;
 	struct rtcp_twcc_head head;
-	struct statuses	      s = { 0 };
-	uint64_t	      bps;
-	size_t		      at = 0;
+	struct statuses s = {0};
+	uint64_t bps;
+	size_t at = 0;
 
 	(void)state;
 	p = packet_at(reserved, sizeof(reserved), 0);
 	assert_int_equal(rtcp_get_twcc(&p, &head, note_status, &s), -EBADMSG);
-	reserved[15] = 0;	/* no statuses at all */
+	reserved[15] = 0; /* no statuses at all */
 	assert_int_equal(rtcp_get_twcc(&p, &head, note_status, &s), -EBADMSG);
 	assert_int_equal(s.count, 0);
 	p = packet_at(remb, sizeof(remb), 0);
 	assert_int_equal(rtcp_get_remb(&p, &bps), -EBADMSG);
 	remb[12] = 'X';
 	assert_int_equal(rtcp_get_remb(&p, &bps), -ENOMSG);
-	remb[0] = 0xaf;	/* padding of 255 in a body of 16 */
+	remb[0] = 0xaf; /* padding of 255 in a body of 16 */
 	assert_int_equal(rtcp_next(remb, sizeof(remb), &at, &p), -EBADMSG);
 	remb[0] = 0x4f;
 	assert_int_equal(rtcp_next(remb, sizeof(remb), &at, &p), -EBADMSG);
@@ -235,8 +235,8 @@ malformed_packets_are_refused(void **state)
 static void
 unknown_types_are_passed_over(void **state)
 {
-	size_t		   size, at = 0, count = 0;
-	uint8_t		  *buf = support_load("rtcp/app-unknown.hex", &size);
+	size_t size, at = 0, count = 0;
+	uint8_t *buf = support_load("rtcp/app-unknown.hex", &size);
 	struct rtcp_packet p;
 
 	(void)state;
@@ -262,21 +262,21 @@ same_report(const struct rtcp_report *a, const struct rtcp_report *b)
 static void
 reports_round_trip(void **state)
 {
-	struct rtcp_report in[2] = { { 1, 2, -3, 4, 5, 6, 7 }, { 8, 9, 0x7fffff, 11, 12, 13, 14 } }, out;
-	struct rtcp_sr	   sr = { 21, 0x123456789abcdef0u, 23, 24, 25 }, sr_out;
+	struct rtcp_report in[2] = {{1, 2, -3, 4, 5, 6, 7}, {8, 9, 0x7fffff, 11, 12, 13, 14}}, out;
+	struct rtcp_sr sr = {21, 0x123456789abcdef0u, 23, 24, 25}, sr_out;
 	struct rtcp_writer w;
 	struct rtcp_packet p;
-	uint8_t		   buf[256];
-	uint32_t	   ssrc;
-	int		   size;
+	uint8_t buf[256];
+	uint32_t ssrc;
+	int size;
 
 	(void)state;
 	rtcp_start(&w, buf, sizeof(buf));
 	assert_int_equal(rtcp_finish(&w), 0);
 	rtcp_add_sr(&w, &sr, in, 2);
 	rtcp_add_rr(&w, 77, in + 1, 1);
-	rtcp_add_sdes_cname(&w, 21, "ab");	/* 4 + 2 + 2 + NUL: padded to 12 */
-	rtcp_add_sdes_cname(&w, 21, "a");	/* the NUL fills the word */
+	rtcp_add_sdes_cname(&w, 21, "ab"); /* 4 + 2 + 2 + NUL: padded to 12 */
+	rtcp_add_sdes_cname(&w, 21, "a");  /* the NUL fills the word */
 	rtcp_add_bye(&w, 99);
 	size = rtcp_finish(&w);
 	assert_int_equal(size, 4 + 24 + 48 + 4 + 4 + 24 + 4 + 12 + 4 + 8 + 4 + 4);
@@ -295,7 +295,10 @@ reports_round_trip(void **state)
 	assert_int_equal(rtcp_get_rr_ssrc(&p, &ssrc), 0);
 	assert_int_equal(ssrc, 77);
 	p = packet_at(buf, (size_t)size, 2);
-	assert_memory_equal(p.body, "\0\0\0\x15\x01\x02" "ab\0\0\0\0", 12);
+	assert_memory_equal(p.body,
+			    "\0\0\0\x15\x01\x02"
+			    "ab\0\0\0\0",
+			    12);
 	p = packet_at(buf, (size_t)size, 4);
 	assert_int_equal(rtcp_get_bye(&p, 0, &ssrc), 0);
 	assert_int_equal(ssrc, 99);
@@ -304,13 +307,13 @@ reports_round_trip(void **state)
 static void
 nacks_are_joined(void **state)
 {
-	static const uint16_t seqs[] = { 65530, 65531, 65531, 10, 11, 27, 500 };
-	static const uint16_t want[] = { 65530, 65531, 10, 11, 27, 500 };
-	struct rtcp_writer    w;
-	struct rtcp_packet    p;
-	struct seqs	      s = { 0 };
-	uint8_t		      buf[64];
-	int		      size;
+	static const uint16_t seqs[] = {65530, 65531, 65531, 10, 11, 27, 500};
+	static const uint16_t want[] = {65530, 65531, 10, 11, 27, 500};
+	struct rtcp_writer w;
+	struct rtcp_packet p;
+	struct seqs s = {0};
+	uint8_t buf[64];
+	int size;
 
 	(void)state;
 	rtcp_start(&w, buf, sizeof(buf));
@@ -328,17 +331,17 @@ nacks_are_joined(void **state)
 static void
 nack_random_sets_round_trip(void **state)
 {
-	struct prng	   rng = { support_seed() };
+	struct prng rng = {support_seed()};
 	struct rtcp_writer w;
 	struct rtcp_packet p;
-	uint8_t		   buf[RTCP_COMPOUND_MAX];
-	uint16_t	   seqs[64];
+	uint8_t buf[RTCP_COMPOUND_MAX];
+	uint16_t seqs[64];
 
 	(void)state;
 	for (size_t run = 0; run < 2000; run++) {
-		struct seqs s = { 0 };
-		size_t	    count = prng_below(&rng, 60) + 1;
-		uint16_t    seq = (uint16_t)prng_next(&rng);
+		struct seqs s = {0};
+		size_t count = prng_below(&rng, 60) + 1;
+		uint16_t seq = (uint16_t)prng_next(&rng);
 
 		for (size_t i = 0; i < count; i++) {
 			seq = (uint16_t)(seq + 1 + prng_below(&rng, 24));
@@ -355,14 +358,14 @@ nack_random_sets_round_trip(void **state)
 static void
 feedback_round_trips(void **state)
 {
-	static const uint32_t ssrcs[] = { 5, 6 };
-	static const uint64_t rates[] = { 0, 1, 0x3ffff, 0x40000, 1500000, 1000000007, UINT64_MAX };
-	struct rtcp_writer    w;
-	struct rtcp_packet    p;
-	uint8_t		      buf[256], seq;
-	uint32_t	      sender, ssrc, lrr, dlrr;
-	uint64_t	      value;
-	int		      size;
+	static const uint32_t ssrcs[] = {5, 6};
+	static const uint64_t rates[] = {0, 1, 0x3ffff, 0x40000, 1500000, 1000000007, UINT64_MAX};
+	struct rtcp_writer w;
+	struct rtcp_packet p;
+	uint8_t buf[256], seq;
+	uint32_t sender, ssrc, lrr, dlrr;
+	uint64_t value;
+	int size;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(rates); i++) {
@@ -401,11 +404,11 @@ feedback_round_trips(void **state)
 static void
 overflow_is_remembered(void **state)
 {
-	static const uint16_t seqs[] = { 1, 100 };
+	static const uint16_t seqs[] = {1, 100};
 
 	(void)state;
 	for (size_t cap = 0; cap <= 12 + 20; cap++) {
-		uint8_t		  *buf = malloc(cap > 0 ? cap : 1);
+		uint8_t *buf = malloc(cap > 0 ? cap : 1);
 		struct rtcp_writer w;
 
 		rtcp_start(&w, buf, cap);
@@ -420,16 +423,16 @@ overflow_is_remembered(void **state)
 static void
 use_all(void *arg, const uint8_t *buf, size_t size)
 {
-	struct rtcp_packet    p;
+	struct rtcp_packet p;
 	struct rtcp_twcc_head head;
-	struct rtcp_report    r;
-	struct rtcp_sr	      sr;
-	struct seqs	      s = { 0 };
-	struct statuses	      t = { 0 };
-	size_t		      at = 0;
-	uint32_t	      a, b, c;
-	uint64_t	      v;
-	uint8_t		      seq;
+	struct rtcp_report r;
+	struct rtcp_sr sr;
+	struct seqs s = {0};
+	struct statuses t = {0};
+	size_t at = 0;
+	uint32_t a, b, c;
+	uint64_t v;
+	uint8_t seq;
 
 	(void)arg;
 	while (rtcp_next(buf, size, &at, &p) == 1) {
@@ -453,7 +456,7 @@ use_all(void *arg, const uint8_t *buf, size_t size)
 static void
 use_all_refitted(void *arg, const uint8_t *buf, size_t size)
 {
-	uint8_t	*copy;
+	uint8_t *copy;
 
 	use_all(arg, buf, size);
 	if (size < 4 || size % 4 != 0)
@@ -468,13 +471,15 @@ use_all_refitted(void *arg, const uint8_t *buf, size_t size)
 static void
 every_truncation_is_safe(void **state)
 {
-	static const char *const names[] = { "rtcp/sr-sdes.hex", "rtcp/rr-remb.hex", "rtcp/nack.hex",
-		"rtcp/pli-fir-bye.hex", "rtcp/xr.hex", "rtcp/twcc-mixed.hex", "rtcp/app-unknown.hex" };
+	static const char *const names[] = {"rtcp/sr-sdes.hex",	   "rtcp/rr-remb.hex",
+					    "rtcp/nack.hex",	   "rtcp/pli-fir-bye.hex",
+					    "rtcp/xr.hex",	   "rtcp/twcc-mixed.hex",
+					    "rtcp/app-unknown.hex"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-		size_t	 size;
-		uint8_t	*buf = support_load(names[i], &size);
+		size_t size;
+		uint8_t *buf = support_load(names[i], &size);
 
 		support_truncations(buf, size, use_all_refitted, NULL);
 		free(buf);
@@ -485,20 +490,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sender_report_and_description),
-		cmocka_unit_test(receiver_report_and_remb),
-		cmocka_unit_test(nack_pairs_are_read_in_order),
-		cmocka_unit_test(keyframe_requests_and_bye),
-		cmocka_unit_test(extended_reports),
-		cmocka_unit_test(transport_feedback),
-		cmocka_unit_test(malformed_packets_are_refused),
-		cmocka_unit_test(unknown_types_are_passed_over),
-		cmocka_unit_test(reports_round_trip),
-		cmocka_unit_test(nacks_are_joined),
-		cmocka_unit_test(nack_random_sets_round_trip),
-		cmocka_unit_test(feedback_round_trips),
-		cmocka_unit_test(overflow_is_remembered),
-		cmocka_unit_test(every_truncation_is_safe),
+	    cmocka_unit_test(sender_report_and_description),
+	    cmocka_unit_test(receiver_report_and_remb),
+	    cmocka_unit_test(nack_pairs_are_read_in_order),
+	    cmocka_unit_test(keyframe_requests_and_bye),
+	    cmocka_unit_test(extended_reports),
+	    cmocka_unit_test(transport_feedback),
+	    cmocka_unit_test(malformed_packets_are_refused),
+	    cmocka_unit_test(unknown_types_are_passed_over),
+	    cmocka_unit_test(reports_round_trip),
+	    cmocka_unit_test(nacks_are_joined),
+	    cmocka_unit_test(nack_random_sets_round_trip),
+	    cmocka_unit_test(feedback_round_trips),
+	    cmocka_unit_test(overflow_is_remembered),
+	    cmocka_unit_test(every_truncation_is_safe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@ static struct rtp_packet
 load(const char *name, uint8_t **buf)
 {
 	struct rtp_packet p;
-	size_t		  size;
+	size_t size;
 
 	*buf = support_load(name, &size);
 	assert_int_equal(rtp_parse(&p, *buf, size), 0);
@@ -26,10 +26,10 @@ load(const char *name, uint8_t **buf)
 static void
 one_byte_elements(void **state)
 {
-	uint8_t		 *buf;
+	uint8_t *buf;
 	struct rtp_packet p = load("rtp/one-byte-ext.hex", &buf);
-	struct rtp_ext	  e;
-	size_t		  at = 0;
+	struct rtp_ext e;
+	size_t at = 0;
 
 	(void)state;
 	assert_false(p.marker);
@@ -57,10 +57,10 @@ one_byte_elements(void **state)
 static void
 two_byte_elements(void **state)
 {
-	uint8_t		 *buf;
+	uint8_t *buf;
 	struct rtp_packet p = load("rtp/two-byte-ext.hex", &buf);
-	struct rtp_ext	  e;
-	size_t		  at = 0;
+	struct rtp_ext e;
+	size_t at = 0;
 
 	(void)state;
 	assert_true(p.marker);
@@ -85,10 +85,10 @@ two_byte_elements(void **state)
 static void
 reserved_ids_end_the_block(void **state)
 {
-	static const char *const names[] = { "rtp/id15-ends.hex", "rtp/id0-length-ends.hex" };
-	uint8_t		 *buf;
+	static const char *const names[] = {"rtp/id15-ends.hex", "rtp/id0-length-ends.hex"};
+	uint8_t *buf;
 	struct rtp_packet p;
-	struct rtp_ext	  e;
+	struct rtp_ext e;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
@@ -110,7 +110,7 @@ reserved_ids_end_the_block(void **state)
 static void
 csrcs_and_padding(void **state)
 {
-	uint8_t		 *buf;
+	uint8_t *buf;
 	struct rtp_packet p = load("rtp/csrc-padding.hex", &buf);
 
 	(void)state;
@@ -135,7 +135,7 @@ csrcs_and_padding(void **state)
 static void
 the_port_is_shared(void **state)
 {
-	uint8_t		  buf[16] = { 0x80, 96 };
+	uint8_t buf[16] = {0x80, 96};
 	struct rtp_packet p;
 
 	(void)state;
@@ -159,7 +159,7 @@ the_port_is_shared(void **state)
 static void
 headers_are_written(void **state)
 {
-	uint8_t		  buf[RTP_HEADER_SIZE];
+	uint8_t buf[RTP_HEADER_SIZE];
 	struct rtp_packet p;
 
 	(void)state;
@@ -172,18 +172,18 @@ headers_are_written(void **state)
 	assert_int_equal(p.ssrc, 0xdeadbeef);
 	assert_int_equal(p.ext_profile, 0);
 	rtp_write_header(buf, 102, false, true, 1, 2, 3);
-	assert_int_equal(rtp_parse(&p, buf, sizeof(buf)), -EBADMSG);	/* the block is missing */
+	assert_int_equal(rtp_parse(&p, buf, sizeof(buf)), -EBADMSG); /* the block is missing */
 }
 
 /* Write elements behind a header and read them back. */
 static int
 write_and_compare(const struct rtp_ext *in, size_t count, uint16_t profile)
 {
-	uint8_t		  buf[1500];
+	uint8_t buf[1500];
 	struct rtp_packet p;
-	struct rtp_ext	  e;
-	size_t		  at = 0;
-	int		  size;
+	struct rtp_ext e;
+	size_t at = 0;
+	int size;
 
 	rtp_write_header(buf, 96, false, true, 1, 2, 3);
 	size = rtp_ext_write(buf + 12, sizeof(buf) - 12, in, count);
@@ -204,9 +204,9 @@ write_and_compare(const struct rtp_ext *in, size_t count, uint16_t profile)
 static void
 blocks_take_the_smaller_form(void **state)
 {
-	static const uint8_t data[255] = { 7, 0, 9, 0, 0, 1 };
-	struct rtp_ext	     e[3] = { { 1, data, 1 }, { 14, data, 16 }, { 5, data, 3 } };
-	uint8_t		     out[64];
+	static const uint8_t data[255] = {7, 0, 9, 0, 0, 1};
+	struct rtp_ext e[3] = {{1, data, 1}, {14, data, 16}, {5, data, 3}};
+	uint8_t out[64];
 
 	(void)state;
 	assert_int_equal(write_and_compare(e, 3, RTP_EXT_PROFILE_ONE_BYTE), 4 + 24);
@@ -215,9 +215,9 @@ blocks_take_the_smaller_form(void **state)
 	write_and_compare(e, 3, RTP_EXT_PROFILE_TWO_BYTE);
 	e[1].size = 0;
 	write_and_compare(e, 3, RTP_EXT_PROFILE_TWO_BYTE);
-	e[1] = (struct rtp_ext){ 15, data, 1 };
+	e[1] = (struct rtp_ext){15, data, 1};
 	write_and_compare(e, 3, RTP_EXT_PROFILE_TWO_BYTE);
-	e[1] = (struct rtp_ext){ 255, data, 255 };
+	e[1] = (struct rtp_ext){255, data, 255};
 	write_and_compare(e, 3, RTP_EXT_PROFILE_TWO_BYTE);
 	assert_int_equal(rtp_ext_write(out, sizeof(out), e, 3), -ENOSPC);
 	e[0].id = 0;
@@ -239,11 +239,11 @@ sequence_arithmetic(void **state)
 static void
 rtx_is_unwrapped(void **state)
 {
-	size_t		  size;
-	uint8_t		 *buf = support_load("rtp/rtx.hex", &size);
+	size_t size;
+	uint8_t *buf = support_load("rtp/rtx.hex", &size);
 	struct rtp_packet p;
-	struct rtp_ext	  e;
-	int		  plain = rtp_rtx_unwrap(buf, size, 96, 0x01020304);
+	struct rtp_ext e;
+	int plain = rtp_rtx_unwrap(buf, size, 96, 0x01020304);
 
 	(void)state;
 	assert_int_equal(plain, (int)size - 2 - 2);
@@ -272,9 +272,9 @@ static void
 use_all(void *arg, const uint8_t *buf, size_t size)
 {
 	struct rtp_packet p;
-	struct rtp_ext	  e;
-	size_t		  at = 0, *whole = arg;
-	uint8_t		 *copy;
+	struct rtp_ext e;
+	size_t at = 0, *whole = arg;
+	uint8_t *copy;
 
 	if (rtp_parse(&p, buf, size) != 0)
 		return;
@@ -291,15 +291,16 @@ use_all(void *arg, const uint8_t *buf, size_t size)
 static void
 every_truncation_is_safe(void **state)
 {
-	static const char *const names[] = { "rtp/one-byte-ext.hex", "rtp/two-byte-ext.hex",
-		"rtp/two-byte-appbits.hex", "rtp/csrc-padding.hex", "rtp/padding-only.hex",
-		"rtp/rtx.hex", "rtp/id15-ends.hex", "rtp/id0-length-ends.hex", "rtp/ext-overrun.hex",
-		"rtp/foreign-ext.hex" };
+	static const char *const names[] = {"rtp/one-byte-ext.hex",	"rtp/two-byte-ext.hex",
+					    "rtp/two-byte-appbits.hex", "rtp/csrc-padding.hex",
+					    "rtp/padding-only.hex",	"rtp/rtx.hex",
+					    "rtp/id15-ends.hex",	"rtp/id0-length-ends.hex",
+					    "rtp/ext-overrun.hex",	"rtp/foreign-ext.hex"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-		size_t	 size, parsed = 0;
-		uint8_t	*buf = support_load(names[i], &size);
+		size_t size, parsed = 0;
+		uint8_t *buf = support_load(names[i], &size);
 
 		support_truncations(buf, size, use_all, &parsed);
 		assert_true(parsed >= 1);
@@ -311,16 +312,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_byte_elements),
-		cmocka_unit_test(two_byte_elements),
-		cmocka_unit_test(reserved_ids_end_the_block),
-		cmocka_unit_test(csrcs_and_padding),
-		cmocka_unit_test(the_port_is_shared),
-		cmocka_unit_test(headers_are_written),
-		cmocka_unit_test(blocks_take_the_smaller_form),
-		cmocka_unit_test(sequence_arithmetic),
-		cmocka_unit_test(rtx_is_unwrapped),
-		cmocka_unit_test(every_truncation_is_safe),
+	    cmocka_unit_test(one_byte_elements),
+	    cmocka_unit_test(two_byte_elements),
+	    cmocka_unit_test(reserved_ids_end_the_block),
+	    cmocka_unit_test(csrcs_and_padding),
+	    cmocka_unit_test(the_port_is_shared),
+	    cmocka_unit_test(headers_are_written),
+	    cmocka_unit_test(blocks_take_the_smaller_form),
+	    cmocka_unit_test(sequence_arithmetic),
+	    cmocka_unit_test(rtx_is_unwrapped),
+	    cmocka_unit_test(every_truncation_is_safe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,13 +22,14 @@ take(struct rtp_recv *r, uint64_t now_us, uint16_t seq, uint64_t *ext)
 static void
 numbers_are_extended_over_the_wrap(void **state)
 {
-	struct rtp_recv	r;
-	uint64_t	ext = 0;
+	struct rtp_recv r;
+	uint64_t ext = 0;
 
 	(void)state;
 	rtp_recv_init(&r, 7, 90000);
 	for (uint32_t i = 0; i < 200000; i++) {
-		assert_int_equal(take(&r, NOW + i * 100, (uint16_t)(65530 + i), &ext), RTP_RECV_NEW);
+		assert_int_equal(take(&r, NOW + i * 100, (uint16_t)(65530 + i), &ext),
+				 RTP_RECV_NEW);
 		assert_true(ext == 65536 + 65530 + (uint64_t)i);
 	}
 	assert_true(rtp_recv_lost(&r) == 0);
@@ -40,13 +41,13 @@ numbers_are_extended_over_the_wrap(void **state)
 static void
 late_and_duplicate_are_told_apart(void **state)
 {
-	struct rtp_recv	r;
-	uint64_t	ext = 0;
+	struct rtp_recv r;
+	uint64_t ext = 0;
 
 	(void)state;
 	rtp_recv_init(&r, 7, 90000);
 	take(&r, NOW, 65534, &ext);
-	assert_int_equal(take(&r, NOW, 1, &ext), RTP_RECV_NEW);	/* 65535 and 0 are missing */
+	assert_int_equal(take(&r, NOW, 1, &ext), RTP_RECV_NEW); /* 65535 and 0 are missing */
 	assert_true(rtp_recv_lost(&r) == 2);
 	assert_int_equal(take(&r, NOW, 0, &ext), RTP_RECV_LATE);
 	assert_true(ext == 2 * 65536);
@@ -57,7 +58,7 @@ late_and_duplicate_are_told_apart(void **state)
 	assert_int_equal(take(&r, NOW, 65535, &ext), RTP_RECV_LATE);
 	assert_true(rtp_recv_lost(&r) == 0);
 	assert_int_equal(r.missing_count, 0);
-	assert_int_equal(take(&r, NOW, 65533, &ext), RTP_RECV_LATE);	/* precedes the first */
+	assert_int_equal(take(&r, NOW, 65533, &ext), RTP_RECV_LATE); /* precedes the first */
 	assert_true(ext == 65536 + 65533);
 	assert_true(rtp_recv_lost(&r) == 0);
 	assert_true(r.duplicates == 2);
@@ -66,14 +67,14 @@ late_and_duplicate_are_told_apart(void **state)
 static void
 the_history_is_bounded(void **state)
 {
-	struct rtp_recv	r;
-	uint64_t	ext;
+	struct rtp_recv r;
+	uint64_t ext;
 
 	(void)state;
 	rtp_recv_init(&r, 7, 90000);
 	take(&r, NOW, 0, &ext);
 	take(&r, NOW, RTP_RECV_HISTORY + 1, &ext);
-	assert_int_equal(take(&r, NOW, 1, &ext), RTP_RECV_DUPLICATE);	/* too old to tell */
+	assert_int_equal(take(&r, NOW, 1, &ext), RTP_RECV_DUPLICATE); /* too old to tell */
 	assert_int_equal(take(&r, NOW, 2, &ext), RTP_RECV_LATE);
 	assert_int_equal(take(&r, NOW, 2, &ext), RTP_RECV_DUPLICATE);
 	assert_int_equal(take(&r, NOW, RTP_RECV_HISTORY, &ext), RTP_RECV_LATE);
@@ -82,19 +83,19 @@ the_history_is_bounded(void **state)
 static void
 a_sender_that_begins_anew_is_followed(void **state)
 {
-	struct rtp_recv	 r;
+	struct rtp_recv r;
 	struct rtcp_report report;
-	uint64_t	 ext, before;
+	uint64_t ext, before;
 
 	(void)state;
 	rtp_recv_init(&r, 7, 90000);
 	take(&r, NOW, 40000, &ext);
 	take(&r, NOW, 40001, &before);
 	ext = 1;
-	assert_int_equal(take(&r, NOW, 500, &ext), RTP_RECV_DUPLICATE);	/* one stray is dropped */
+	assert_int_equal(take(&r, NOW, 500, &ext), RTP_RECV_DUPLICATE); /* one stray is dropped */
 	assert_true(ext == 1);
 	assert_int_equal(take(&r, NOW, 40002, &before), RTP_RECV_NEW);
-	assert_int_equal(take(&r, NOW, 501, &ext), RTP_RECV_DUPLICATE);	/* not in a row */
+	assert_int_equal(take(&r, NOW, 501, &ext), RTP_RECV_DUPLICATE); /* not in a row */
 	assert_int_equal(take(&r, NOW, 502, &ext), RTP_RECV_RESTART);
 	assert_true(ext > before && (uint16_t)ext == 502);
 	assert_int_equal(take(&r, NOW, 503, &ext), RTP_RECV_NEW);
@@ -111,10 +112,10 @@ a_sender_that_begins_anew_is_followed(void **state)
 static void
 reports_count_by_interval(void **state)
 {
-	struct rtp_recv	   r;
+	struct rtp_recv r;
 	struct rtcp_report report;
-	struct rtcp_sr	   sr = { .ssrc = 7, .ntp = 0x1111222233334444u };
-	uint64_t	   ext;
+	struct rtcp_sr sr = {.ssrc = 7, .ntp = 0x1111222233334444u};
+	uint64_t ext;
 
 	(void)state;
 	rtp_recv_init(&r, 7, 90000);
@@ -123,7 +124,7 @@ reports_count_by_interval(void **state)
 	assert_int_equal(report.highest_seq, 0);
 	assert_int_equal(report.lsr, 0);
 	for (uint16_t seq = 100; seq < 200; seq++)
-		if (seq % 4 != 3)	/* 199, the last, is among the lost: 74 expected losses seen */
+		if (seq % 4 != 3) /* 199, the last, is among the lost: 74 expected losses seen */
 			take(&r, NOW, seq, &ext);
 	rtp_recv_report(&r, NOW, &report);
 	assert_int_equal(report.highest_seq, 198);
@@ -137,7 +138,8 @@ reports_count_by_interval(void **state)
 	assert_int_equal(report.fraction_lost, 0);
 	assert_int_equal(report.lsr, 0x22223333);
 	assert_int_equal(report.dlsr, 0x8000);
-	/* Repaired packets make up for losses: the interval's loss is negative, so the fraction 0. */
+	/* Repaired packets make up for losses: the interval's loss is negative, so the fraction 0.
+	 */
 	take(&r, NOW, 103, &ext);
 	rtp_recv_report(&r, NOW, &report);
 	assert_int_equal(report.lost, 23);
@@ -148,10 +150,10 @@ reports_count_by_interval(void **state)
 static void
 jitter_follows_the_formula(void **state)
 {
-	struct rtp_recv	   r;
+	struct rtp_recv r;
 	struct rtcp_report report;
-	uint64_t	   ext, now = NOW;
-	double		   model = 0;
+	uint64_t ext, now = NOW;
+	double model = 0;
 
 	(void)state;
 	rtp_recv_init(&r, 7, 90000);
@@ -173,20 +175,20 @@ jitter_follows_the_formula(void **state)
 static void
 missing_packets_are_asked_for(void **state)
 {
-	struct rtp_recv	r;
-	uint16_t	seqs[8];
-	uint64_t	ext, now = NOW;
-	unsigned	asks = 0;
+	struct rtp_recv r;
+	uint16_t seqs[8];
+	uint64_t ext, now = NOW;
+	unsigned asks = 0;
 
 	(void)state;
 	rtp_recv_init(&r, 7, 90000);
 	assert_true(rtp_recv_nack_deadline(&r) == CLOCK_NEVER);
 	take(&r, now, 65534, &ext);
-	take(&r, now, 2, &ext);	/* 65535, 0 and 1 */
+	take(&r, now, 2, &ext); /* 65535, 0 and 1 */
 	assert_true(rtp_recv_nack_deadline(&r) == now + RTP_RECV_REORDER_US);
 	assert_int_equal(rtp_recv_nack(&r, now, 0, seqs, 8), 0);
 	now += RTP_RECV_REORDER_US;
-	assert_int_equal(rtp_recv_nack(&r, now, 50000, seqs, 2), 2);	/* cap leaves one due */
+	assert_int_equal(rtp_recv_nack(&r, now, 50000, seqs, 2), 2); /* cap leaves one due */
 	assert_int_equal(seqs[0], 65535);
 	assert_int_equal(seqs[1], 0);
 	assert_true(rtp_recv_nack_deadline(&r) == now);
@@ -212,9 +214,9 @@ missing_packets_are_asked_for(void **state)
 static void
 age_ends_the_wait(void **state)
 {
-	struct rtp_recv	r;
-	uint16_t	seqs[8];
-	uint64_t	ext;
+	struct rtp_recv r;
+	uint16_t seqs[8];
+	uint64_t ext;
 
 	(void)state;
 	rtp_recv_init(&r, 7, 90000);
@@ -229,16 +231,16 @@ age_ends_the_wait(void **state)
 static void
 large_holes_are_owned_up_to(void **state)
 {
-	struct rtp_recv	r;
-	uint64_t	ext;
+	struct rtp_recv r;
+	uint64_t ext;
 
 	(void)state;
 	rtp_recv_init(&r, 7, 90000);
 	take(&r, NOW, 0, &ext);
-	take(&r, NOW, RTP_RECV_MISSING_MAX + 1, &ext);	/* just fits */
+	take(&r, NOW, RTP_RECV_MISSING_MAX + 1, &ext); /* just fits */
 	assert_false(r.hole);
 	assert_int_equal(r.missing_count, RTP_RECV_MISSING_MAX);
-	take(&r, NOW, RTP_RECV_MISSING_MAX + 4, &ext);	/* two more: the oldest two give way */
+	take(&r, NOW, RTP_RECV_MISSING_MAX + 4, &ext); /* two more: the oldest two give way */
 	assert_true(r.hole);
 	assert_int_equal(r.missing_count, RTP_RECV_MISSING_MAX);
 	assert_true(r.missing[0].seq == 65536 + 3);
@@ -252,13 +254,13 @@ large_holes_are_owned_up_to(void **state)
 static void
 random_networks_against_a_model(void **state)
 {
-	static uint8_t	 seen[4000];
-	struct prng	 rng = { support_seed() };
+	static uint8_t seen[4000];
+	struct prng rng = {support_seed()};
 
 	(void)state;
 	for (unsigned run = 0; run < 20; run++) {
-		uint16_t	base = (uint16_t)prng_next(&rng);
-		uint64_t	ext, received = 0, highest = 0;
+		uint16_t base = (uint16_t)prng_next(&rng);
+		uint64_t ext, received = 0, highest = 0;
 		struct rtp_recv r;
 
 		memset(seen, 0, sizeof(seen));
@@ -268,8 +270,9 @@ random_networks_against_a_model(void **state)
 
 			if (i > 0 && prng_below(&rng, 10) == 0)
 				continue;
-			assert_int_equal(take(&r, NOW, (uint16_t)(base + at), &ext) == RTP_RECV_DUPLICATE,
-			    seen[at]);
+			assert_int_equal(take(&r, NOW, (uint16_t)(base + at), &ext) ==
+					     RTP_RECV_DUPLICATE,
+					 seen[at]);
 			if (!seen[at])
 				assert_true(ext == 65536u + base + at);
 			received += !seen[at];
@@ -290,16 +293,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(numbers_are_extended_over_the_wrap),
-		cmocka_unit_test(late_and_duplicate_are_told_apart),
-		cmocka_unit_test(the_history_is_bounded),
-		cmocka_unit_test(a_sender_that_begins_anew_is_followed),
-		cmocka_unit_test(reports_count_by_interval),
-		cmocka_unit_test(jitter_follows_the_formula),
-		cmocka_unit_test(missing_packets_are_asked_for),
-		cmocka_unit_test(age_ends_the_wait),
-		cmocka_unit_test(large_holes_are_owned_up_to),
-		cmocka_unit_test(random_networks_against_a_model),
+	    cmocka_unit_test(numbers_are_extended_over_the_wrap),
+	    cmocka_unit_test(late_and_duplicate_are_told_apart),
+	    cmocka_unit_test(the_history_is_bounded),
+	    cmocka_unit_test(a_sender_that_begins_anew_is_followed),
+	    cmocka_unit_test(reports_count_by_interval),
+	    cmocka_unit_test(jitter_follows_the_formula),
+	    cmocka_unit_test(missing_packets_are_asked_for),
+	    cmocka_unit_test(age_ends_the_wait),
+	    cmocka_unit_test(large_holes_are_owned_up_to),
+	    cmocka_unit_test(random_networks_against_a_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

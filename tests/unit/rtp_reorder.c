@@ -18,7 +18,7 @@ enum { WAIT = 100000, NOW = 1000000 };
 static int
 push(struct rtp_reorder *r, uint64_t now_us, uint64_t seq)
 {
-	uint8_t	buf[8];
+	uint8_t buf[8];
 
 	put_be64(buf, seq);
 	return rtp_reorder_push(r, now_us, seq, buf, sizeof(buf));
@@ -28,8 +28,8 @@ push(struct rtp_reorder *r, uint64_t now_us, uint64_t seq)
 static uint64_t
 pop(struct rtp_reorder *r, uint64_t now_us, uint64_t *lost)
 {
-	const uint8_t	*buf;
-	size_t		 size = rtp_reorder_pop(r, now_us, &buf, lost);
+	const uint8_t *buf;
+	size_t size = rtp_reorder_pop(r, now_us, &buf, lost);
 
 	if (size == 0)
 		return 0;
@@ -41,7 +41,7 @@ static void
 order_is_restored(void **state)
 {
 	struct rtp_reorder *r = rtp_reorder_new(8, 1500, WAIT);
-	uint64_t	    lost;
+	uint64_t lost;
 
 	(void)state;
 	assert_true(rtp_reorder_deadline(r) == CLOCK_NEVER);
@@ -67,8 +67,8 @@ static void
 gaps_are_given_up_in_time(void **state)
 {
 	struct rtp_reorder *r = rtp_reorder_new(8, 1500, WAIT);
-	uint64_t	    lost;
-	uint8_t		    big[1501] = { 0 };
+	uint64_t lost;
+	uint8_t big[1501] = {0};
 
 	(void)state;
 	push(r, NOW, 10);
@@ -77,7 +77,7 @@ gaps_are_given_up_in_time(void **state)
 	push(r, NOW + 50, 15);
 	assert_true(pop(r, NOW + WAIT, &lost) == 0);
 	assert_true(pop(r, NOW + 5 + WAIT, &lost) == 13 && lost == 2);
-	assert_true(pop(r, NOW + 5 + WAIT, &lost) == 0);	/* the next gap has its own time */
+	assert_true(pop(r, NOW + 5 + WAIT, &lost) == 0); /* the next gap has its own time */
 	assert_true(rtp_reorder_deadline(r) == NOW + 50 + WAIT);
 	assert_true(pop(r, NOW + 50 + WAIT, &lost) == 15 && lost == 1);
 	assert_int_equal(push(r, NOW + WAIT, 14), -EALREADY);
@@ -90,7 +90,7 @@ static void
 a_full_buffer_gives_up_the_gap(void **state)
 {
 	struct rtp_reorder *r = rtp_reorder_new(8, 1500, WAIT);
-	uint64_t	    lost;
+	uint64_t lost;
 
 	(void)state;
 	push(r, NOW, 1);
@@ -103,9 +103,9 @@ a_full_buffer_gives_up_the_gap(void **state)
 		assert_true(pop(r, NOW, &lost) == seq && lost == 0);
 	assert_int_equal(push(r, NOW, 11), 0);
 	assert_true(pop(r, NOW, &lost) == 11);
-	assert_int_equal(push(r, NOW, 5000000), 0);	/* a leap: waits like any gap */
+	assert_int_equal(push(r, NOW, 5000000), 0); /* a leap: waits like any gap */
 	assert_true(pop(r, NOW, &lost) == 0);
-	assert_int_equal(push(r, NOW, 12), -EALREADY);	/* too far behind what is held */
+	assert_int_equal(push(r, NOW, 12), -EALREADY); /* too far behind what is held */
 	assert_true(pop(r, NOW + WAIT, &lost) == 5000000 && lost == 5000000 - 12);
 	rtp_reorder_free(r);
 }
@@ -131,11 +131,11 @@ drain(struct rtp_reorder *r, uint64_t now_us, struct drain *d)
 static void
 random_order_comes_out_sorted(void **state)
 {
-	struct prng	    rng = { support_seed() };
+	struct prng rng = {support_seed()};
 	struct rtp_reorder *r = rtp_reorder_new(64, 1500, WAIT);
-	struct drain	    d = { 0 };
-	uint64_t	    pushed = 0, order[16];
-	int		    rc;
+	struct drain d = {0};
+	uint64_t pushed = 0, order[16];
+	int rc;
 
 	(void)state;
 	for (unsigned block = 0; block < 2000; block++) {
@@ -144,7 +144,7 @@ random_order_comes_out_sorted(void **state)
 		for (size_t i = 0; i < 16; i++)
 			order[i] = 65536 + block * 16 + i;
 		for (size_t i = 15; i > 0 && block > 0; i--) {
-			size_t	 k = prng_below(&rng, (uint32_t)i + 1);
+			size_t k = prng_below(&rng, (uint32_t)i + 1);
 			uint64_t swap = order[i];
 
 			order[i] = order[k];
@@ -165,7 +165,7 @@ random_order_comes_out_sorted(void **state)
 	}
 	drain(r, UINT64_MAX / 2, &d);
 	assert_true(pushed == d.popped);
-	assert_in_range(d.losses, 1000, 2500);	/* 1 in 20 of 32,000 */
+	assert_in_range(d.losses, 1000, 2500); /* 1 in 20 of 32,000 */
 	rtp_reorder_free(r);
 }
 
@@ -173,10 +173,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(order_is_restored),
-		cmocka_unit_test(gaps_are_given_up_in_time),
-		cmocka_unit_test(a_full_buffer_gives_up_the_gap),
-		cmocka_unit_test(random_order_comes_out_sorted),
+	    cmocka_unit_test(order_is_restored),
+	    cmocka_unit_test(gaps_are_given_up_in_time),
+	    cmocka_unit_test(a_full_buffer_gives_up_the_gap),
+	    cmocka_unit_test(random_order_comes_out_sorted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,8 +36,8 @@ static void
 the_first_packet_has_the_seeds(void **state)
 {
 	struct rtp_rewrite r;
-	uint64_t	   out, seq;
-	uint32_t	   ts;
+	uint64_t out, seq;
+	uint32_t ts;
 
 	(void)state;
 	assert_true(sizeof(r) <= 64);
@@ -48,12 +48,12 @@ the_first_packet_has_the_seeds(void **state)
 	assert_int_equal(rtp_rewrite_map(&r, SRC, 999, NOW, &out, &ts), 0);
 	assert_true(out == 65536 + 1234);
 	assert_int_equal(ts, 5678);
-	assert_int_equal(rtp_rewrite_map(&r, SRC + 5, 1999, NOW, &out, &ts), 0);	/* loss stays */
+	assert_int_equal(rtp_rewrite_map(&r, SRC + 5, 1999, NOW, &out, &ts), 0); /* loss stays */
 	assert_true(out == 65536 + 1239);
 	assert_int_equal(ts, 6678);
 	assert_int_equal(rtp_rewrite_ts(&r, 0), 5678 - 999);
 	assert_true(back(&r, 1239) == SRC + 5);
-	assert_true(back(&r, 1235) == SRC + 1);	/* it may be in the ring: late */
+	assert_true(back(&r, 1235) == SRC + 1); /* it may be in the ring: late */
 	assert_true(map(&r, SRC + 1) == 65536 + 1235);
 	assert_true(back(&r, 1240) == 0);
 	assert_int_equal(rtp_rewrite_map(&r, SRC - 1, 0, NOW, &out, &ts), -ESTALE);
@@ -63,18 +63,18 @@ static void
 another_source_goes_on(void **state)
 {
 	struct rtp_rewrite r;
-	uint64_t	   out, last;
-	uint32_t	   ts, last_ts;
+	uint64_t out, last;
+	uint32_t ts, last_ts;
 
 	(void)state;
-	rtp_rewrite_init(&r, 100, 0xfffff000);	/* the timestamp wraps */
+	rtp_rewrite_init(&r, 100, 0xfffff000); /* the timestamp wraps */
 	rtp_rewrite_switch(&r, SRC, 5000000, NOW, 90000);
 	rtp_rewrite_map(&r, SRC, 5000000, NOW, &out, &ts);
 	rtp_rewrite_map(&r, SRC + 1, 5090000, NOW + SECOND, &last, &last_ts);
 	/* An older frame's timestamp (B-frame) does not pull the clock back. */
 	rtp_rewrite_map(&r, SRC + 2, 5080000, NOW + SECOND, &last, &ts);
 	rtp_rewrite_switch(&r, 70000, 123, NOW + 3 * SECOND, 90000);
-	assert_true(back(&r, last) == 0);	/* another source's: gone */
+	assert_true(back(&r, last) == 0); /* another source's: gone */
 	assert_int_equal(rtp_rewrite_map(&r, 70000, 123, NOW + 3 * SECOND, &out, &ts), 0);
 	assert_true(out == last + 1);
 	assert_int_equal(ts, (uint32_t)(last_ts + 2 * 90000));
@@ -93,7 +93,7 @@ static void
 dropped_packets_leave_no_gap(void **state)
 {
 	struct rtp_rewrite r;
-	uint64_t	   base;
+	uint64_t base;
 
 	(void)state;
 	rtp_rewrite_init(&r, 100, 0);
@@ -102,7 +102,7 @@ dropped_packets_leave_no_gap(void **state)
 	assert_int_equal(rtp_rewrite_drop(&r, SRC + 1), 0);
 	assert_int_equal(rtp_rewrite_drop(&r, SRC + 2), 0);
 	assert_true(map(&r, SRC + 3) == base + 1);
-	assert_true(map(&r, SRC + 5) == base + 3);	/* SRC + 4 is late */
+	assert_true(map(&r, SRC + 5) == base + 3); /* SRC + 4 is late */
 	assert_int_equal(rtp_rewrite_drop(&r, SRC + 4), -ESTALE);
 	assert_true(map(&r, SRC + 4) == base + 2);
 	assert_int_equal(rtp_rewrite_drop(&r, SRC + 6), 0);
@@ -112,9 +112,9 @@ dropped_packets_leave_no_gap(void **state)
 	assert_true(back(&r, base + 2) == SRC + 4);
 	assert_true(back(&r, base + 3) == SRC + 5);
 	assert_true(back(&r, base + 4) == 0);
-	assert_true(map(&r, SRC + 1) == 0);	/* dropped is dropped */
+	assert_true(map(&r, SRC + 1) == 0); /* dropped is dropped */
 	assert_true(map(&r, SRC + 6) == 0);
-	assert_true(map(&r, SRC + 3) == base + 1);	/* and what was mapped maps again alike */
+	assert_true(map(&r, SRC + 3) == base + 1); /* and what was mapped maps again alike */
 	assert_true(map(&r, SRC + 7) == base + 4);
 	assert_true(back(&r, base + 4) == SRC + 7);
 }
@@ -123,26 +123,26 @@ static void
 the_history_of_drops_is_bounded(void **state)
 {
 	struct rtp_rewrite r;
-	uint64_t	   base, out = 0;
+	uint64_t base, out = 0;
 
 	(void)state;
 	rtp_rewrite_init(&r, 100, 0);
 	rtp_rewrite_switch(&r, SRC, 0, NOW, 90000);
 	base = map(&r, SRC);
-	for (uint64_t run = 0; run <= RTP_REWRITE_RUNS; run++) {	/* one more than remembered */
+	for (uint64_t run = 0; run <= RTP_REWRITE_RUNS; run++) { /* one more than remembered */
 		rtp_rewrite_drop(&r, SRC + 1 + 2 * run);
 		out = map(&r, SRC + 2 + 2 * run);
 		assert_true(out == base + run + 1);
 	}
 	assert_true(map(&r, SRC) == 0);
 	assert_true(back(&r, base) == 0);
-	assert_true(back(&r, base + 1) == SRC + 2);	/* after the forgotten one */
+	assert_true(back(&r, base + 1) == SRC + 2); /* after the forgotten one */
 	assert_true(back(&r, out) == SRC + 2 + 2 * RTP_REWRITE_RUNS);
 	/* A long run takes several entries, and still maps. */
 	for (uint64_t i = 0; i < 3 * RTP_REWRITE_RUN_MAX; i++)
 		assert_int_equal(rtp_rewrite_drop(&r, SRC + 100 + i), 0);
-	assert_true(map(&r, SRC + 100 + 3 * RTP_REWRITE_RUN_MAX) == out + 1 + 100 - 2 -
-	    2 * RTP_REWRITE_RUNS - 1);
+	assert_true(map(&r, SRC + 100 + 3 * RTP_REWRITE_RUN_MAX) ==
+		    out + 1 + 100 - 2 - 2 * RTP_REWRITE_RUNS - 1);
 	assert_true(back(&r, out) == SRC + 2 + 2 * RTP_REWRITE_RUNS);
 }
 
@@ -150,7 +150,7 @@ static void
 old_runs_and_leaps_are_forgotten(void **state)
 {
 	struct rtp_rewrite r;
-	uint64_t	   base, out;
+	uint64_t base, out;
 
 	(void)state;
 	rtp_rewrite_init(&r, 100, 0);
@@ -166,7 +166,7 @@ old_runs_and_leaps_are_forgotten(void **state)
 	}
 	assert_int_equal(r.run_count, 0);
 	rtp_rewrite_drop(&r, SRC + 300000);
-	out = map(&r, SRC + 900000);	/* a leap: nothing before it maps */
+	out = map(&r, SRC + 900000); /* a leap: nothing before it maps */
 	assert_true(out == base + 900000 - 2);
 	assert_true(back(&r, out) == SRC + 900000);
 	assert_true(back(&r, out - 1) == 0);
@@ -180,10 +180,10 @@ old_runs_and_leaps_are_forgotten(void **state)
 static void
 random_sources_against_a_model(void **state)
 {
-	static uint64_t	   given[65536];	/* source number + 1 by outgoing number's low half */
-	struct prng	   rng = { support_seed() };
+	static uint64_t given[65536]; /* source number + 1 by outgoing number's low half */
+	struct prng rng = {support_seed()};
 	struct rtp_rewrite r;
-	uint64_t	   seq = SRC, newest = 0, resolved = 0, unresolved = 0;
+	uint64_t seq = SRC, newest = 0, resolved = 0, unresolved = 0;
 
 	(void)state;
 	memset(given, 0, sizeof(given));
@@ -206,15 +206,16 @@ random_sources_against_a_model(void **state)
 			newest = out;
 			given[(uint16_t)out] = seq + 1;
 		} else if (dice < 950) {
-			uint64_t late = seq - prng_below(&rng, 20);	/* or repeated, dropped, stale */
+			uint64_t late =
+			    seq - prng_below(&rng, 20); /* or repeated, dropped, stale */
 
 			out = map(&r, late);
 			assert_true(out == 0 || given[(uint16_t)out] == 0 ||
-			    given[(uint16_t)out] == late + 1 || out > newest);
+				    given[(uint16_t)out] == late + 1 || out > newest);
 			if (out != 0)
 				given[(uint16_t)out] = late + 1;
 			newest = out > newest ? out : newest;
-		}	/* else lost */
+		} /* else lost */
 		seq++;
 		out = newest - prng_below(&rng, 40);
 		if (given[(uint16_t)out] != 0 && back(&r, out) != 0) {
@@ -231,12 +232,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_first_packet_has_the_seeds),
-		cmocka_unit_test(another_source_goes_on),
-		cmocka_unit_test(dropped_packets_leave_no_gap),
-		cmocka_unit_test(the_history_of_drops_is_bounded),
-		cmocka_unit_test(old_runs_and_leaps_are_forgotten),
-		cmocka_unit_test(random_sources_against_a_model),
+	    cmocka_unit_test(the_first_packet_has_the_seeds),
+	    cmocka_unit_test(another_source_goes_on),
+	    cmocka_unit_test(dropped_packets_leave_no_gap),
+	    cmocka_unit_test(the_history_of_drops_is_bounded),
+	    cmocka_unit_test(old_runs_and_leaps_are_forgotten),
+	    cmocka_unit_test(random_sources_against_a_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

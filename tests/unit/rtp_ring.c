@@ -22,9 +22,9 @@ fill(uint8_t *payload, uint64_t seq, size_t size)
 static uint64_t
 append(struct rtp_ring *ring, uint64_t seq, size_t size, uint8_t flags)
 {
-	uint8_t		     payload[65535];
-	struct rtp_ring_slot meta = { .seq = seq, .payload_size = (uint16_t)size, .flags = flags,
-		.ts = (uint32_t)seq * 3 };
+	uint8_t payload[65535];
+	struct rtp_ring_slot meta = {
+	    .seq = seq, .payload_size = (uint16_t)size, .flags = flags, .ts = (uint32_t)seq * 3};
 
 	fill(payload, seq, size);
 	return rtp_ring_append(ring, &meta, payload);
@@ -33,9 +33,9 @@ append(struct rtp_ring *ring, uint64_t seq, size_t size, uint8_t flags)
 static void
 check(const struct rtp_ring *ring, uint64_t position, uint64_t seq)
 {
-	uint8_t				 want[65535];
-	const uint8_t			*payload;
-	const struct rtp_ring_slot	*slot = rtp_ring_get(ring, position, &payload);
+	uint8_t want[65535];
+	const uint8_t *payload;
+	const struct rtp_ring_slot *slot = rtp_ring_get(ring, position, &payload);
 
 	assert_non_null(slot);
 	assert_true(slot->seq == seq);
@@ -47,8 +47,8 @@ check(const struct rtp_ring *ring, uint64_t position, uint64_t seq)
 static void
 an_empty_ring_has_nothing(void **state)
 {
-	struct rtp_ring	*ring = rtp_ring_new(100, 5000);
-	const uint8_t	*payload;
+	struct rtp_ring *ring = rtp_ring_new(100, 5000);
+	const uint8_t *payload;
 
 	(void)state;
 	assert_true(rtp_ring_head(ring) == 0);
@@ -66,8 +66,8 @@ an_empty_ring_has_nothing(void **state)
 static void
 slots_run_out_before_octets(void **state)
 {
-	struct rtp_ring	*ring = rtp_ring_new(16, 1 << 16);
-	const uint8_t	*payload;
+	struct rtp_ring *ring = rtp_ring_new(16, 1 << 16);
+	const uint8_t *payload;
 
 	(void)state;
 	for (uint64_t seq = 65536; seq < 65536 + 40; seq++)
@@ -87,9 +87,9 @@ slots_run_out_before_octets(void **state)
 static void
 octets_run_out_before_slots(void **state)
 {
-	struct rtp_ring	*ring = rtp_ring_new(1024, 4096);
-	struct rtp_ring_slot big = { .payload_size = 4097 };
-	uint8_t		 payload[4097] = { 0 };
+	struct rtp_ring *ring = rtp_ring_new(1024, 4096);
+	struct rtp_ring_slot big = {.payload_size = 4097};
+	uint8_t payload[4097] = {0};
 
 	(void)state;
 	for (uint64_t seq = 65536; seq < 65536 + 10; seq++)
@@ -101,7 +101,7 @@ octets_run_out_before_slots(void **state)
 		check(ring, position, position + 65535);
 	assert_true(rtp_ring_append(ring, &big, payload) == 0);
 	assert_true(rtp_ring_head(ring) == 10);
-	big.payload_size = 4096;	/* exactly the arena: everything else goes */
+	big.payload_size = 4096; /* exactly the arena: everything else goes */
 	assert_true(rtp_ring_append(ring, &big, payload) == 11);
 	assert_true(rtp_ring_tail(ring) == 11);
 	append(ring, 65536 + 20, 1, 0);
@@ -112,7 +112,7 @@ octets_run_out_before_slots(void **state)
 static void
 the_newest_keyframe_is_known(void **state)
 {
-	struct rtp_ring	*ring = rtp_ring_new(16, 1 << 16);
+	struct rtp_ring *ring = rtp_ring_new(16, 1 << 16);
 
 	(void)state;
 	append(ring, 70000, 10, RTP_RING_KEYFRAME);
@@ -121,16 +121,16 @@ the_newest_keyframe_is_known(void **state)
 		append(ring, seq, 10, 0);
 	append(ring, 70010, 10, RTP_RING_KEYFRAME);
 	assert_true(rtp_ring_keyframe(ring) == 11);
-	append(ring, 69990, 10, RTP_RING_KEYFRAME | RTP_RING_LATE);	/* of an older one */
+	append(ring, 69990, 10, RTP_RING_KEYFRAME | RTP_RING_LATE); /* of an older one */
 	assert_true(rtp_ring_keyframe(ring) == 11);
-	append(ring, 70020, 10, RTP_RING_KEYFRAME | RTP_RING_LATE);	/* repaired, but newer */
+	append(ring, 70020, 10, RTP_RING_KEYFRAME | RTP_RING_LATE); /* repaired, but newer */
 	assert_true(rtp_ring_keyframe(ring) == 13);
 	for (uint64_t seq = 70021; seq < 70036; seq++)
 		append(ring, seq, 10, 0);
 	assert_true(rtp_ring_keyframe(ring) == 13);
-	append(ring, 70036, 10, 0);	/* overwrites it */
+	append(ring, 70036, 10, 0); /* overwrites it */
 	assert_true(rtp_ring_keyframe(ring) == 0);
-	append(ring, 70010, 10, RTP_RING_KEYFRAME | RTP_RING_LATE);	/* better than none */
+	append(ring, 70010, 10, RTP_RING_KEYFRAME | RTP_RING_LATE); /* better than none */
 	assert_true(rtp_ring_keyframe(ring) == rtp_ring_head(ring));
 	rtp_ring_free(ring);
 }
@@ -138,14 +138,14 @@ the_newest_keyframe_is_known(void **state)
 static void
 find_gives_the_latest(void **state)
 {
-	struct rtp_ring	*ring = rtp_ring_new(16, 1 << 16);
+	struct rtp_ring *ring = rtp_ring_new(16, 1 << 16);
 
 	(void)state;
 	append(ring, 100, 4, 0);
 	append(ring, 101, 5, 0);
 	append(ring, 100, 6, RTP_RING_LATE);
 	assert_true(rtp_ring_find(ring, 100) == 3);
-	append(ring, 116, 7, 0);	/* a multiple of the slots apart: the later one is found */
+	append(ring, 116, 7, 0); /* a multiple of the slots apart: the later one is found */
 	assert_true(rtp_ring_find(ring, 100) == 0);
 	assert_true(rtp_ring_find(ring, 116) == 4);
 	check(ring, 1, 100);
@@ -156,9 +156,9 @@ find_gives_the_latest(void **state)
 static void
 random_sizes_against_a_model(void **state)
 {
-	struct prng	 rng = { support_seed() };
-	struct rtp_ring	*ring = rtp_ring_new(64, 16384);
-	uint64_t	 seq = 65536;
+	struct prng rng = {support_seed()};
+	struct rtp_ring *ring = rtp_ring_new(64, 16384);
+	uint64_t seq = 65536;
 
 	(void)state;
 	for (uint64_t n = 1; n <= 20000; n++) {
@@ -172,8 +172,9 @@ random_sizes_against_a_model(void **state)
 			const uint8_t *payload;
 
 			check(ring, p, rtp_ring_get(ring, p, &payload)->seq);
-			assert_true(rtp_ring_find(ring, rtp_ring_get(ring, p, &payload)->seq) == p ||
-			    seq - rtp_ring_get(ring, p, &payload)->seq >= 64);
+			assert_true(rtp_ring_find(ring, rtp_ring_get(ring, p, &payload)->seq) ==
+					p ||
+				    seq - rtp_ring_get(ring, p, &payload)->seq >= 64);
 		}
 	}
 	/* 64 packets of 700 octets do not fit: it is the octets that bound this ring. */
@@ -185,12 +186,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_empty_ring_has_nothing),
-		cmocka_unit_test(slots_run_out_before_octets),
-		cmocka_unit_test(octets_run_out_before_slots),
-		cmocka_unit_test(the_newest_keyframe_is_known),
-		cmocka_unit_test(find_gives_the_latest),
-		cmocka_unit_test(random_sizes_against_a_model),
+	    cmocka_unit_test(an_empty_ring_has_nothing),
+	    cmocka_unit_test(slots_run_out_before_octets),
+	    cmocka_unit_test(octets_run_out_before_slots),
+	    cmocka_unit_test(the_newest_keyframe_is_known),
+	    cmocka_unit_test(find_gives_the_latest),
+	    cmocka_unit_test(random_sizes_against_a_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

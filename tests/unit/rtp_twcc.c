@@ -11,13 +11,13 @@
 #include "base/random.h"
 #include "rtp/rtp_twcc.h"
 
-enum { NOW = 987654321 };	/* us */
+enum { NOW = 987654321 }; /* us */
 
 /* What feedback said of each sequence number. */
 struct told {
 	uint64_t reference_us;
-	int64_t	 arrival_us[65536];	/* INT64_MIN: not received; 0: not told */
-	size_t	 statuses;
+	int64_t arrival_us[65536]; /* INT64_MIN: not received; 0: not told */
+	size_t statuses;
 };
 static struct told told;
 
@@ -34,12 +34,12 @@ note(void *arg, uint16_t seq, int64_t delta_us)
 static size_t
 feedback(struct rtp_twcc *t, size_t cap)
 {
-	struct rtcp_writer    w;
-	struct rtcp_packet    p;
+	struct rtcp_writer w;
+	struct rtcp_packet p;
 	struct rtcp_twcc_head head;
-	uint8_t		      buf[RTCP_COMPOUND_MAX];
-	size_t		      at = 0, count;
-	int		      size;
+	uint8_t buf[RTCP_COMPOUND_MAX];
+	size_t at = 0, count;
+	int size;
 
 	rtcp_start(&w, buf, cap);
 	count = rtp_twcc_write(t, &w, 1, 2);
@@ -66,14 +66,14 @@ expect(uint16_t seq, uint64_t arrival_us)
 {
 	int64_t off = told.arrival_us[seq] - (int64_t)arrival_us;
 
-	assert_true(off <= 0 && off > -250);	/* cut to the unit, errors do not add up */
+	assert_true(off <= 0 && off > -250); /* cut to the unit, errors do not add up */
 }
 
 static void
 a_steady_stream_is_cheap(void **state)
 {
-	struct rtp_twcc	t;
-	size_t		size;
+	struct rtp_twcc t;
+	size_t size;
 
 	(void)state;
 	memset(&told, 0, sizeof(told));
@@ -81,9 +81,9 @@ a_steady_stream_is_cheap(void **state)
 	assert_false(rtp_twcc_pending(&t));
 	assert_int_equal(feedback(&t, 1200), 0);
 	for (uint16_t i = 0; i < 100; i++)
-		rtp_twcc_packet(&t, NOW + i * 600u, (uint16_t)(65500 + i));	/* over the wrap */
+		rtp_twcc_packet(&t, NOW + i * 600u, (uint16_t)(65500 + i)); /* over the wrap */
 	size = feedback(&t, 1200);
-	assert_int_equal(size, 4 + 16 + 2 + 100 + 2);	/* one run, a delta of an octet each */
+	assert_int_equal(size, 4 + 16 + 2 + 100 + 2); /* one run, a delta of an octet each */
 	assert_false(rtp_twcc_pending(&t));
 	for (uint16_t i = 0; i < 100; i++)
 		expect((uint16_t)(65500 + i), NOW + i * 600u);
@@ -93,19 +93,21 @@ a_steady_stream_is_cheap(void **state)
 static void
 gaps_large_and_negative_deltas(void **state)
 {
-	static const struct { uint16_t seq; uint64_t us; } rows[] = { { 10, NOW }, { 12, NOW + 70000 },
-		{ 11, NOW + 90000 }, { 13, NOW + 90100 }, { 40, NOW + 90200 }, { 41, NOW + 9000000 },
-		{ 42, NOW + 9000500 } };
-	struct rtp_twcc	t;
+	static const struct {
+		uint16_t seq;
+		uint64_t us;
+	} rows[] = {{10, NOW},	       {12, NOW + 70000},   {11, NOW + 90000},	{13, NOW + 90100},
+		    {40, NOW + 90200}, {41, NOW + 9000000}, {42, NOW + 9000500}};
+	struct rtp_twcc t;
 
 	(void)state;
 	memset(&told, 0, sizeof(told));
 	rtp_twcc_init(&t);
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
 		rtp_twcc_packet(&t, rows[i].us, rows[i].seq);
-	rtp_twcc_packet(&t, NOW + 9000600, 12);	/* a duplicate: the first arrival stands */
+	rtp_twcc_packet(&t, NOW + 9000600, 12); /* a duplicate: the first arrival stands */
 	feedback(&t, 1200);
-	assert_true(rtp_twcc_pending(&t));	/* 8.9 s do not fit a delta: a second feedback */
+	assert_true(rtp_twcc_pending(&t)); /* 8.9 s do not fit a delta: a second feedback */
 	assert_int_equal(told.statuses, 31);
 	feedback(&t, 1200);
 	assert_false(rtp_twcc_pending(&t));
@@ -118,7 +120,7 @@ gaps_large_and_negative_deltas(void **state)
 static void
 a_late_packet_is_reported_after_all(void **state)
 {
-	struct rtp_twcc	t;
+	struct rtp_twcc t;
 
 	(void)state;
 	memset(&told, 0, sizeof(told));
@@ -137,13 +139,13 @@ a_late_packet_is_reported_after_all(void **state)
 static void
 jumps_are_bounded(void **state)
 {
-	struct rtp_twcc	t;
+	struct rtp_twcc t;
 
 	(void)state;
 	memset(&told, 0, sizeof(told));
 	rtp_twcc_init(&t);
 	rtp_twcc_packet(&t, NOW, 1);
-	rtp_twcc_packet(&t, NOW, 30000);	/* whatever lies between is given up */
+	rtp_twcc_packet(&t, NOW, 30000); /* whatever lies between is given up */
 	feedback_all(&t, 1200);
 	assert_int_equal(told.statuses, 1);
 	rtp_twcc_packet(&t, NOW, 30001);
@@ -151,7 +153,7 @@ jumps_are_bounded(void **state)
 	rtp_twcc_packet(&t, NOW + 200, (uint16_t)(30001 + RTP_TWCC_WINDOW));
 	told.statuses = 0;
 	feedback_all(&t, 1200);
-	assert_int_equal(told.statuses, RTP_TWCC_WINDOW);	/* 30001 fell out of the window */
+	assert_int_equal(told.statuses, RTP_TWCC_WINDOW); /* 30001 fell out of the window */
 	/* From far behind: ignored until it lasts. */
 	told.statuses = 0;
 	rtp_twcc_packet(&t, NOW, 5);
@@ -168,9 +170,9 @@ jumps_are_bounded(void **state)
 static void
 little_room_takes_several(void **state)
 {
-	struct rtp_twcc	   t;
+	struct rtp_twcc t;
 	struct rtcp_writer w;
-	uint8_t		   buf[64];
+	uint8_t buf[64];
 
 	(void)state;
 	memset(&told, 0, sizeof(told));
@@ -190,14 +192,14 @@ little_room_takes_several(void **state)
 static void
 random_arrivals_round_trip(void **state)
 {
-	static uint64_t	 sent_us[65536];
-	struct prng	 rng = { support_seed() };
+	static uint64_t sent_us[65536];
+	struct prng rng = {support_seed()};
 
 	(void)state;
 	for (unsigned run = 0; run < 60; run++) {
-		uint16_t	seq = (uint16_t)prng_next(&rng);
-		uint64_t	now = NOW + prng_below(&rng, 1u << 30);
-		uint32_t	spread = 1u << prng_below(&rng, 20), loss = prng_below(&rng, 90);
+		uint16_t seq = (uint16_t)prng_next(&rng);
+		uint64_t now = NOW + prng_below(&rng, 1u << 30);
+		uint32_t spread = 1u << prng_below(&rng, 20), loss = prng_below(&rng, 90);
 		struct rtp_twcc t;
 
 		memset(&told, 0, sizeof(told));
@@ -217,7 +219,8 @@ random_arrivals_round_trip(void **state)
 			if (sent_us[s] != 0)
 				expect((uint16_t)s, sent_us[s]);
 			else
-				assert_true(told.arrival_us[s] == INT64_MIN || told.arrival_us[s] == 0);
+				assert_true(told.arrival_us[s] == INT64_MIN ||
+					    told.arrival_us[s] == 0);
 		}
 	}
 }
@@ -226,12 +229,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_steady_stream_is_cheap),
-		cmocka_unit_test(gaps_large_and_negative_deltas),
-		cmocka_unit_test(a_late_packet_is_reported_after_all),
-		cmocka_unit_test(jumps_are_bounded),
-		cmocka_unit_test(little_room_takes_several),
-		cmocka_unit_test(random_arrivals_round_trip),
+	    cmocka_unit_test(a_steady_stream_is_cheap),
+	    cmocka_unit_test(gaps_large_and_negative_deltas),
+	    cmocka_unit_test(a_late_packet_is_reported_after_all),
+	    cmocka_unit_test(jumps_are_bounded),
+	    cmocka_unit_test(little_room_takes_several),
+	    cmocka_unit_test(random_arrivals_round_trip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
