@@ -216,7 +216,8 @@ struct udp *worker_udp(struct worker *w, const struct ice_tuple *to);
 /* worker_ingress.c */
 void ingress_datagram(struct worker *w, const struct ice_tuple *from, uint8_t *buf, size_t size);
 void ingress_forwarded(struct worker *w, const struct chan_msg *msg); /* M_RAW */
-void ingress_flush_ice(struct wsession *ws);			      /* drain ice_lite_poll() */
+void ingress_flush_ice(struct wsession *ws); /* drain ice_lite_poll() */
+void ingress_selected(struct wsession *ws);  /* the agent may have another path for media */
 
 /* worker_session.c */
 void ws_add(struct worker *w, const struct chan_msg *msg);

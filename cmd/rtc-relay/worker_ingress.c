@@ -80,8 +80,8 @@ ingress_flush_ice(struct wsession *ws)
 		send_stun(ws->worker, &out.to, out.buf, out.size);
 }
 
-static void
-selected(struct wsession *ws)
+void
+ingress_selected(struct wsession *ws)
 {
 	const struct ice_path *path = ice_lite_selected(ws->ice);
 	struct msg_path msg = {.serial = ws->session->serial};
@@ -114,7 +114,7 @@ stun_input(struct wsession *ws, const struct ice_tuple *from, const uint8_t *buf
 	STAT_SET(ws->session->stats.paths, ws->known->path_count);
 	STAT_ADD(w->stats.stun_answered, 1);
 	if (events & ICE_LITE_SELECTED)
-		selected(ws);
+		ingress_selected(ws);
 	if (events & ICE_LITE_EXPIRED)
 		ws_end(ws, END_EXPIRED);
 	ws_arm(ws);

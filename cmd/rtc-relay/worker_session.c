@@ -243,6 +243,8 @@ ws_timeout(struct wsession *ws)
 
 	if (ws->ice != NULL)
 		ingress_flush_ice(ws);
+	if (events > 0 && (events & ICE_LITE_SELECTED))
+		ingress_selected(ws);
 	if (events > 0 && (events & ICE_LITE_EXPIRED))
 		ws_end(ws, END_EXPIRED);
 	if (!ws->ended && ws->pub != NULL)
@@ -288,6 +290,7 @@ ws_keys(struct worker *w, const struct chan_msg *msg)
 {
 	struct msg_keys m;
 	struct wsession *ws;
+	struct ice_path *path;
 
 	memcpy(&m, msg->data, sizeof(m));
 	ws = ws_find(w, m.serial);
@@ -301,6 +304,10 @@ ws_keys(struct worker *w, const struct chan_msg *msg)
 		ws_end(ws, END_DTLS_FAILED);
 		return;
 	}
+	/* A handshake needs both directions: whoever completed it receives at this address. */
+	path = ws->has_path ? ice_lite_path(ws->ice, &ws->path) : NULL;
+	if (path != NULL)
+		ice_path_validate(path);
 	if (ws->pub != NULL)
 		publisher_ready(ws);
 	else if (ws->play != NULL && stream_attach(ws) == 0)
