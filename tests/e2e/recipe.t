@@ -108,6 +108,12 @@ exits 10 "an unresolvable name is told" "$probe" -t 5 no-such-host.invalid
 session=$(tr -d '\r' <"$dir/head" | sed -n 's/^[Ll]ocation: //p')
 is "$(curl -s -o /dev/null -w '%{http_code}' -X DELETE "$session")" 200 "the session is deleted"
 exits 21 "its credentials are void" "$probe" -t 5 --ufrag "$ufrag" --pwd "$pwd" "127.0.0.1:$port"
-stop
+for name in whip relay; do
+	eval "pid=\$$name"
+	kill "$pid"
+	wait "$pid"
+	is "$?" 0 "rtc-$name ends well"
+done
+relay= whip=
 exits 40 "a closed port is told" "$probe" -t 5 "127.0.0.1:$port"
 done_testing
