@@ -11,52 +11,52 @@
 static const struct {
 	const char *name, *needs[3];
 } programs[] = {
-	{ "rtc-relay", { "rtc_server.enabled" } },
-	{ "rtc-whip", { "rtc_server.enabled", "vhost.rtc.enabled" } },
-	{ "rtc-whep", { "rtc_server.enabled", "vhost.rtc.enabled" } },
-	{ "rtc-web", { NULL } },
-	{ "rtc-gate", { NULL } },
+    {"rtc-relay", {"rtc_server.enabled"}},
+    {"rtc-whip", {"rtc_server.enabled", "vhost.rtc.enabled"}},
+    {"rtc-whep", {"rtc_server.enabled", "vhost.rtc.enabled"}},
+    {"rtc-web", {NULL}},
+    {"rtc-gate", {NULL}},
 };
 
 enum arg_kind {
-	ARG_VALUE,	/* flag value, for each value; nothing for an empty one */
-	ARG_CHANGED,	/* the same unless the value is the default */
-	ARG_IF_ON,	/* the flag alone if the switch is on */
+	ARG_VALUE,   /* flag value, for each value; nothing for an empty one */
+	ARG_CHANGED, /* the same unless the value is the default */
+	ARG_IF_ON,   /* the flag alone if the switch is on */
 	ARG_IF_OFF,
-	ARG_IF_CHANGED,	/* the flag alone unless the value is the default */
+	ARG_IF_CHANGED, /* the flag alone unless the value is the default */
 	ARG_LISTEN	/* flag value if the switch `when` is on */
 };
 
 struct arg {
-	const char	*program, *option, *flag;
-	enum arg_kind	 kind;
-	const char	*when;
+	const char *program, *option, *flag;
+	enum arg_kind kind;
+	const char *when;
 };
 
 static const struct arg args[] = {
-	{ "rtc-relay", "rtc_server.listen", "--udp", ARG_VALUE, NULL },
-	{ "rtc-relay", "rtc_server.workers", "--workers", ARG_VALUE, NULL },
-	{ "rtc-relay", "vhost.rtc.stun_timeout", "--stun-timeout", ARG_VALUE, NULL },
-	{ "rtc-relay", "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL },
-	{ "rtc-relay", "vhost.rtc.twcc", "--no-twcc", ARG_IF_OFF, NULL },
-	{ "rtc-gate", "http_api.listen", "--listen", ARG_LISTEN, "http_api.enabled" },
-	{ "rtc-gate", "http_server.listen", "--listen", ARG_LISTEN, "http_server.enabled" },
-	{ "rtc-web", "http_server.dir", "--dir", ARG_CHANGED, NULL },
+    {"rtc-relay", "rtc_server.listen", "--udp", ARG_VALUE, NULL},
+    {"rtc-relay", "rtc_server.workers", "--workers", ARG_VALUE, NULL},
+    {"rtc-relay", "vhost.rtc.stun_timeout", "--stun-timeout", ARG_VALUE, NULL},
+    {"rtc-relay", "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL},
+    {"rtc-relay", "vhost.rtc.twcc", "--no-twcc", ARG_IF_OFF, NULL},
+    {"rtc-gate", "http_api.listen", "--listen", ARG_LISTEN, "http_api.enabled"},
+    {"rtc-gate", "http_server.listen", "--listen", ARG_LISTEN, "http_server.enabled"},
+    {"rtc-web", "http_server.dir", "--dir", ARG_CHANGED, NULL},
 };
 
 /* Those of rtc-whip and rtc-whep: where clients find the relay, what sessions are. */
 static const struct arg endpoint_args[] = {
-	{ NULL, "rtc_server.candidate", "--candidate", ARG_VALUE, NULL },
-	{ NULL, "rtc_server.ip_family", "--ip-family", ARG_CHANGED, NULL },
-	{ NULL, "rtc_server.use_auto_detect_network_ip", "--no-detect", ARG_IF_OFF, NULL },
-	{ NULL, "rtc_server.api_as_candidates", "--no-api-candidate", ARG_IF_OFF, NULL },
-	{ NULL, "rtc_server.resolve_api_domain", "--no-resolve", ARG_IF_OFF, NULL },
-	{ NULL, "rtc_server.keep_api_domain", "--keep-domain", ARG_IF_ON, NULL },
-	{ NULL, "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL },
-	{ NULL, "vhost.rtc.twcc", "--no-twcc", ARG_IF_OFF, NULL },
-	{ NULL, "vhost.rtc.keep_bframe", "--keep-bframe", ARG_IF_ON, NULL },
-	{ NULL, "vhost.rtc.dtls_role", "--dtls-client", ARG_IF_CHANGED, NULL },
-	{ NULL, "vhost.rtc.stun_timeout", "--stun-timeout", ARG_CHANGED, NULL },
+    {NULL, "rtc_server.candidate", "--candidate", ARG_VALUE, NULL},
+    {NULL, "rtc_server.ip_family", "--ip-family", ARG_CHANGED, NULL},
+    {NULL, "rtc_server.use_auto_detect_network_ip", "--no-detect", ARG_IF_OFF, NULL},
+    {NULL, "rtc_server.api_as_candidates", "--no-api-candidate", ARG_IF_OFF, NULL},
+    {NULL, "rtc_server.resolve_api_domain", "--no-resolve", ARG_IF_OFF, NULL},
+    {NULL, "rtc_server.keep_api_domain", "--keep-domain", ARG_IF_ON, NULL},
+    {NULL, "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL},
+    {NULL, "vhost.rtc.twcc", "--no-twcc", ARG_IF_OFF, NULL},
+    {NULL, "vhost.rtc.keep_bframe", "--keep-bframe", ARG_IF_ON, NULL},
+    {NULL, "vhost.rtc.dtls_role", "--dtls-client", ARG_IF_CHANGED, NULL},
+    {NULL, "vhost.rtc.stun_timeout", "--stun-timeout", ARG_CHANGED, NULL},
 };
 
 static int
@@ -94,15 +94,25 @@ is_changed(const struct settings *s, const char *name)
 static void
 print_arg(const struct settings *s, const struct arg *a)
 {
-	bool	on = settings_is_on(s, a->option), give = false;
+	bool on = settings_is_on(s, a->option), give = false;
 
 	switch (a->kind) {
-	case ARG_VALUE: give = true; break;
+	case ARG_VALUE:
+		give = true;
+		break;
 	case ARG_CHANGED:
-	case ARG_IF_CHANGED: give = is_changed(s, a->option); break;
-	case ARG_LISTEN: give = settings_is_on(s, a->when); break;
-	case ARG_IF_ON: give = on; break;
-	case ARG_IF_OFF: give = !on; break;
+	case ARG_IF_CHANGED:
+		give = is_changed(s, a->option);
+		break;
+	case ARG_LISTEN:
+		give = settings_is_on(s, a->when);
+		break;
+	case ARG_IF_ON:
+		give = on;
+		break;
+	case ARG_IF_OFF:
+		give = !on;
+		break;
 	}
 	if (give && (a->kind == ARG_VALUE || a->kind == ARG_CHANGED || a->kind == ARG_LISTEN))
 		print_values(settings_get(s, a->option), a->flag);

@@ -8,54 +8,69 @@
 #include "base/bytes.h"
 #include "base/text.h"
 
-#define SWITCH(n, p) \
-	{ .name = n, .preset = p, .type = DIRECTIVE_SWITCH }
-#define LISTEN(n, p) \
-	{ .name = n, .preset = p, .type = DIRECTIVE_LISTEN }
-#define NUMBER(n, p, lo, hi) \
-	{ .name = n, .preset = p, .type = DIRECTIVE_NUMBER, .min = lo, .max = hi }
-#define SECONDS(n, p, lo, hi) \
-	{ .name = n, .preset = p, .type = DIRECTIVE_SECONDS, .min = lo, .max = hi }
-#define CHOICE(n, p, w) \
-	{ .name = n, .preset = p, .type = DIRECTIVE_CHOICE, .words = w }
+/* clang-format off: one line a macro, or the table below cannot be read */
+#define SWITCH(n, p)                                                                               \
+	{                                                                                          \
+		.name = n, .preset = p, .type = DIRECTIVE_SWITCH                                   \
+	}
+#define LISTEN(n, p)                                                                               \
+	{                                                                                          \
+		.name = n, .preset = p, .type = DIRECTIVE_LISTEN                                   \
+	}
+#define NUMBER(n, p, lo, hi)                                                                       \
+	{                                                                                          \
+		.name = n, .preset = p, .type = DIRECTIVE_NUMBER, .min = lo, .max = hi             \
+	}
+#define SECONDS(n, p, lo, hi)                                                                      \
+	{                                                                                          \
+		.name = n, .preset = p, .type = DIRECTIVE_SECONDS, .min = lo, .max = hi            \
+	}
+#define CHOICE(n, p, w)                                                                            \
+	{                                                                                          \
+		.name = n, .preset = p, .type = DIRECTIVE_CHOICE, .words = w                       \
+	}
+/* clang-format on */
 
 const struct directive directives[] = {
-	LISTEN("listen", "1935"),
-	NUMBER("max_connections", "1000", 1, 1000000),
-	SWITCH("http_api.enabled", "on"),
-	LISTEN("http_api.listen", "1985"),
-	SWITCH("http_server.enabled", "on"),
-	LISTEN("http_server.listen", "8080"),
-	{ .name = "http_server.dir", .preset = "", .type = DIRECTIVE_TEXT },
-	SWITCH("rtc_server.enabled", "off"),
-	LISTEN("rtc_server.listen", "8000"),
-	NUMBER("rtc_server.workers", "1", 1, 16),
-	SWITCH("rtc_server.tcp.enabled", "off"),
-	LISTEN("rtc_server.tcp.listen", "8000"),
-	CHOICE("rtc_server.protocol", "udp", "udp tcp all"),
-	{ .name = "rtc_server.candidate", .preset = "*", .type = DIRECTIVE_TEXT, .env = "CANDIDATE",
-	  .many = true },
-	SWITCH("rtc_server.use_auto_detect_network_ip", "on"),
-	CHOICE("rtc_server.ip_family", "ipv4", "ipv4 ipv6 all"),
-	SWITCH("rtc_server.api_as_candidates", "on"),
-	SWITCH("rtc_server.resolve_api_domain", "on"),
-	SWITCH("rtc_server.keep_api_domain", "off"),
-	SWITCH("rtc_server.ecdsa", "on"),
-	SWITCH("rtc_server.encrypt", "on"),
-	SWITCH("vhost.rtc.enabled", "off"),
-	SWITCH("vhost.rtc.nack", "on"),
-	SWITCH("vhost.rtc.twcc", "on"),
-	NUMBER("vhost.rtc.stun_timeout", "30", 1, 3600),
-	SWITCH("vhost.rtc.stun_strict_check", "on"),
-	CHOICE("vhost.rtc.dtls_role", "passive", "passive active"),
-	CHOICE("vhost.rtc.dtls_version", "auto", "auto dtls1.0 dtls1.2"),
-	SWITCH("vhost.rtc.rtmp_to_rtc", "off"),
-	SWITCH("vhost.rtc.keep_bframe", "off"),
-	SWITCH("vhost.rtc.keep_avc_nalu_sei", "on"),
-	NUMBER("vhost.rtc.opus_bitrate", "48000", 8000, 320000),
-	SWITCH("vhost.rtc.rtc_to_rtmp", "off"),
-	SECONDS("vhost.rtc.pli_for_rtmp", "6.0", 0.5, 30),
-	NUMBER("vhost.rtc.aac_bitrate", "48000", 8000, 320000),
+    LISTEN("listen", "1935"),
+    NUMBER("max_connections", "1000", 1, 1000000),
+    SWITCH("http_api.enabled", "on"),
+    LISTEN("http_api.listen", "1985"),
+    SWITCH("http_server.enabled", "on"),
+    LISTEN("http_server.listen", "8080"),
+    {.name = "http_server.dir", .preset = "", .type = DIRECTIVE_TEXT},
+    SWITCH("rtc_server.enabled", "off"),
+    LISTEN("rtc_server.listen", "8000"),
+    NUMBER("rtc_server.workers", "1", 1, 16),
+    SWITCH("rtc_server.tcp.enabled", "off"),
+    LISTEN("rtc_server.tcp.listen", "8000"),
+    CHOICE("rtc_server.protocol", "udp", "udp tcp all"),
+    {.name = "rtc_server.candidate",
+     .preset = "*",
+     .type = DIRECTIVE_TEXT,
+     .env = "CANDIDATE",
+     .many = true},
+    SWITCH("rtc_server.use_auto_detect_network_ip", "on"),
+    CHOICE("rtc_server.ip_family", "ipv4", "ipv4 ipv6 all"),
+    SWITCH("rtc_server.api_as_candidates", "on"),
+    SWITCH("rtc_server.resolve_api_domain", "on"),
+    SWITCH("rtc_server.keep_api_domain", "off"),
+    SWITCH("rtc_server.ecdsa", "on"),
+    SWITCH("rtc_server.encrypt", "on"),
+    SWITCH("vhost.rtc.enabled", "off"),
+    SWITCH("vhost.rtc.nack", "on"),
+    SWITCH("vhost.rtc.twcc", "on"),
+    NUMBER("vhost.rtc.stun_timeout", "30", 1, 3600),
+    SWITCH("vhost.rtc.stun_strict_check", "on"),
+    CHOICE("vhost.rtc.dtls_role", "passive", "passive active"),
+    CHOICE("vhost.rtc.dtls_version", "auto", "auto dtls1.0 dtls1.2"),
+    SWITCH("vhost.rtc.rtmp_to_rtc", "off"),
+    SWITCH("vhost.rtc.keep_bframe", "off"),
+    SWITCH("vhost.rtc.keep_avc_nalu_sei", "on"),
+    NUMBER("vhost.rtc.opus_bitrate", "48000", 8000, 320000),
+    SWITCH("vhost.rtc.rtc_to_rtmp", "off"),
+    SECONDS("vhost.rtc.pli_for_rtmp", "6.0", 0.5, 30),
+    NUMBER("vhost.rtc.aac_bitrate", "48000", 8000, 320000),
 };
 const size_t directive_count = ARRAY_COUNT(directives);
 
@@ -63,24 +78,83 @@ _Static_assert(ARRAY_COUNT(directives) <= SETTINGS_MAX, "a setting for each opti
 
 /* Directives of the usual files (whole blocks where a block is named) that nothing here reads. */
 static const char *const ignored[] = {
-	"asprocess", "auto_reload_for_docker", "chunk_size", "circuit_breaker", "daemon",
-	"disable_daemon_for_docker", "empty_ip_ok", "exporter", "ff_log_dir", "ff_log_level",
-	"first_wait_for_qlv", "force_grace_quit", "grace_final_wait", "grace_start_wait",
-	"heartbeat", "http_api.auth", "http_api.crossdomain", "http_api.https",
-	"http_api.raw_api", "http_server.crossdomain", "http_server.https", "in_ack_size",
-	"inotify_auto_reload", "out_ack_size", "pid", "query_latest_version",
-	"rtc_server.black_hole", "rtc_server.merge_nalus", "rtc_server.perf_stat",
-	"rtc_server.reuseport", "rtmp", "rtmps", "rtsp_server", "server_id", "srs_log_file",
-	"srs_log_flush_interval", "srs_log_level", "srs_log_level_v2", "srs_log_tank",
-	"srt_server", "stats", "stream_caster", "tcmalloc_release_rate", "tencentcloud_apm",
-	"tencentcloud_cls", "threads", "utc_time", "vhost.bandcheck", "vhost.chunk_size",
-	"vhost.cluster", "vhost.dash", "vhost.dvr", "vhost.enabled", "vhost.exec",
-	"vhost.forward", "vhost.hds", "vhost.hls", "vhost.http_hooks", "vhost.http_remux",
-	"vhost.http_static", "vhost.in_ack_size", "vhost.ingest", "vhost.min_latency",
-	"vhost.out_ack_size", "vhost.play", "vhost.publish", "vhost.refer", "vhost.rtc.bframe",
-	"vhost.rtc.aac", "vhost.rtc.drop_for_pt", "vhost.rtc.nack_no_copy",
-	"vhost.rtc.init_rate_from_sdp", "vhost.security", "vhost.srt", "vhost.tcp_nodelay",
-	"vhost.transcode", "work_dir",
+    "asprocess",
+    "auto_reload_for_docker",
+    "chunk_size",
+    "circuit_breaker",
+    "daemon",
+    "disable_daemon_for_docker",
+    "empty_ip_ok",
+    "exporter",
+    "ff_log_dir",
+    "ff_log_level",
+    "first_wait_for_qlv",
+    "force_grace_quit",
+    "grace_final_wait",
+    "grace_start_wait",
+    "heartbeat",
+    "http_api.auth",
+    "http_api.crossdomain",
+    "http_api.https",
+    "http_api.raw_api",
+    "http_server.crossdomain",
+    "http_server.https",
+    "in_ack_size",
+    "inotify_auto_reload",
+    "out_ack_size",
+    "pid",
+    "query_latest_version",
+    "rtc_server.black_hole",
+    "rtc_server.merge_nalus",
+    "rtc_server.perf_stat",
+    "rtc_server.reuseport",
+    "rtmp",
+    "rtmps",
+    "rtsp_server",
+    "server_id",
+    "srs_log_file",
+    "srs_log_flush_interval",
+    "srs_log_level",
+    "srs_log_level_v2",
+    "srs_log_tank",
+    "srt_server",
+    "stats",
+    "stream_caster",
+    "tcmalloc_release_rate",
+    "tencentcloud_apm",
+    "tencentcloud_cls",
+    "threads",
+    "utc_time",
+    "vhost.bandcheck",
+    "vhost.chunk_size",
+    "vhost.cluster",
+    "vhost.dash",
+    "vhost.dvr",
+    "vhost.enabled",
+    "vhost.exec",
+    "vhost.forward",
+    "vhost.hds",
+    "vhost.hls",
+    "vhost.http_hooks",
+    "vhost.http_remux",
+    "vhost.http_static",
+    "vhost.in_ack_size",
+    "vhost.ingest",
+    "vhost.min_latency",
+    "vhost.out_ack_size",
+    "vhost.play",
+    "vhost.publish",
+    "vhost.refer",
+    "vhost.rtc.bframe",
+    "vhost.rtc.aac",
+    "vhost.rtc.drop_for_pt",
+    "vhost.rtc.nack_no_copy",
+    "vhost.rtc.init_rate_from_sdp",
+    "vhost.security",
+    "vhost.srt",
+    "vhost.tcp_nodelay",
+    "vhost.transcode",
+    "work_dir",
 };
 
 int
@@ -145,10 +219,10 @@ static const char *
 nearest(const char *name, char out[static DIRECTIVE_NAME_SIZE])
 {
 	unsigned least = 3;
-	bool	 found = false;
+	bool found = false;
 
 	for (size_t i = 0; i < directive_count; i++) {
-		char	 known[DIRECTIVE_NAME_SIZE];
+		char known[DIRECTIVE_NAME_SIZE];
 		unsigned d;
 
 		text_copy(known, sizeof(known), directives[i].name);

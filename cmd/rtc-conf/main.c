@@ -13,20 +13,19 @@
 
 extern char **environ;
 
-enum { FLAGS_MAX = 64 };	/* --set on one command line */
+enum { FLAGS_MAX = 64 }; /* --set on one command line */
 
 struct command_line {
-	const char	*file;
-	const char	*flags[FLAGS_MAX];
-	size_t		 flag_count;
-	bool		 check, json, quiet;
+	const char *file;
+	const char *flags[FLAGS_MAX];
+	size_t flag_count;
+	bool check, json, quiet;
 };
 
-static const char usage_text[] =
-    "usage: rtc-conf [-jnq] [-c file] [-s name=value] [--show]\n"
-    "       rtc-conf [-q] [-c file] [-s name=value] argv program\n"
-    "       rtc-conf [-q] [-c file] [-s name=value] get name\n"
-    "       rtc-conf [-q] [-c file] [-s name=value] programs\n";
+static const char usage_text[] = "usage: rtc-conf [-jnq] [-c file] [-s name=value] [--show]\n"
+				 "       rtc-conf [-q] [-c file] [-s name=value] argv program\n"
+				 "       rtc-conf [-q] [-c file] [-s name=value] get name\n"
+				 "       rtc-conf [-q] [-c file] [-s name=value] programs\n";
 
 static const char help_text[] =
     "  -c, --config FILE      read this file\n"
@@ -64,12 +63,12 @@ read_all(const char *name, size_t *size, FILE *f)
 static int
 load(struct settings *s, const char *name)
 {
-	FILE			*f = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
-	struct conf		*conf;
-	struct conf_error	 error;
-	size_t			 size;
-	char			*text;
-	int			 err;
+	FILE *f = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
+	struct conf *conf;
+	struct conf_error error;
+	size_t size;
+	char *text;
+	int err;
 
 	s->file = f == stdin ? "stdin" : name;
 	if (f == NULL) {
@@ -85,7 +84,7 @@ load(struct settings *s, const char *name)
 	free(text);
 	if (err == -EINVAL)
 		fprintf(stderr, "rtc-conf: %s:%u:%u: error: %s\n", s->file, error.line,
-		    error.column, error.text);
+			error.column, error.text);
 	if (err != 0)
 		return err == -EINVAL ? EX_CONFIG : EX_OSERR;
 	settings_apply_file(s, conf_root(conf));
@@ -158,22 +157,22 @@ command_programs(const struct settings *s, const struct command_line *c, const c
 }
 
 static const struct command {
-	const char	*name;
-	int		 operands;
-	int		 (*run)(const struct settings *, const struct command_line *, const char *);
+	const char *name;
+	int operands;
+	int (*run)(const struct settings *, const struct command_line *, const char *);
 } commands[] = {
-	{ "show", 0, command_show },
-	{ "argv", 1, command_argv },
-	{ "get", 1, command_get },
-	{ "programs", 0, command_programs },
+    {"show", 0, command_show},
+    {"argv", 1, command_argv},
+    {"get", 1, command_get},
+    {"programs", 0, command_programs},
 };
 
 static int
 run(const struct command_line *c, int count, char **operands)
 {
-	struct settings		 s;
-	const struct command	*command = &commands[0];
-	int			 code;
+	struct settings s;
+	const struct command *command = &commands[0];
+	int code;
 
 	for (size_t i = 0; count > 0 && i <= ARRAY_COUNT(commands); i++) {
 		if (i == ARRAY_COUNT(commands))
@@ -201,11 +200,20 @@ static int
 take_option(struct command_line *c, int opt)
 {
 	switch (opt) {
-	case 'c': c->file = optarg; return -1;
-	case 'n': c->check = true; return -1;
-	case 'j': c->json = true; return -1;
-	case 'q': c->quiet = true; return -1;
-	case LONG_SHOW: return -1;
+	case 'c':
+		c->file = optarg;
+		return -1;
+	case 'n':
+		c->check = true;
+		return -1;
+	case 'j':
+		c->json = true;
+		return -1;
+	case 'q':
+		c->quiet = true;
+		return -1;
+	case LONG_SHOW:
+		return -1;
 	case 's':
 		if (c->flag_count == FLAGS_MAX)
 			return usage();
@@ -217,7 +225,8 @@ take_option(struct command_line *c, int opt)
 	case 'V':
 		printf("rtc-conf %s\n", RTCKIT_VERSION);
 		return EX_OK;
-	default: return usage();
+	default:
+		return usage();
 	}
 }
 
@@ -225,18 +234,18 @@ int
 main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "set", required_argument, NULL, 's' },
-		{ "check", no_argument, NULL, 'n' },
-		{ "show", no_argument, NULL, LONG_SHOW },
-		{ "json", no_argument, NULL, 'j' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 },
+	    {"config", required_argument, NULL, 'c'},
+	    {"set", required_argument, NULL, 's'},
+	    {"check", no_argument, NULL, 'n'},
+	    {"show", no_argument, NULL, LONG_SHOW},
+	    {"json", no_argument, NULL, 'j'},
+	    {"quiet", no_argument, NULL, 'q'},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
+	    {NULL, 0, NULL, 0},
 	};
-	struct command_line	c = { .file = NULL };
-	int			opt, code;
+	struct command_line c = {.file = NULL};
+	int opt, code;
 
 	while ((opt = getopt_long(argc, argv, "c:s:njqhV", longs, NULL)) != -1) {
 		code = take_option(&c, opt);

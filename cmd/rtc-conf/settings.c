@@ -45,8 +45,8 @@ settings_error(struct settings *s, const char *where, const char *format, ...)
 static bool
 is_number(const char *text, double min, double max, bool fraction)
 {
-	char	*end;
-	double	 v;
+	char *end;
+	double v;
 
 	if (text[strspn(text, fraction ? "0123456789." : "0123456789")] != '\0' || *text == '\0')
 		return false;
@@ -105,7 +105,7 @@ fault_of(const struct directive *o, const char *value, char *out, size_t size)
 	case DIRECTIVE_SECONDS:
 		ok = is_number(value, o->min, o->max, o->type == DIRECTIVE_SECONDS);
 		snprintf(out, size, "a number from %g to %.0f%s", o->min, o->max,
-		    o->type == DIRECTIVE_SECONDS ? " (seconds)" : "");
+			 o->type == DIRECTIVE_SECONDS ? " (seconds)" : "");
 		break;
 	case DIRECTIVE_CHOICE:
 		ok = is_choice(value, o->words);
@@ -142,21 +142,21 @@ store(struct setting *t, const char *const *values, size_t count, const char *or
 
 bool
 settings_set(struct settings *s, int index, const char *const *values, size_t count,
-    const char *where, const char *origin)
+	     const char *where, const char *origin)
 {
-	const struct directive	*o = &directives[index];
-	char			 expected[128];
+	const struct directive *o = &directives[index];
+	char expected[128];
 
 	if (count == 0 || (count > 1 && !o->many)) {
 		settings_error(s, where, "%s takes %s, %zu given%s", o->name,
-		    o->many ? "one or more values" : "one value", count,
-		    count > 1 ? ": is a ';' missing?" : "");
+			       o->many ? "one or more values" : "one value", count,
+			       count > 1 ? ": is a ';' missing?" : "");
 		return false;
 	}
 	for (size_t i = 0; i < count && i < SETTING_VALUES_MAX; i++) {
 		if (fault_of(o, values[i], expected, sizeof(expected)) != NULL) {
 			settings_error(s, where, "%s: '%.64s' is not %s", o->name, values[i],
-			    expected);
+				       expected);
 			return false;
 		}
 	}

@@ -11,47 +11,47 @@
 #include "conf/conf.h"
 
 enum {
-	SETTING_VALUES_MAX = CONF_ARGS_MAX,	/* values of one directive */
+	SETTING_VALUES_MAX = CONF_ARGS_MAX, /* values of one directive */
 	SETTINGS_MAX = 48,
 	ORIGIN_SIZE = 96,
-	DIRECTIVE_NAME_SIZE = 64	/* of a known one, with its NUL */
+	DIRECTIVE_NAME_SIZE = 64 /* of a known one, with its NUL */
 };
 
 enum directive_type {
-	DIRECTIVE_SWITCH,	/* on or off */
-	DIRECTIVE_LISTEN,	/* [address:]port */
-	DIRECTIVE_NUMBER,	/* min..max */
-	DIRECTIVE_SECONDS,	/* min..max, a fraction allowed */
-	DIRECTIVE_CHOICE,	/* one of words */
-	DIRECTIVE_TEXT	/* one or more words without control characters */
+	DIRECTIVE_SWITCH,  /* on or off */
+	DIRECTIVE_LISTEN,  /* [address:]port */
+	DIRECTIVE_NUMBER,  /* min..max */
+	DIRECTIVE_SECONDS, /* min..max, a fraction allowed */
+	DIRECTIVE_CHOICE,  /* one of words */
+	DIRECTIVE_TEXT	   /* one or more words without control characters */
 };
 
 struct directive {
-	const char	*name;	/* "rtc_server.tcp.listen": blocks and directive, joined by dots */
-	const char	*preset;
+	const char *name; /* "rtc_server.tcp.listen": blocks and directive, joined by dots */
+	const char *preset;
 	enum directive_type type;
-	double		 min, max;
-	const char	*words;	/* "udp tcp all" */
-	const char	*env;	/* a second environment name, which yields to the first */
-	bool		 many;	/* takes several values */
+	double min, max;
+	const char *words; /* "udp tcp all" */
+	const char *env;   /* a second environment name, which yields to the first */
+	bool many;	   /* takes several values */
 };
 
 struct setting {
-	char	*values[SETTING_VALUES_MAX];	/* owned */
-	size_t	 count;
-	char	 origin[ORIGIN_SIZE];	/* "default", "rtc.conf:3", "environment SRS_X", "flag" */
+	char *values[SETTING_VALUES_MAX]; /* owned */
+	size_t count;
+	char origin[ORIGIN_SIZE]; /* "default", "rtc.conf:3", "environment SRS_X", "flag" */
 };
 
 /* The resolved configuration and what was said about it. */
 struct settings {
-	struct setting	 of[SETTINGS_MAX];	/* in the order of directives[] */
-	const char	*file;	/* its name in messages, borrowed */
-	unsigned	 errors, warnings;
-	bool		 quiet;	/* no warnings */
+	struct setting of[SETTINGS_MAX]; /* in the order of directives[] */
+	const char *file;		 /* its name in messages, borrowed */
+	unsigned errors, warnings;
+	bool quiet; /* no warnings */
 };
 
 extern const struct directive directives[];
-extern const size_t	   directive_count;
+extern const size_t directive_count;
 
 /* Index into directives[], or -1. */
 int directive_find(const char *name);
@@ -64,20 +64,20 @@ void settings_fini(struct settings *s);
 /* Each reports faults on standard error, counts them in errors and warnings, and goes on. */
 void settings_apply_file(struct settings *s, const struct conf_node *root);
 void settings_apply_environment(struct settings *s, char *const *environment);
-void settings_apply_flag(struct settings *s, const char *assignment);	/* "name=value" */
+void settings_apply_flag(struct settings *s, const char *assignment); /* "name=value" */
 /* What is set but has no effect in this version. */
 void settings_note_effects(struct settings *s);
 
 /* Check the values of a directive and take them; where is "file:3:5" or a name, for messages. */
 bool settings_set(struct settings *s, int index, const char *const *values, size_t count,
-    const char *where, const char *origin);
+		  const char *where, const char *origin);
 void settings_warn(struct settings *s, const char *where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void settings_error(struct settings *s, const char *where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 const struct setting *settings_get(const struct settings *s, const char *name);
-const char *settings_text(const struct settings *s, const char *name);	/* the first value */
+const char *settings_text(const struct settings *s, const char *name); /* the first value */
 bool settings_is_on(const struct settings *s, const char *name);
 
 /* What an unknown name was meant to be, or NULL if nothing is near. May be written to out. */

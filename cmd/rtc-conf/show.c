@@ -59,7 +59,7 @@ open_blocks(const char *name, size_t shared, unsigned *depth)
 	for (dot = strchr(at, '.'); dot != NULL; dot = strchr(at, '.')) {
 		indent(*depth);
 		printf("%.*s%s {\n", (int)(dot - at), at,
-		    strncmp(at, "vhost.", 6) == 0 ? " __defaultVhost__" : "");
+		       strncmp(at, "vhost.", 6) == 0 ? " __defaultVhost__" : "");
 		(*depth)++;
 		at = dot + 1;
 	}
@@ -69,12 +69,12 @@ open_blocks(const char *name, size_t shared, unsigned *depth)
 void
 show_text(const struct settings *s)
 {
-	const char	*before = "";
-	unsigned	 depth = 0;
+	const char *before = "";
+	unsigned depth = 0;
 
 	for (size_t i = 0; i <= directive_count; i++) {
-		const char	*name = i < directive_count ? directives[i].name : "", *directive;
-		size_t		 shared = shared_blocks(before, name);
+		const char *name = i < directive_count ? directives[i].name : "", *directive;
+		size_t shared = shared_blocks(before, name);
 
 		while (depth > dots(name, shared)) {
 			indent(--depth);
@@ -110,8 +110,8 @@ show_json(const struct settings *s)
 	json_t *all = json_object();
 
 	for (size_t i = 0; i < directive_count; i++) {
-		const struct setting	*t = &s->of[i];
-		json_t			*one = json_object(), *values = json_array();
+		const struct setting *t = &s->of[i];
+		json_t *one = json_object(), *values = json_array();
 
 		for (size_t k = 0; k < t->count; k++)
 			json_array_append_new(values, value_json(&directives[i], t->values[k]));

@@ -16,14 +16,14 @@ static const char default_vhost[] = "__defaultVhost__";
 static bool
 path_of(char out[static NAME_SIZE], const struct conf_node *n)
 {
-	const struct conf_node	*line[CONF_DEPTH_MAX + 1];
-	size_t			 depth = 0, used = 0;
+	const struct conf_node *line[CONF_DEPTH_MAX + 1];
+	size_t depth = 0, used = 0;
 
 	for (; n->parent != NULL; n = n->parent)
 		line[depth++] = n;
 	while (depth-- > 0) {
 		int k = snprintf(out + used, NAME_SIZE - used, "%s%s", used > 0 ? "." : "",
-		    line[depth]->name);
+				 line[depth]->name);
 
 		if (k < 0 || (size_t)k >= NAME_SIZE - used)
 			return false;
@@ -35,12 +35,12 @@ path_of(char out[static NAME_SIZE], const struct conf_node *n)
 static void
 unknown(struct settings *s, const char *where, const char *name)
 {
-	char		 spare[DIRECTIVE_NAME_SIZE];
-	const char	*near = directive_suggest(name, spare);
+	char spare[DIRECTIVE_NAME_SIZE];
+	const char *near = directive_suggest(name, spare);
 
 	if (near != NULL)
 		settings_warn(s, where, "unknown directive %s, ignored; did you mean %s?", name,
-		    near);
+			      near);
 	else
 		settings_warn(s, where, "unknown directive %s, ignored", name);
 }
@@ -69,8 +69,8 @@ expand(const char *value)
 static void
 apply_directive(struct settings *s, const struct conf_node *n, int index, const char *where)
 {
-	const char	*values[CONF_ARGS_MAX];
-	char		 origin[ORIGIN_SIZE];
+	const char *values[CONF_ARGS_MAX];
+	char origin[ORIGIN_SIZE];
 
 	for (size_t i = 0; i < n->arg_count; i++)
 		values[i] = directives[index].many ? expand(n->args[i]) : n->args[i];
@@ -82,8 +82,8 @@ apply_directive(struct settings *s, const struct conf_node *n, int index, const 
 static bool
 apply_node(struct settings *s, const struct conf_node *n)
 {
-	char	 name[NAME_SIZE], where[WHERE_SIZE];
-	int	 index;
+	char name[NAME_SIZE], where[WHERE_SIZE];
+	int index;
 
 	snprintf(where, sizeof(where), "%.400s:%u:%u", s->file, n->line, n->column);
 	if (!path_of(name, n)) {
@@ -94,10 +94,10 @@ apply_node(struct settings *s, const struct conf_node *n)
 	if (directive_is_ignored(name)) {
 		settings_warn(s, where, "%s is known but has no effect in this version", name);
 	} else if (n->is_block && strcmp(name, "vhost") == 0 &&
-	    (n->arg_count != 1 || strcmp(n->args[0], default_vhost) != 0)) {
+		   (n->arg_count != 1 || strcmp(n->args[0], default_vhost) != 0)) {
 		settings_warn(s, where,
-		    "only vhost %s is configured in this version; this block is ignored",
-		    default_vhost);
+			      "only vhost %s is configured in this version; this block is ignored",
+			      default_vhost);
 	} else if (n->is_block && is_known_block(name)) {
 		return true;
 	} else if (n->is_block && index >= 0) {
@@ -131,9 +131,9 @@ settings_apply_file(struct settings *s, const struct conf_node *root)
 static void
 apply_variable(struct settings *s, int index, const char *name)
 {
-	const char	*value = getenv(name), *values[SETTING_VALUES_MAX];
-	char		 copy[4096], origin[ORIGIN_SIZE], *at, *word;
-	size_t		 count = 0;
+	const char *value = getenv(name), *values[SETTING_VALUES_MAX];
+	char copy[4096], origin[ORIGIN_SIZE], *at, *word;
+	size_t count = 0;
 
 	if (value == NULL || value[0] == '\0')
 		return;
@@ -168,8 +168,8 @@ static void
 check_unknown_variables(struct settings *s, char *const *environment)
 {
 	for (; *environment != NULL; environment++) {
-		char	name[NAME_SIZE];
-		size_t	n = strcspn(*environment, "=");
+		char name[NAME_SIZE];
+		size_t n = strcspn(*environment, "=");
 
 		if (strncmp(*environment, "SRS_", 4) != 0 || n >= sizeof(name))
 			continue;
@@ -197,10 +197,10 @@ settings_apply_environment(struct settings *s, char *const *environment)
 void
 settings_apply_flag(struct settings *s, const char *assignment)
 {
-	char		 name[NAME_SIZE], spare[DIRECTIVE_NAME_SIZE];
-	size_t		 n = strcspn(assignment, "=");
-	const char	*value = assignment + n + 1, *near;
-	int		 index;
+	char name[NAME_SIZE], spare[DIRECTIVE_NAME_SIZE];
+	size_t n = strcspn(assignment, "=");
+	const char *value = assignment + n + 1, *near;
+	int index;
 
 	if (assignment[n] != '=' || n >= sizeof(name)) {
 		settings_error(s, "--set", "'%.64s' is not NAME=VALUE", assignment);
@@ -215,23 +215,23 @@ settings_apply_flag(struct settings *s, const char *assignment)
 	}
 	near = directive_suggest(name, spare);
 	settings_error(s, "--set", "unknown directive %s%s%s%s", name,
-	    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-	    near != NULL ? "?" : "");
+		       near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+		       near != NULL ? "?" : "");
 }
 
 /* Settings that are read but cannot be had yet: said at once rather than found out later. */
 static const struct {
-	const char *name, *fine, *text;	/* no fine value: said wherever it is set */
+	const char *name, *fine, *text; /* no fine value: said wherever it is set */
 } effects[] = {
-	{ "listen", NULL, "RTMP is not in this version" },
-	{ "rtc_server.tcp.enabled", "off", "WebRTC over TCP is not in this version; UDP only" },
-	{ "rtc_server.protocol", "udp", "WebRTC over TCP is not in this version; UDP only" },
-	{ "rtc_server.ecdsa", "on", "certificates are always ECDSA P-256" },
-	{ "rtc_server.encrypt", "on", "media is always encrypted" },
-	{ "vhost.rtc.stun_strict_check", "on", "checks are always strict" },
-	{ "vhost.rtc.dtls_version", "auto", "DTLS 1.2 is the only version spoken" },
-	{ "vhost.rtc.rtmp_to_rtc", "off", "RTMP is not in this version" },
-	{ "vhost.rtc.rtc_to_rtmp", "off", "RTMP is not in this version" },
+    {"listen", NULL, "RTMP is not in this version"},
+    {"rtc_server.tcp.enabled", "off", "WebRTC over TCP is not in this version; UDP only"},
+    {"rtc_server.protocol", "udp", "WebRTC over TCP is not in this version; UDP only"},
+    {"rtc_server.ecdsa", "on", "certificates are always ECDSA P-256"},
+    {"rtc_server.encrypt", "on", "media is always encrypted"},
+    {"vhost.rtc.stun_strict_check", "on", "checks are always strict"},
+    {"vhost.rtc.dtls_version", "auto", "DTLS 1.2 is the only version spoken"},
+    {"vhost.rtc.rtmp_to_rtc", "off", "RTMP is not in this version"},
+    {"vhost.rtc.rtc_to_rtmp", "off", "RTMP is not in this version"},
 };
 
 void
@@ -240,9 +240,9 @@ settings_note_effects(struct settings *s)
 	for (size_t i = 0; i < ARRAY_COUNT(effects); i++) {
 		const struct setting *t = settings_get(s, effects[i].name);
 
-		if (effects[i].fine == NULL ? strcmp(t->origin, "default") != 0 :
-		    strcmp(t->values[0], effects[i].fine) != 0)
+		if (effects[i].fine == NULL ? strcmp(t->origin, "default") != 0
+					    : strcmp(t->values[0], effects[i].fine) != 0)
 			settings_warn(s, t->origin, "%s %s: %s", effects[i].name, t->values[0],
-			    effects[i].text);
+				      effects[i].text);
 	}
 }

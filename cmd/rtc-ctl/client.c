@@ -20,13 +20,14 @@ static int
 wait_readable(int fd, uint64_t deadline_us)
 {
 	for (;;) {
-		struct pollfd	p = { .fd = fd, .events = POLLIN };
-		uint64_t	now_us = clock_now_us();
-		int		timeout_ms = -1, n;
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		uint64_t now_us = clock_now_us();
+		int timeout_ms = -1, n;
 
 		if (deadline_us != CLOCK_NEVER)
-			timeout_ms = now_us < deadline_us ?
-			    (int)((deadline_us - now_us) / 1000 % INT_MAX) + 1 : 0;
+			timeout_ms = now_us < deadline_us
+					 ? (int)((deadline_us - now_us) / 1000 % INT_MAX) + 1
+					 : 0;
 		n = poll(&p, 1, timeout_ms);
 		if (n > 0)
 			return 0;
@@ -40,8 +41,8 @@ wait_readable(int fd, uint64_t deadline_us)
 static int
 receive(struct client *c, uint64_t deadline_us, json_t **message)
 {
-	json_t	*msg;
-	ssize_t	 n;
+	json_t *msg;
+	ssize_t n;
 
 	do {
 		int err = wait_readable(c->fd, deadline_us);
@@ -84,10 +85,10 @@ take_hello(struct client *c)
 int
 client_open(struct client *c, const char *path, char *path_out, size_t size)
 {
-	char	dir[PATH_MAX];
-	int	err = 0;
+	char dir[PATH_MAX];
+	int err = 0;
 
-	*c = (struct client){ .fd = -1 };
+	*c = (struct client){.fd = -1};
 	if (path == NULL)
 		err = ipc_run_dir(dir, sizeof(dir), false);
 	if (err != 0)
@@ -113,14 +114,14 @@ client_close(struct client *c)
 		close(c->fd);
 	json_decref(c->hello);
 	free(c->buf);
-	*c = (struct client){ .fd = -1 };
+	*c = (struct client){.fd = -1};
 }
 
 static int
 send_request(struct client *c, const json_t *request)
 {
-	char	*text = json_dumps(request, JSON_COMPACT);
-	int	 err = 0;
+	char *text = json_dumps(request, JSON_COMPACT);
+	int err = 0;
 
 	if (text == NULL)
 		return -ENOMEM;
@@ -134,7 +135,7 @@ int
 client_ask(struct client *c, json_t *request, json_t **reply)
 {
 	uint64_t deadline_us = clock_now_us() + REPLY_TIMEOUT_US;
-	int	 err;
+	int err;
 
 	json_object_set_new(request, "v", json_integer(PROTOCOL_VERSION));
 	json_object_set_new(request, "id", json_integer(++c->last_id));

@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 struct client {
-	int	 fd;
-	int	 last_id;
-	json_t	*hello;	/* the relay's first message, owned */
-	char	*buf;	/* one message, owned */
+	int fd;
+	int last_id;
+	json_t *hello; /* the relay's first message, owned */
+	char *buf;     /* one message, owned */
 };
 
 /*

@@ -13,31 +13,21 @@
 enum { PAGE = 50, EXIT_NEGATIVE = 1 };
 
 static const struct writer_column stream_columns[] = {
-	{ "STREAM", "name", WRITER_PLAIN },
-	{ "PUBLISHER", "publisher", WRITER_PLAIN },
-	{ "PLAYERS", "players", WRITER_PLAIN },
-	{ "TRACKS", "tracks", WRITER_CODECS },
-	{ "EPOCH", "epoch", WRITER_PLAIN },
-	{ "RX", "rx_octets", WRITER_OCTETS },
-	{ "TX", "tx_octets", WRITER_OCTETS },
-	{ "LOST", "rx_lost", WRITER_PLAIN },
-	{ "KEYFRAMES", "keyframes", WRITER_PLAIN },
+    {"STREAM", "name", WRITER_PLAIN},	      {"PUBLISHER", "publisher", WRITER_PLAIN},
+    {"PLAYERS", "players", WRITER_PLAIN},     {"TRACKS", "tracks", WRITER_CODECS},
+    {"EPOCH", "epoch", WRITER_PLAIN},	      {"RX", "rx_octets", WRITER_OCTETS},
+    {"TX", "tx_octets", WRITER_OCTETS},	      {"LOST", "rx_lost", WRITER_PLAIN},
+    {"KEYFRAMES", "keyframes", WRITER_PLAIN},
 };
 
 static const struct writer_column session_columns[] = {
-	{ "SESSION", "session", WRITER_PLAIN },
-	{ "KIND", "kind", WRITER_PLAIN },
-	{ "STREAM", "stream", WRITER_PLAIN },
-	{ "STATE", "state", WRITER_PLAIN },
-	{ "ADDRESS", "address", WRITER_PLAIN },
-	{ "AGE", "age_ms", WRITER_MS },
-	{ "RTT", "rtt_us", WRITER_US },
-	{ "RX", "rx_octets", WRITER_OCTETS },
-	{ "LOST", "rx_lost", WRITER_PLAIN },
-	{ "TX", "tx_octets", WRITER_OCTETS },
-	{ "RESENT", "resent", WRITER_PLAIN },
-	{ "PROFILE", "profile", WRITER_PLAIN },
-	{ "AGENT", "agent", WRITER_PLAIN },
+    {"SESSION", "session", WRITER_PLAIN}, {"KIND", "kind", WRITER_PLAIN},
+    {"STREAM", "stream", WRITER_PLAIN},	  {"STATE", "state", WRITER_PLAIN},
+    {"ADDRESS", "address", WRITER_PLAIN}, {"AGE", "age_ms", WRITER_MS},
+    {"RTT", "rtt_us", WRITER_US},	  {"RX", "rx_octets", WRITER_OCTETS},
+    {"LOST", "rx_lost", WRITER_PLAIN},	  {"TX", "tx_octets", WRITER_OCTETS},
+    {"RESENT", "resent", WRITER_PLAIN},	  {"PROFILE", "profile", WRITER_PLAIN},
+    {"AGENT", "agent", WRITER_PLAIN},
 };
 
 int
@@ -56,8 +46,8 @@ command_fault(int err)
 static bool
 ask(const struct request *r, json_t *request, json_t **reply, int *code)
 {
-	const char	*error, *detail;
-	int		 err = client_ask(r->client, request, reply);
+	const char *error, *detail;
+	int err = client_ask(r->client, request, reply);
 
 	if (err != 0) {
 		*code = command_fault(err);
@@ -68,7 +58,7 @@ ask(const struct request *r, json_t *request, json_t **reply, int *code)
 	error = json_string_value(json_object_get(*reply, "error"));
 	detail = json_string_value(json_object_get(*reply, "detail"));
 	fprintf(stderr, "rtc-ctl: %s%s%s\n", error ?: "refused", detail != NULL ? ": " : "",
-	    detail ?: "");
+		detail ?: "");
 	*code = EXIT_NEGATIVE;
 	json_decref(*reply);
 	return false;
@@ -77,15 +67,16 @@ ask(const struct request *r, json_t *request, json_t **reply, int *code)
 /* All pages of a list, as one array in *all. */
 static int
 collect(const struct request *r, const char *op, const char *member, const char *stream,
-    json_t **all)
+	json_t **all)
 {
-	json_t	*list = json_array(), *reply;
-	size_t	 got = 1;
-	int	 code = EX_OK;
+	json_t *list = json_array(), *reply;
+	size_t got = 1;
+	int code = EX_OK;
 
 	while (got > 0) {
-		json_t *page, *request = json_pack("{s:s, s:I, s:i}", "op", op, "start",
-		    (json_int_t)json_array_size(list), "count", PAGE);
+		json_t *page,
+		    *request = json_pack("{s:s, s:I, s:i}", "op", op, "start",
+					 (json_int_t)json_array_size(list), "count", PAGE);
 
 		if (stream != NULL)
 			json_object_set_new(request, "stream", json_string(stream));
@@ -109,8 +100,8 @@ collect(const struct request *r, const char *op, const char *member, const char 
 static int
 command_streams(const struct request *r)
 {
-	json_t	*all;
-	int	 code = collect(r, "streams.list", "streams", NULL, &all);
+	json_t *all;
+	int code = collect(r, "streams.list", "streams", NULL, &all);
 
 	if (code != EX_OK)
 		return code;
@@ -122,9 +113,9 @@ command_streams(const struct request *r)
 static int
 command_sessions(const struct request *r)
 {
-	const char	*stream = r->count > 0 ? r->operands[0] : NULL;
-	json_t		*all;
-	int		 code = collect(r, "sessions.list", "sessions", stream, &all);
+	const char *stream = r->count > 0 ? r->operands[0] : NULL;
+	json_t *all;
+	int code = collect(r, "sessions.list", "sessions", stream, &all);
 
 	if (code != EX_OK)
 		return code;
@@ -139,9 +130,9 @@ command_kick(const struct request *r)
 	int worst = EX_OK;
 
 	for (int i = 0; i < r->count; i++) {
-		json_t	*reply, *request = json_pack("{s:s, s:s}", "op", "session.kick", "session",
-			r->operands[i]);
-		int	 code = EX_OK;
+		json_t *reply, *request = json_pack("{s:s, s:s}", "op", "session.kick", "session",
+						    r->operands[i]);
+		int code = EX_OK;
 
 		if (request == NULL) {
 			fprintf(stderr, "rtc-ctl: a session's id is not valid text\n");
@@ -157,8 +148,8 @@ command_kick(const struct request *r)
 static int
 command_stats(const struct request *r)
 {
-	json_t	*reply;
-	int	 code = EX_OK;
+	json_t *reply;
+	int code = EX_OK;
 
 	if (!ask(r, json_pack("{s:s}", "op", "stats"), &reply, &code))
 		return code;
@@ -186,20 +177,20 @@ static int
 command_events(const struct request *r)
 {
 	uint64_t deadline_us = r->timeout_us > 0 ? clock_now_us() + r->timeout_us : CLOCK_NEVER;
-	json_t	*msg;
-	int	 code = EX_OK;
-	bool	 shown = false;
+	json_t *msg;
+	int code = EX_OK;
+	bool shown = false;
 
 	if (!ask(r, json_pack("{s:s}", "op", "events.subscribe"), &msg, &code))
 		return code;
 	json_decref(msg);
 	while (r->follow || !shown) {
 		uint64_t now_us = clock_now_us();
-		int	 err = -ETIMEDOUT;
+		int err = -ETIMEDOUT;
 
 		if (now_us < deadline_us)
-			err = client_next(r->client,
-			    deadline_us == CLOCK_NEVER ? 0 : deadline_us - now_us, &msg);
+			err = client_next(
+			    r->client, deadline_us == CLOCK_NEVER ? 0 : deadline_us - now_us, &msg);
 		if (err == -ETIMEDOUT)
 			return shown ? EX_OK : EXIT_NEGATIVE;
 		if (err != 0)
@@ -226,12 +217,9 @@ command_version(const struct request *r)
 }
 
 static const struct command commands[] = {
-	{ "streams", 0, 0, command_streams },
-	{ "sessions", 0, 1, command_sessions },
-	{ "kick", 1, INT_MAX, command_kick },
-	{ "stats", 0, 0, command_stats },
-	{ "events", 0, 0, command_events },
-	{ "version", 0, 0, command_version },
+    {"streams", 0, 0, command_streams}, {"sessions", 0, 1, command_sessions},
+    {"kick", 1, INT_MAX, command_kick}, {"stats", 0, 0, command_stats},
+    {"events", 0, 0, command_events},	{"version", 0, 0, command_version},
 };
 
 const struct command *

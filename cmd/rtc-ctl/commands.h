@@ -8,18 +8,18 @@
 #include "client.h"
 
 struct request {
-	struct client	*client;
-	char		**operands;
-	int		 count;
-	bool		 json, follow;
-	const char	*event;	/* only this one; NULL: all */
-	uint64_t	 timeout_us;	/* of events; 0: none */
+	struct client *client;
+	char **operands;
+	int count;
+	bool json, follow;
+	const char *event;   /* only this one; NULL: all */
+	uint64_t timeout_us; /* of events; 0: none */
 };
 
 struct command {
-	const char	*name;
-	int		 min, max;	/* operands */
-	int		 (*run)(const struct request *r);	/* returns the exit code */
+	const char *name;
+	int min, max;			     /* operands */
+	int (*run)(const struct request *r); /* returns the exit code */
 };
 
 /* NULL if there is none of that name. */

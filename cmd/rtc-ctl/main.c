@@ -10,17 +10,16 @@
 #include "commands.h"
 
 struct command_line {
-	struct request	 request;
-	const char	*socket;
+	struct request request;
+	const char *socket;
 };
 
-static const char usage_text[] =
-    "usage: rtc-ctl [-j] [-S socket] streams\n"
-    "       rtc-ctl [-j] [-S socket] sessions [stream]\n"
-    "       rtc-ctl [-S socket] kick session ...\n"
-    "       rtc-ctl [-j] [-S socket] stats\n"
-    "       rtc-ctl [-fj] [-e event] [-t seconds] [-S socket] events\n"
-    "       rtc-ctl [-j] [-S socket] version\n";
+static const char usage_text[] = "usage: rtc-ctl [-j] [-S socket] streams\n"
+				 "       rtc-ctl [-j] [-S socket] sessions [stream]\n"
+				 "       rtc-ctl [-S socket] kick session ...\n"
+				 "       rtc-ctl [-j] [-S socket] stats\n"
+				 "       rtc-ctl [-fj] [-e event] [-t seconds] [-S socket] events\n"
+				 "       rtc-ctl [-j] [-S socket] version\n";
 
 static const char help_text[] =
     "  -f, --follow           events: go on after the first\n"
@@ -41,8 +40,8 @@ usage(void)
 static int
 take_timeout(struct request *r, const char *text)
 {
-	char	*end;
-	double	 s = strtod(text, &end);
+	char *end;
+	double s = strtod(text, &end);
 
 	if (*text == '\0' || *end != '\0' || !(s > 0 && s <= 86400))
 		return usage();
@@ -55,18 +54,28 @@ static int
 take_option(struct command_line *c, int opt)
 {
 	switch (opt) {
-	case 'f': c->request.follow = true; return -1;
-	case 'j': c->request.json = true; return -1;
-	case 'e': c->request.event = optarg; return -1;
-	case 'S': c->socket = optarg; return -1;
-	case 't': return take_timeout(&c->request, optarg);
+	case 'f':
+		c->request.follow = true;
+		return -1;
+	case 'j':
+		c->request.json = true;
+		return -1;
+	case 'e':
+		c->request.event = optarg;
+		return -1;
+	case 'S':
+		c->socket = optarg;
+		return -1;
+	case 't':
+		return take_timeout(&c->request, optarg);
 	case 'h':
 		printf("%s%s", usage_text, help_text);
 		return EX_OK;
 	case 'V':
 		printf("rtc-ctl %s\n", RTCKIT_VERSION);
 		return EX_OK;
-	default: return usage();
+	default:
+		return usage();
 	}
 }
 
@@ -74,8 +83,10 @@ static int
 cannot_connect(int err, const char *path)
 {
 	if (err == -ENOENT || err == -ECONNREFUSED)
-		fprintf(stderr, "rtc-ctl: rtc-relay is not running: nothing listens on %s "
-		    "(is RTC_RUN right?)\n", path);
+		fprintf(stderr,
+			"rtc-ctl: rtc-relay is not running: nothing listens on %s "
+			"(is RTC_RUN right?)\n",
+			path);
 	else if (err == -EACCES || err == -EPERM)
 		fprintf(stderr, "rtc-ctl: %s: not permitted: be root or the relay's user\n", path);
 	else
@@ -86,10 +97,10 @@ cannot_connect(int err, const char *path)
 static int
 run(struct command_line *c, int count, char **operands)
 {
-	const struct command	*command = count > 0 ? command_find(operands[0]) : NULL;
-	struct client		 client;
-	char			 path[PATH_MAX] = "";
-	int			 err, code;
+	const struct command *command = count > 0 ? command_find(operands[0]) : NULL;
+	struct client client;
+	char path[PATH_MAX] = "";
+	int err, code;
 
 	if (command == NULL || count - 1 < command->min || count - 1 > command->max)
 		return usage();
@@ -108,17 +119,13 @@ int
 main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "follow", no_argument, NULL, 'f' },
-		{ "event", required_argument, NULL, 'e' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "socket", required_argument, NULL, 'S' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 },
+	    {"follow", no_argument, NULL, 'f'},	       {"event", required_argument, NULL, 'e'},
+	    {"timeout", required_argument, NULL, 't'}, {"json", no_argument, NULL, 'j'},
+	    {"socket", required_argument, NULL, 'S'},  {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
 	};
-	struct command_line	c = { .socket = NULL };
-	int			opt, code;
+	struct command_line c = {.socket = NULL};
+	int opt, code;
 
 	while ((opt = getopt_long(argc, argv, "fe:t:jS:hV", longs, NULL)) != -1) {
 		code = take_option(&c, opt);

@@ -28,7 +28,7 @@ static void
 octets_text(char *out, size_t size, double v)
 {
 	static const char units[] = " kMGTP";
-	size_t		  i = 0;
+	size_t i = 0;
 
 	for (; v >= 10000 && units[i + 1] != '\0'; i++)
 		v /= 1000;
@@ -54,19 +54,20 @@ ms_text(char *out, size_t size, double ms)
 static void
 codecs_text(char *out, size_t size, const json_t *tracks)
 {
-	size_t	 i, used = 0;
-	json_t	*track;
+	size_t i, used = 0;
+	json_t *track;
 
 	out[0] = '\0';
-	json_array_foreach (tracks, i, track) {
-		json_t		*codec = json_object_get(track, "codec");
-		const char	*name;
-		int		 n;
+	json_array_foreach(tracks, i, track)
+	{
+		json_t *codec = json_object_get(track, "codec");
+		const char *name;
+		int n;
 
 		if (codec == NULL)
 			codec = json_array_get(json_object_get(track, "codecs"), 0);
-		name = json_is_string(codec) ? json_string_value(codec) :
-		    json_string_value(json_object_get(codec, "name"));
+		name = json_is_string(codec) ? json_string_value(codec)
+					     : json_string_value(json_object_get(codec, "name"));
 		if (name == NULL)
 			name = json_string_value(json_object_get(track, "kind"));
 		n = snprintf(out + used, size - used, "%s%s", used > 0 ? "+" : "", name ?: "?");
@@ -89,7 +90,7 @@ plain_text(char *out, size_t size, const json_t *value)
 		snprintf(out, size, "%s", json_is_true(value) ? "yes" : "no");
 	else if (json_is_array(value) || json_is_object(value))
 		snprintf(out, size, "(%zu)",
-		    json_is_array(value) ? json_array_size(value) : json_object_size(value));
+			 json_is_array(value) ? json_array_size(value) : json_object_size(value));
 }
 
 static void
@@ -101,12 +102,24 @@ cell_text(char out[static WRITER_CELL_SIZE], const json_t *value, enum writer_un
 	if (value == NULL || json_is_null(value))
 		return;
 	switch (unit) {
-	case WRITER_PLAIN: plain_text(out, WRITER_CELL_SIZE, value); break;
-	case WRITER_OCTETS: octets_text(out, WRITER_CELL_SIZE, v); break;
-	case WRITER_MS: ms_text(out, WRITER_CELL_SIZE, v); break;
-	case WRITER_US: snprintf(out, WRITER_CELL_SIZE, "%.1fms", v / 1000); break;
-	case WRITER_COUNT: snprintf(out, WRITER_CELL_SIZE, "%zu", json_array_size(value)); break;
-	case WRITER_CODECS: codecs_text(out, WRITER_CELL_SIZE, value); break;
+	case WRITER_PLAIN:
+		plain_text(out, WRITER_CELL_SIZE, value);
+		break;
+	case WRITER_OCTETS:
+		octets_text(out, WRITER_CELL_SIZE, v);
+		break;
+	case WRITER_MS:
+		ms_text(out, WRITER_CELL_SIZE, v);
+		break;
+	case WRITER_US:
+		snprintf(out, WRITER_CELL_SIZE, "%.1fms", v / 1000);
+		break;
+	case WRITER_COUNT:
+		snprintf(out, WRITER_CELL_SIZE, "%zu", json_array_size(value));
+		break;
+	case WRITER_CODECS:
+		codecs_text(out, WRITER_CELL_SIZE, value);
+		break;
 	}
 	if (out[0] == '\0')
 		snprintf(out, WRITER_CELL_SIZE, "-");
@@ -121,7 +134,7 @@ column_text(char out[static WRITER_CELL_SIZE], const json_t *record, const struc
 
 static void
 print_row(const json_t *record, const struct writer_column *columns, size_t count,
-    const size_t *widths)
+	  const size_t *widths)
 {
 	for (size_t i = 0; i < count; i++) {
 		char text[WRITER_CELL_SIZE];
@@ -140,18 +153,18 @@ print_row(const json_t *record, const struct writer_column *columns, size_t coun
 void
 writer_table(const json_t *records, const struct writer_column *columns, size_t count, bool json)
 {
-	size_t	 widths[WRITER_COLUMNS_MAX], i, k;
-	json_t	*record;
+	size_t widths[WRITER_COLUMNS_MAX], i, k;
+	json_t *record;
 
 	assert(count <= WRITER_COLUMNS_MAX);
 	if (json) {
-		json_array_foreach (records, i, record)
-			print_json(record);
+		json_array_foreach(records, i, record) print_json(record);
 		return;
 	}
 	for (k = 0; k < count; k++)
 		widths[k] = strlen(columns[k].title);
-	json_array_foreach (records, i, record) {
+	json_array_foreach(records, i, record)
+	{
 		for (k = 0; k < count; k++) {
 			char text[WRITER_CELL_SIZE];
 
@@ -160,21 +173,21 @@ writer_table(const json_t *records, const struct writer_column *columns, size_t 
 		}
 	}
 	print_row(NULL, columns, count, widths);
-	json_array_foreach (records, i, record)
-		print_row(record, columns, count, widths);
+	json_array_foreach(records, i, record) print_row(record, columns, count, widths);
 }
 
 void
 writer_record(const json_t *record, bool json)
 {
-	const char	*name;
-	json_t		*value;
+	const char *name;
+	json_t *value;
 
 	if (json) {
 		print_json(record);
 		return;
 	}
-	json_object_foreach ((json_t *)record, name, value) {
+	json_object_foreach((json_t *)record, name, value)
+	{
 		char text[WRITER_CELL_SIZE];
 
 		cell_text(text, value, WRITER_PLAIN);
@@ -185,9 +198,9 @@ writer_record(const json_t *record, bool json)
 static void
 print_time(const json_t *ms)
 {
-	time_t	  s = (time_t)(json_number_value(ms) / 1000);
+	time_t s = (time_t)(json_number_value(ms) / 1000);
 	struct tm tm;
-	char	  text[32];
+	char text[32];
 
 	if (localtime_r(&s, &tm) == NULL || strftime(text, sizeof(text), "%F %T", &tm) == 0)
 		text_copy(text, sizeof(text), "?");
@@ -197,9 +210,9 @@ print_time(const json_t *ms)
 void
 writer_event(const json_t *event, bool json)
 {
-	const char	*name;
-	json_t		*value;
-	char		 text[WRITER_CELL_SIZE];
+	const char *name;
+	json_t *value;
+	char text[WRITER_CELL_SIZE];
 
 	if (json) {
 		print_json(event);
@@ -209,7 +222,8 @@ writer_event(const json_t *event, bool json)
 	print_time(json_object_get(event, "time"));
 	cell_text(text, json_object_get(event, "event"), WRITER_PLAIN);
 	printf(" %-17s", text);
-	json_object_foreach ((json_t *)event, name, value) {
+	json_object_foreach((json_t *)event, name, value)
+	{
 		if (strcmp(name, "v") == 0 || strcmp(name, "time") == 0 ||
 		    strcmp(name, "event") == 0)
 			continue;

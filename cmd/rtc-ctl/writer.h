@@ -11,15 +11,15 @@
 
 enum writer_unit {
 	WRITER_PLAIN,
-	WRITER_OCTETS,	/* 12.3M */
-	WRITER_MS,	/* of milliseconds: 1h02m, 3m05s, 4.2s */
-	WRITER_US,	/* of microseconds: 1.2ms */
-	WRITER_COUNT,	/* of an array: its size */
-	WRITER_CODECS	/* of tracks: "H264+opus" */
+	WRITER_OCTETS, /* 12.3M */
+	WRITER_MS,     /* of milliseconds: 1h02m, 3m05s, 4.2s */
+	WRITER_US,     /* of microseconds: 1.2ms */
+	WRITER_COUNT,  /* of an array: its size */
+	WRITER_CODECS  /* of tracks: "H264+opus" */
 };
 
 struct writer_column {
-	const char	*title, *member;
+	const char *title, *member;
 	enum writer_unit unit;
 };
 
@@ -27,7 +27,7 @@ enum { WRITER_COLUMNS_MAX = 16, WRITER_CELL_SIZE = 96 };
 
 /* Print the records (an array of objects, borrowed), a row each, under a line of titles. */
 void writer_table(const json_t *records, const struct writer_column *columns, size_t count,
-    bool json);
+		  bool json);
 /* Print one record, a line for each member: "name value". */
 void writer_record(const json_t *record, bool json);
 /* Print one event on one line and flush it: "time event member=value ...". */

@@ -6,20 +6,20 @@
 #include <string.h>
 
 struct conf {
-	struct conf_node	*nodes;	/* nodes[0] is the root */
-	size_t			 count, cap;
-	char			*pool;	/* the words; never larger than the text and a NUL */
+	struct conf_node *nodes; /* nodes[0] is the root */
+	size_t count, cap;
+	char *pool; /* the words; never larger than the text and a NUL */
 };
 
 enum token { TOKEN_WORD, TOKEN_SEMICOLON, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_END, TOKEN_BAD };
 
 struct reader {
-	const char	 *at, *end;
-	unsigned	  line, column;	/* of at */
-	unsigned	  token_line, token_column;
-	const char	 *word;	/* of TOKEN_WORD */
-	char		 *pool;	/* where the next word goes */
-	const char	 *fault;	/* of TOKEN_BAD */
+	const char *at, *end;
+	unsigned line, column; /* of at */
+	unsigned token_line, token_column;
+	const char *word;  /* of TOKEN_WORD */
+	char *pool;	   /* where the next word goes */
+	const char *fault; /* of TOKEN_BAD */
 };
 
 static char
@@ -90,7 +90,8 @@ read_quoted(struct reader *r)
 
 	while (r->at < r->end && *r->at != quote) {
 		if (*r->at == '\n')
-			return bad(r, "a quoted value ends at the end of its line: the closing quote is missing");
+			return bad(r, "a quoted value ends at the end of its line: the closing "
+				      "quote is missing");
 		if (*r->at == '\\' && r->end - r->at > 1)
 			step(r);
 		if (!keep(r, *r->at))
@@ -132,20 +133,27 @@ next_token(struct reader *r)
 	if (r->at == r->end)
 		return TOKEN_END;
 	switch (*r->at) {
-	case ';': step(r); return TOKEN_SEMICOLON;
-	case '{': step(r); return TOKEN_OPEN;
-	case '}': step(r); return TOKEN_CLOSE;
-	default: return read_word(r);
+	case ';':
+		step(r);
+		return TOKEN_SEMICOLON;
+	case '{':
+		step(r);
+		return TOKEN_OPEN;
+	case '}':
+		step(r);
+		return TOKEN_CLOSE;
+	default:
+		return read_word(r);
 	}
 }
 
 /* What the parser knows between two tokens. */
 struct parser {
-	struct conf		*conf;
-	struct conf_node	*block, *last[CONF_DEPTH_MAX + 1];	/* the last child at each depth */
-	struct conf_node	*open;	/* the directive being read, or NULL */
-	size_t			 depth;
-	const char		*fault;
+	struct conf *conf;
+	struct conf_node *block, *last[CONF_DEPTH_MAX + 1]; /* the last child at each depth */
+	struct conf_node *open;				    /* the directive being read, or NULL */
+	size_t depth;
+	const char *fault;
 };
 
 static void
@@ -158,8 +166,8 @@ begin(struct parser *p, const struct reader *r)
 		return;
 	}
 	n = &p->conf->nodes[p->conf->count++];
-	*n = (struct conf_node){ .name = r->word, .parent = p->block, .line = r->token_line,
-		.column = r->token_column };
+	*n = (struct conf_node){
+	    .name = r->word, .parent = p->block, .line = r->token_line, .column = r->token_column};
 	if (p->last[p->depth] != NULL)
 		p->last[p->depth]->next = n;
 	else
@@ -235,19 +243,16 @@ on_bad(struct parser *p, const struct reader *r)
 }
 
 static void (*const handlers[])(struct parser *, const struct reader *) = {
-	[TOKEN_WORD] = on_word,
-	[TOKEN_SEMICOLON] = on_semicolon,
-	[TOKEN_OPEN] = on_open,
-	[TOKEN_CLOSE] = on_close,
-	[TOKEN_END] = on_end,
-	[TOKEN_BAD] = on_bad,
+    [TOKEN_WORD] = on_word, [TOKEN_SEMICOLON] = on_semicolon,
+    [TOKEN_OPEN] = on_open, [TOKEN_CLOSE] = on_close,
+    [TOKEN_END] = on_end,   [TOKEN_BAD] = on_bad,
 };
 
 static int
 parse(struct conf *conf, struct reader *r, struct conf_error *error)
 {
-	struct parser	p = { .conf = conf, .block = &conf->nodes[0] };
-	enum token	t;
+	struct parser p = {.conf = conf, .block = &conf->nodes[0]};
+	enum token t;
 
 	do {
 		t = next_token(r);
@@ -255,7 +260,7 @@ parse(struct conf *conf, struct reader *r, struct conf_error *error)
 	} while (t != TOKEN_END && p.fault == NULL);
 	if (p.fault == NULL)
 		return 0;
-	*error = (struct conf_error){ r->token_line, r->token_column, p.fault };
+	*error = (struct conf_error){r->token_line, r->token_column, p.fault};
 	return -EINVAL;
 }
 
@@ -273,13 +278,13 @@ count_directives(const char *text, size_t size)
 int
 conf_parse(struct conf **out, const char *text, size_t size, struct conf_error *error)
 {
-	static const char	 bom[] = "\xef\xbb\xbf";
-	struct conf		*conf;
-	struct reader		 r = { .line = 1, .column = 1 };
-	int			 err;
+	static const char bom[] = "\xef\xbb\xbf";
+	struct conf *conf;
+	struct reader r = {.line = 1, .column = 1};
+	int err;
 
 	if (size > CONF_TEXT_MAX) {
-		*error = (struct conf_error){ 1, 1, "the file is too large" };
+		*error = (struct conf_error){1, 1, "the file is too large"};
 		return -EINVAL;
 	}
 	conf = calloc(1, sizeof(*conf));
@@ -293,7 +298,7 @@ conf_parse(struct conf **out, const char *text, size_t size, struct conf_error *
 		conf_free(conf);
 		return -ENOMEM;
 	}
-	conf->nodes[0] = (struct conf_node){ .name = "", .is_block = true, .line = 1, .column = 1 };
+	conf->nodes[0] = (struct conf_node){.name = "", .is_block = true, .line = 1, .column = 1};
 	conf->count = 1;
 	r.pool = conf->pool;
 	r.at = size >= 3 && memcmp(text, bom, 3) == 0 ? text + 3 : text;

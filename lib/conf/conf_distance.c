@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
-enum { NAME_MAX_COMPARED = 64 };	/* characters; bounds the table below */
+enum { NAME_MAX_COMPARED = 64 }; /* characters; bounds the table below */
 
 static unsigned
 least(unsigned a, unsigned b, unsigned c)
@@ -16,9 +16,9 @@ least(unsigned a, unsigned b, unsigned c)
 unsigned
 conf_distance(const char *a, const char *b)
 {
-	size_t		 na = strlen(a), nb = strlen(b);
-	unsigned	 rows[3][NAME_MAX_COMPARED + 1];
-	unsigned	*before = rows[0], *above = rows[1], *row = rows[2];
+	size_t na = strlen(a), nb = strlen(b);
+	unsigned rows[3][NAME_MAX_COMPARED + 1];
+	unsigned *before = rows[0], *above = rows[1], *row = rows[2];
 
 	if (na > NAME_MAX_COMPARED || nb > NAME_MAX_COMPARED)
 		return UINT_MAX;

@@ -54,12 +54,15 @@ class Relay(threading.Thread):
             threading.Thread(target=self.serve, args=(conn,), daemon=True).start()
 
     def serve(self, conn):
+        try:
+            self.converse(conn)
+        except OSError:
+            pass    # the client has what it wanted and is gone
+
+    def converse(self, conn):
         conn.send(b"hm" if self.mode == "noise" else json.dumps(HELLO).encode())
         while True:
-            try:
-                data = conn.recv(65536)
-            except ConnectionResetError:
-                return
+            data = conn.recv(65536)
             if not data:
                 return
             request = json.loads(data)

@@ -58,7 +58,7 @@ start_server() {	# shell, arguments; returns when it is ready or dead
 stop_server() {		# signal; leaves the time it took in $took_ms and the exit code in $code
 	began_ms=$(now_ms)
 	kill "-$1" "$server"
-	wait "$server"
+	wait "$server" 2>/dev/null
 	code=$?
 	took_ms=$(($(now_ms) - began_ms))
 	server=
@@ -113,7 +113,7 @@ like "$(cat "$dir/log")" 'killing what has not stopped: rtc-whip' "and named"
 for code_wanted in 64 78; do
 	echo "exit $code_wanted" >"$dir/rtc-whip.does"
 	start_server dash
-	wait "$server"
+	wait "$server" 2>/dev/null
 	is "$?" $code_wanted "a program that exits with $code_wanted at start ends the server with it"
 	server=
 	is "$(grep -c rtc-whip "$NOTES")" 1 "and is not restarted"

@@ -11,8 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size);
 static size_t
 walk(const struct conf_node *root)
 {
-	size_t			 total = 0;
-	const struct conf_node	*n = root->child;
+	size_t total = 0;
+	const struct conf_node *n = root->child;
 
 	while (n != NULL) {
 		total += strlen(n->name);
@@ -32,8 +32,8 @@ walk(const struct conf_node *root)
 int
 LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size)
 {
-	struct conf		*conf;
-	struct conf_error	 error = { 0, 0, NULL };
+	struct conf *conf;
+	struct conf_error error = {0, 0, NULL};
 
 	if (conf_parse(&conf, (const char *)buf, size, &error) == 0) {
 		if (walk(conf_root(conf)) > size)

@@ -17,10 +17,10 @@
 static struct conf *
 load(const char *name)
 {
-	struct conf		*conf = NULL;
-	struct conf_error	 error;
-	size_t			 size;
-	uint8_t			*text = support_load(name, &size);
+	struct conf *conf = NULL;
+	struct conf_error error;
+	size_t size;
+	uint8_t *text = support_load(name, &size);
 
 	assert_int_equal(conf_parse(&conf, (const char *)text, size, &error), 0);
 	free(text);
@@ -30,8 +30,8 @@ load(const char *name)
 static void
 a_usual_file(void **state)
 {
-	struct conf		*conf = load("conf/usual.conf");
-	const struct conf_node	*root = conf_root(conf), *rtc, *n;
+	struct conf *conf = load("conf/usual.conf");
+	const struct conf_node *root = conf_root(conf), *rtc, *n;
 
 	(void)state;
 	n = conf_find(root, "listen", NULL);
@@ -58,8 +58,8 @@ a_usual_file(void **state)
 static void
 quotes_blocks_and_marks(void **state)
 {
-	struct conf		*conf = load("conf/quotes.conf");
-	const struct conf_node	*a = conf_root(conf)->child, *f = a->next;
+	struct conf *conf = load("conf/quotes.conf");
+	const struct conf_node *a = conf_root(conf)->child, *f = a->next;
 
 	(void)state;
 	assert_string_equal(a->name, "a");
@@ -80,29 +80,30 @@ faults_name_their_place(void **state)
 {
 	static const struct {
 		const char *text, *fault;
-		unsigned    line, column;
+		unsigned line, column;
 	} rows[] = {
-		{ "a b", "the file ends before the ';'", 1, 4 },
-		{ "a {\n b;\n", "the file ends before a '}'", 3, 1 },
-		{ "a;\n }", "a '}' without its '{'", 2, 2 },
-		{ "a { b 1 }", "a '}' before the ';'", 1, 9 },
-		{ ";", "a ';' without a directive", 1, 1 },
-		{ "\n {", "a '{' without a name", 2, 2 },
-		{ "a \"b\n\";", "a quoted value ends", 1, 3 },
-		{ "a 'b", "the closing quote is missing", 1, 3 },
-		{ "a 'b'c;", "a blank or ';' is missing", 1, 3 },
-		{ "a b'c';", "a quote inside a value", 1, 3 },
-		{ "a b\x01;", "a control character", 1, 3 },
-		{ "a{a{a{a{a{a{a{a{a{", "too many blocks", 1, 18 },
-		{ "a 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17;", "too many values", 1, 42 },
+	    {"a b", "the file ends before the ';'", 1, 4},
+	    {"a {\n b;\n", "the file ends before a '}'", 3, 1},
+	    {"a;\n }", "a '}' without its '{'", 2, 2},
+	    {"a { b 1 }", "a '}' before the ';'", 1, 9},
+	    {";", "a ';' without a directive", 1, 1},
+	    {"\n {", "a '{' without a name", 2, 2},
+	    {"a \"b\n\";", "a quoted value ends", 1, 3},
+	    {"a 'b", "the closing quote is missing", 1, 3},
+	    {"a 'b'c;", "a blank or ';' is missing", 1, 3},
+	    {"a b'c';", "a quote inside a value", 1, 3},
+	    {"a b\x01;", "a control character", 1, 3},
+	    {"a{a{a{a{a{a{a{a{a{", "too many blocks", 1, 18},
+	    {"a 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17;", "too many values", 1, 42},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-		struct conf		*conf = NULL;
-		struct conf_error	 error = { 0, 0, "" };
+		struct conf *conf = NULL;
+		struct conf_error error = {0, 0, ""};
 
-		assert_int_equal(conf_parse(&conf, rows[i].text, strlen(rows[i].text), &error), -EINVAL);
+		assert_int_equal(conf_parse(&conf, rows[i].text, strlen(rows[i].text), &error),
+				 -EINVAL);
 		assert_null(conf);
 		assert_int_equal(strncmp(error.text, rows[i].fault, strlen(rows[i].fault)), 0);
 		assert_int_equal(error.line, rows[i].line);
@@ -113,10 +114,10 @@ faults_name_their_place(void **state)
 static void
 limits_are_refused(void **state)
 {
-	size_t			 size = CONF_TEXT_MAX + 1;
-	char			*text = malloc(size);
-	struct conf		*conf = NULL;
-	struct conf_error	 error;
+	size_t size = CONF_TEXT_MAX + 1;
+	char *text = malloc(size);
+	struct conf *conf = NULL;
+	struct conf_error error;
 
 	(void)state;
 	assert_non_null(text);
@@ -135,8 +136,8 @@ limits_are_refused(void **state)
 static void
 parse_prefix(void *arg, const uint8_t *buf, size_t size)
 {
-	struct conf		*conf = NULL;
-	struct conf_error	 error = { 0, 0, NULL };
+	struct conf *conf = NULL;
+	struct conf_error error = {0, 0, NULL};
 
 	(void)arg;
 	if (conf_parse(&conf, (const char *)buf, size, &error) == 0)
@@ -148,13 +149,13 @@ parse_prefix(void *arg, const uint8_t *buf, size_t size)
 static void
 every_truncation(void **state)
 {
-	static const char *const names[] = { "conf/usual.conf", "conf/quotes.conf",
-		"conf/no-semicolon.conf" };
+	static const char *const names[] = {"conf/usual.conf", "conf/quotes.conf",
+					    "conf/no-semicolon.conf"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-		size_t	 size;
-		uint8_t	*text = support_load(names[i], &size);
+		size_t size;
+		uint8_t *text = support_load(names[i], &size);
 
 		support_truncations(text, size, parse_prefix, NULL);
 		free(text);
@@ -181,12 +182,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_usual_file),
-		cmocka_unit_test(quotes_blocks_and_marks),
-		cmocka_unit_test(faults_name_their_place),
-		cmocka_unit_test(limits_are_refused),
-		cmocka_unit_test(every_truncation),
-		cmocka_unit_test(distances),
+	    cmocka_unit_test(a_usual_file),
+	    cmocka_unit_test(quotes_blocks_and_marks),
+	    cmocka_unit_test(faults_name_their_place),
+	    cmocka_unit_test(limits_are_refused),
+	    cmocka_unit_test(every_truncation),
+	    cmocka_unit_test(distances),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
