@@ -6,10 +6,10 @@ int
 main(int argc, char **argv)
 {
 	static const struct whip_program program = {
-		.name = "rtc-whep",
-		.socket = "whep.sock",
-		.session_path = WHEP_PATH,
-		.routes = whep_routes,
+	    .name = "rtc-whep",
+	    .socket = "whep.sock",
+	    .session_path = WHEP_PATH,
+	    .routes = whep_routes,
 	};
 
 	return whip_main(argc, argv, &program);

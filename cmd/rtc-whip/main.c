@@ -6,10 +6,10 @@ int
 main(int argc, char **argv)
 {
 	static const struct whip_program program = {
-		.name = "rtc-whip",
-		.socket = "whip.sock",
-		.session_path = WHIP_PATH,
-		.routes = whip_routes,
+	    .name = "rtc-whip",
+	    .socket = "whip.sock",
+	    .session_path = WHIP_PATH,
+	    .routes = whip_routes,
 	};
 
 	return whip_main(argc, argv, &program);

@@ -9,10 +9,10 @@
 #include "base/bytes.h"
 
 static const char *const direction_names[] = {
-	[SDP_INACTIVE] = "inactive",
-	[SDP_SENDONLY] = "sendonly",
-	[SDP_RECVONLY] = "recvonly",
-	[SDP_SENDRECV] = "sendrecv",
+    [SDP_INACTIVE] = "inactive",
+    [SDP_SENDONLY] = "sendonly",
+    [SDP_RECVONLY] = "recvonly",
+    [SDP_SENDRECV] = "sendrecv",
 };
 
 static void
@@ -54,10 +54,10 @@ sdp_free(struct sdp *sdp)
 const char *
 sdp_keep(struct sdp *sdp, const char *format, ...)
 {
-	size_t	 room = sdp->text_cap > sdp->text_size ? sdp->text_cap - sdp->text_size : 0;
-	char	*at = sdp->text + sdp->text_size;
-	va_list	 ap;
-	int	 n;
+	size_t room = sdp->text_cap > sdp->text_size ? sdp->text_cap - sdp->text_size : 0;
+	char *at = sdp->text + sdp->text_size;
+	va_list ap;
+	int n;
 
 	if (room == 0) {
 		sdp->text_size = sdp->text_cap + 1;
@@ -123,11 +123,17 @@ const char *
 sdp_fb_name(enum sdp_fb one)
 {
 	switch (one) {
-	case SDP_FB_NACK: return "nack";
-	case SDP_FB_NACK_PLI: return "nack pli";
-	case SDP_FB_CCM_FIR: return "ccm fir";
-	case SDP_FB_TRANSPORT_CC: return "transport-cc";
-	case SDP_FB_GOOG_REMB: return "goog-remb";
-	default: return NULL;
+	case SDP_FB_NACK:
+		return "nack";
+	case SDP_FB_NACK_PLI:
+		return "nack pli";
+	case SDP_FB_CCM_FIR:
+		return "ccm fir";
+	case SDP_FB_TRANSPORT_CC:
+		return "transport-cc";
+	case SDP_FB_GOOG_REMB:
+		return "goog-remb";
+	default:
+		return NULL;
 	}
 }

@@ -8,12 +8,12 @@
 #include "sdp/sdp_bundle.h"
 #include "sdp/sdp_local.h"
 
-enum { TEXT_CAP = 16384 };	/* octets for the texts of an answer or offer: apt lines, mids, msids */
+enum { TEXT_CAP = 16384 }; /* octets for the texts of an answer or offer: apt lines, mids, msids */
 
 void
 sdp_local_media(struct sdp_media *out, const struct sdp_local *local, enum sdp_setup setup)
 {
-	out->port = 9;	/* discard: the candidates say where (RFC 9429 s.5.2.1) */
+	out->port = 9; /* discard: the candidates say where (RFC 9429 s.5.2.1) */
 	out->transport.ufrag = local->ufrag;
 	out->transport.pwd = local->pwd;
 	out->transport.fingerprint_hash = local->fingerprint_hash;
@@ -22,12 +22,13 @@ sdp_local_media(struct sdp_media *out, const struct sdp_local *local, enum sdp_s
 	out->candidate_count = MIN_OF(local->candidate_count, (size_t)SDP_CANDIDATES_MAX);
 	if (out->candidate_count > 0)
 		memcpy(out->candidates, local->candidates,
-		    out->candidate_count * sizeof(out->candidates[0]));
+		       out->candidate_count * sizeof(out->candidates[0]));
 	out->end_of_candidates = out->candidate_count > 0;
 }
 
 void
-sdp_local_codecs(struct sdp *sdp, struct sdp_media *out, const struct sdp_codec *codecs, size_t count)
+sdp_local_codecs(struct sdp *sdp, struct sdp_media *out, const struct sdp_codec *codecs,
+		 size_t count)
 {
 	for (size_t i = 0; i < count && out->codec_count < SDP_CODECS_MAX; i++) {
 		struct sdp_codec *rtx;
@@ -48,19 +49,23 @@ void
 sdp_local_ssrcs(struct sdp *sdp, struct sdp_media *out, const struct sdp_local *local, size_t index)
 {
 	const char *stream = local->msid_stream != NULL ? local->msid_stream : "-";
-	uint32_t both[2] = { local->tracks[index].ssrc, local->tracks[index].rtx_ssrc };
+	uint32_t both[2] = {local->tracks[index].ssrc, local->tracks[index].rtx_ssrc};
 
 	out->msid = sdp_keep(sdp, "%s %s", stream, out->kind_name);
 	if (both[0] == 0 || local->cname == NULL)
 		return;
 	if (both[1] != 0)
 		out->ssrc_groups[out->ssrc_group_count++] = (struct sdp_ssrc_group){
-			.semantics = SDP_FID, .ssrc_count = 2, .ssrcs = { both[0], both[1] },
+		    .semantics = SDP_FID,
+		    .ssrc_count = 2,
+		    .ssrcs = {both[0], both[1]},
 		};
 	for (size_t i = 0; i < ARRAY_COUNT(both); i++)
 		if (both[i] != 0)
 			out->ssrcs[out->ssrc_count++] = (struct sdp_ssrc){
-				.ssrc = both[i], .cname = local->cname, .msid = out->msid,
+			    .ssrc = both[i],
+			    .cname = local->cname,
+			    .msid = out->msid,
 			};
 }
 
@@ -84,9 +89,9 @@ answer_rids(struct sdp *sdp, struct sdp_media *out, const struct sdp_track *t)
 	size_t size = 0;
 
 	for (size_t i = 0; i < t->rid_count; i++) {
-		out->rids[out->rid_count++] = (struct sdp_rid){ t->rids[i], SDP_RECVONLY };
+		out->rids[out->rid_count++] = (struct sdp_rid){t->rids[i], SDP_RECVONLY};
 		size += (size_t)snprintf(list + size, sizeof(list) - size, "%s%s", i > 0 ? ";" : "",
-		    t->rids[i]);
+					 t->rids[i]);
 	}
 	if (t->rid_count > 0)
 		out->simulcast_recv = sdp_keep(sdp, "%s", list);
@@ -94,7 +99,8 @@ answer_rids(struct sdp *sdp, struct sdp_media *out, const struct sdp_track *t)
 
 static void
 answer_media(struct sdp *sdp, struct sdp_media *out, const struct sdp_media *offered,
-    const struct sdp_track *t, const struct sdp_local *local, enum sdp_setup setup, size_t index)
+	     const struct sdp_track *t, const struct sdp_local *local, enum sdp_setup setup,
+	     size_t index)
 {
 	sdp_media_init(out);
 	out->kind = offered->kind;
@@ -126,8 +132,8 @@ answer_bundle(struct sdp *sdp, const struct sdp_plan *plan)
 
 	for (size_t i = 0; i < plan->track_count; i++)
 		if (plan->tracks[i].accepted)
-			size += (size_t)snprintf(mids + size, sizeof(mids) - size, "%s%s", size > 0 ? " " : "",
-			    plan->tracks[i].mid);
+			size += (size_t)snprintf(mids + size, sizeof(mids) - size, "%s%s",
+						 size > 0 ? " " : "", plan->tracks[i].mid);
 	return sdp_keep(sdp, "%s", mids);
 }
 
@@ -144,6 +150,6 @@ sdp_answer(const struct sdp *offer, const struct sdp_plan *plan, const struct sd
 	sdp->media_count = plan->track_count;
 	for (size_t i = 0; i < plan->track_count; i++)
 		answer_media(sdp, &sdp->media[i], &offer->media[i], &plan->tracks[i], local,
-		    plan->dtls_client ? SDP_ACTIVE : SDP_PASSIVE, i);
+			     plan->dtls_client ? SDP_ACTIVE : SDP_PASSIVE, i);
 	return sdp;
 }

@@ -27,9 +27,10 @@ static int
 parse_ufrag(struct sdp_parser *p, char *value, int arg)
 {
 	(void)arg;
-	if (!text_is_ice(value, 4, SDP_UFRAG_MAX)) {	/* RFC 8839 s.5.4 */
+	if (!text_is_ice(value, 4, SDP_UFRAG_MAX)) { /* RFC 8839 s.5.4 */
 		sdp_problem_set(p->problem, SDP_MALFORMED,
-		    "line %u: a=ice-ufrag must be 4 to %d letters, digits, + or /", p->line, SDP_UFRAG_MAX);
+				"line %u: a=ice-ufrag must be 4 to %d letters, digits, + or /",
+				p->line, SDP_UFRAG_MAX);
 		return -EBADMSG;
 	}
 	transport_of(p)->ufrag = value;
@@ -42,7 +43,8 @@ parse_pwd(struct sdp_parser *p, char *value, int arg)
 	(void)arg;
 	if (!text_is_ice(value, 22, SDP_PWD_MAX)) {
 		sdp_problem_set(p->problem, SDP_MALFORMED,
-		    "line %u: a=ice-pwd must be 22 to %d letters, digits, + or /", p->line, SDP_PWD_MAX);
+				"line %u: a=ice-pwd must be 22 to %d letters, digits, + or /",
+				p->line, SDP_PWD_MAX);
 		return -EBADMSG;
 	}
 	transport_of(p)->pwd = value;
@@ -57,10 +59,12 @@ parse_fingerprint(struct sdp_parser *p, char *value, int arg)
 	char *hash = sdp_next_word(&value), *print = sdp_next_word(&value);
 
 	(void)arg;
-	if (print == NULL || !text_is_token(hash, 16) || strspn(print, "0123456789abcdefABCDEF:") !=
-	    strlen(print) || strlen(print) > 64 * 3) {
-		sdp_problem_set(p->problem, SDP_MALFORMED,
-		    "line %u: a=fingerprint must be a hash name and hexadecimal octets with colons", p->line);
+	if (print == NULL || !text_is_token(hash, 16) ||
+	    strspn(print, "0123456789abcdefABCDEF:") != strlen(print) || strlen(print) > 64 * 3) {
+		sdp_problem_set(
+		    p->problem, SDP_MALFORMED,
+		    "line %u: a=fingerprint must be a hash name and hexadecimal octets with colons",
+		    p->line);
 		return -EBADMSG;
 	}
 	if (t->fingerprint[0] != '\0' && strcasecmp(hash, "sha-256") != 0)
@@ -74,7 +78,9 @@ static int
 parse_setup(struct sdp_parser *p, char *value, int arg)
 {
 	static const char *const names[] = {
-		[SDP_ACTPASS] = "actpass", [SDP_ACTIVE] = "active", [SDP_PASSIVE] = "passive",
+	    [SDP_ACTPASS] = "actpass",
+	    [SDP_ACTIVE] = "active",
+	    [SDP_PASSIVE] = "passive",
 	};
 
 	(void)arg;
@@ -119,9 +125,10 @@ parse_mid(struct sdp_parser *p, char *value, int arg)
 	(void)arg;
 	if (p->media == NULL)
 		return ignore(p);
-	if (!text_is_token(value, SDP_MID_MAX)) {	/* RFC 5888 s.4 */
+	if (!text_is_token(value, SDP_MID_MAX)) { /* RFC 5888 s.4 */
 		sdp_problem_set(p->problem, SDP_MALFORMED,
-		    "line %u: a=mid must be a token of at most %d characters", p->line, SDP_MID_MAX);
+				"line %u: a=mid must be a token of at most %d characters", p->line,
+				SDP_MID_MAX);
 		return -EBADMSG;
 	}
 	for (size_t i = 0; i + 1 < p->sdp->media_count; i++)
@@ -223,7 +230,8 @@ parse_rtcp_fb(struct sdp_parser *p, char *value, int arg)
 		size_t n = strcspn(name, " ");
 
 		if (strlen(type) == n && strncasecmp(type, name, n) == 0 &&
-		    strcasecmp(detail != NULL ? detail : "", name[n] == ' ' ? name + n + 1 : "") == 0)
+		    strcasecmp(detail != NULL ? detail : "", name[n] == ' ' ? name + n + 1 : "") ==
+			0)
 			bit = b;
 	}
 	for (size_t i = 0; i < p->media->codec_count; i++)
@@ -237,7 +245,7 @@ static int
 parse_extmap(struct sdp_parser *p, char *value, int arg)
 {
 	char *id_text = sdp_next_word(&value), *uri = sdp_next_word(&value), *slash;
-	struct sdp_ext ext = { .direction = SDP_SENDRECV, .uri = uri };
+	struct sdp_ext ext = {.direction = SDP_SENDRECV, .uri = uri};
 	struct sdp_ext *exts = p->media != NULL ? p->media->exts : p->exts;
 	size_t *count = p->media != NULL ? &p->media->ext_count : &p->ext_count;
 	uint64_t id;
@@ -266,11 +274,16 @@ static bool
 candidate_options(struct sdp_candidate *c, char *rest)
 {
 	static const char *const types[] = {
-		[SDP_HOST] = "host", [SDP_SRFLX] = "srflx", [SDP_PRFLX] = "prflx", [SDP_RELAY] = "relay",
+	    [SDP_HOST] = "host",
+	    [SDP_SRFLX] = "srflx",
+	    [SDP_PRFLX] = "prflx",
+	    [SDP_RELAY] = "relay",
 	};
 	static const char *const tcp_types[] = {
-		[SDP_TCP_NONE] = "", [SDP_TCP_ACTIVE] = "active", [SDP_TCP_PASSIVE] = "passive",
-		[SDP_TCP_SO] = "so",
+	    [SDP_TCP_NONE] = "",
+	    [SDP_TCP_ACTIVE] = "active",
+	    [SDP_TCP_PASSIVE] = "passive",
+	    [SDP_TCP_SO] = "so",
 	};
 	bool typed = false;
 
@@ -295,7 +308,7 @@ static int
 parse_candidate(struct sdp_parser *p, char *value, int arg)
 {
 	char *word[6];
-	struct sdp_candidate c = { .proto = SDP_UDP };
+	struct sdp_candidate c = {.proto = SDP_UDP};
 	uint64_t component, priority, port;
 
 	(void)arg;
@@ -332,7 +345,7 @@ ssrc_entry(struct sdp_media *m, uint32_t ssrc)
 			return &m->ssrcs[i];
 	if (m->ssrc_count == SDP_SSRCS_MAX)
 		return NULL;
-	m->ssrcs[m->ssrc_count] = (struct sdp_ssrc){ .ssrc = ssrc, .cname = "", .msid = "" };
+	m->ssrcs[m->ssrc_count] = (struct sdp_ssrc){.ssrc = ssrc, .cname = "", .msid = ""};
 	return &m->ssrcs[m->ssrc_count++];
 }
 
@@ -361,10 +374,12 @@ static int
 parse_ssrc_group(struct sdp_parser *p, char *value, int arg)
 {
 	static const char *const names[] = {
-		[SDP_FID] = "FID", [SDP_SIM] = "SIM", [SDP_FEC] = "FEC-FR",
+	    [SDP_FID] = "FID",
+	    [SDP_SIM] = "SIM",
+	    [SDP_FEC] = "FEC-FR",
 	};
 	char *semantics = sdp_next_word(&value), *word;
-	struct sdp_ssrc_group group = { .semantics = SDP_GROUP_OTHER };
+	struct sdp_ssrc_group group = {.semantics = SDP_GROUP_OTHER};
 	uint64_t ssrc;
 
 	(void)arg;
@@ -433,37 +448,37 @@ parse_msid(struct sdp_parser *p, char *value, int arg)
 }
 
 static const struct {
-	const char	*name;
-	int		(*parse)(struct sdp_parser *p, char *value, int arg);
-	int		 arg;
+	const char *name;
+	int (*parse)(struct sdp_parser *p, char *value, int arg);
+	int arg;
 } attributes[] = {
-	{ "rtpmap", parse_rtpmap, 0 },
-	{ "rtcp-fb", parse_rtcp_fb, 0 },
-	{ "fmtp", parse_fmtp, 0 },
-	{ "extmap", parse_extmap, 0 },
-	{ "candidate", parse_candidate, 0 },
-	{ "ssrc", parse_ssrc, 0 },
-	{ "ssrc-group", parse_ssrc_group, 0 },
-	{ "ice-ufrag", parse_ufrag, 0 },
-	{ "ice-pwd", parse_pwd, 0 },
-	{ "fingerprint", parse_fingerprint, 0 },
-	{ "setup", parse_setup, 0 },
-	{ "mid", parse_mid, 0 },
-	{ "msid", parse_msid, 0 },
-	{ "group", parse_group, 0 },
-	{ "rid", parse_rid, 0 },
-	{ "simulcast", parse_simulcast, 0 },
-	{ "sendrecv", parse_direction, SDP_SENDRECV },
-	{ "sendonly", parse_direction, SDP_SENDONLY },
-	{ "recvonly", parse_direction, SDP_RECVONLY },
-	{ "inactive", parse_direction, SDP_INACTIVE },
-	{ "ice-lite", parse_flag, FLAG_ICE_LITE },
-	{ "extmap-allow-mixed", parse_flag, FLAG_MIXED },
-	{ "rtcp-mux", parse_flag, FLAG_MUX },
-	{ "rtcp-mux-only", parse_flag, FLAG_MUX },
-	{ "rtcp-rsize", parse_flag, FLAG_RSIZE },
-	{ "bundle-only", parse_flag, FLAG_BUNDLE_ONLY },
-	{ "end-of-candidates", parse_flag, FLAG_END },
+    {"rtpmap", parse_rtpmap, 0},
+    {"rtcp-fb", parse_rtcp_fb, 0},
+    {"fmtp", parse_fmtp, 0},
+    {"extmap", parse_extmap, 0},
+    {"candidate", parse_candidate, 0},
+    {"ssrc", parse_ssrc, 0},
+    {"ssrc-group", parse_ssrc_group, 0},
+    {"ice-ufrag", parse_ufrag, 0},
+    {"ice-pwd", parse_pwd, 0},
+    {"fingerprint", parse_fingerprint, 0},
+    {"setup", parse_setup, 0},
+    {"mid", parse_mid, 0},
+    {"msid", parse_msid, 0},
+    {"group", parse_group, 0},
+    {"rid", parse_rid, 0},
+    {"simulcast", parse_simulcast, 0},
+    {"sendrecv", parse_direction, SDP_SENDRECV},
+    {"sendonly", parse_direction, SDP_SENDONLY},
+    {"recvonly", parse_direction, SDP_RECVONLY},
+    {"inactive", parse_direction, SDP_INACTIVE},
+    {"ice-lite", parse_flag, FLAG_ICE_LITE},
+    {"extmap-allow-mixed", parse_flag, FLAG_MIXED},
+    {"rtcp-mux", parse_flag, FLAG_MUX},
+    {"rtcp-mux-only", parse_flag, FLAG_MUX},
+    {"rtcp-rsize", parse_flag, FLAG_RSIZE},
+    {"bundle-only", parse_flag, FLAG_BUNDLE_ONLY},
+    {"end-of-candidates", parse_flag, FLAG_END},
 };
 
 int

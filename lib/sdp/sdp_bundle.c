@@ -31,7 +31,8 @@ sdp_plan_own_mids(struct sdp_plan *plan)
 			plan->tracks[i].mid = plan->tracks[i].index_text;
 }
 
-/* Does the section speak for the transport? With only_tagged, the bundle's first alone (s.7.2.1). */
+/* Does the section speak for the transport? With only_tagged, the bundle's first alone (s.7.2.1).
+ */
 static bool
 speaks(const struct sdp_plan *p, const struct sdp *remote, size_t i, bool only_tagged)
 {
@@ -67,7 +68,8 @@ gather(struct sdp_plan *p, const struct sdp *remote, bool only_tagged)
 			t->setup = m->transport.setup;
 		if (p->candidate_count == 0) {
 			p->candidate_count = m->candidate_count;
-			memcpy(p->candidates, m->candidates, m->candidate_count * sizeof(m->candidates[0]));
+			memcpy(p->candidates, m->candidates,
+			       m->candidate_count * sizeof(m->candidates[0]));
 		}
 	}
 }
@@ -84,7 +86,7 @@ need(bool have, struct sdp_problem *problem, const char *words)
 static bool
 hash_is_good(const char *hash)
 {
-	static const char *const good[] = { "sha-256", "sha-384", "sha-512" };
+	static const char *const good[] = {"sha-256", "sha-384", "sha-512"};
 
 	for (size_t i = 0; i < ARRAY_COUNT(good); i++)
 		if (strcasecmp(hash, good[i]) == 0)
@@ -102,16 +104,18 @@ check_bundling(const struct sdp_plan *p, const struct sdp *remote, struct sdp_pr
 			continue;
 		accepted++;
 		if (!remote->media[i].rtcp_mux)
-			return need(false, problem, "a media section has no a=rtcp-mux line: RTP and RTCP must "
-			    "share one port here");
+			return need(false, problem,
+				    "a media section has no a=rtcp-mux line: RTP and RTCP must "
+				    "share one port here");
 	}
 	return need(accepted < 2 || remote->has_bundle, problem,
-	    "there are several media sections and no a=group:BUNDLE line: they must share one transport");
+		    "there are several media sections and no a=group:BUNDLE line: they must share "
+		    "one transport");
 }
 
 int
 sdp_plan_transport(struct sdp_plan *p, const struct sdp *remote, bool bare,
-    struct sdp_problem *problem)
+		   struct sdp_problem *problem)
 {
 	struct sdp_transport *t = &p->remote;
 	int r;
@@ -123,11 +127,12 @@ sdp_plan_transport(struct sdp_plan *p, const struct sdp *remote, bool bare,
 	p->remote_lite = remote->ice_lite;
 	if (bare && t->fingerprint[0] == '\0')
 		return 0;
-	r = need(t->fingerprint[0] != '\0', problem,
+	r = need(
+	    t->fingerprint[0] != '\0', problem,
 	    "there is no a=fingerprint line: add the SHA-256 fingerprint of the DTLS certificate");
 	if (r == 0)
 		r = need(hash_is_good(t->fingerprint_hash), problem,
-		    "the hash of a=fingerprint is not accepted: use sha-256");
+			 "the hash of a=fingerprint is not accepted: use sha-256");
 	if (r == 0)
 		r = need(t->ufrag[0] != '\0', problem, "there is no a=ice-ufrag line");
 	if (r == 0)

@@ -14,10 +14,10 @@ void sdp_plan_own_mids(struct sdp_plan *plan);
 void sdp_track_take_ssrcs(struct sdp_track *t, const struct sdp_media *m);
 
 /*
- * Fill in the remote's transport and candidates from the bundle of its accepted sections. bare: what
- * is missing is fine. Returns 0, or -EPROTO with *problem set.
+ * Fill in the remote's transport and candidates from the bundle of its accepted sections. bare:
+ * what is missing is fine. Returns 0, or -EPROTO with *problem set.
  */
 int sdp_plan_transport(struct sdp_plan *p, const struct sdp *remote, bool bare,
-    struct sdp_problem *problem);
+		       struct sdp_problem *problem);
 
 #endif

@@ -10,7 +10,7 @@
 
 static void
 offer_media(struct sdp *sdp, size_t index, const struct sdp_offer_track *track,
-    const struct sdp_local *local)
+	    const struct sdp_local *local)
 {
 	struct sdp_media *out = &sdp->media[index];
 
@@ -56,28 +56,28 @@ size_t
 sdp_default_codecs(enum sdp_kind kind, bool rtx, struct sdp_codec *out, size_t cap)
 {
 	static const struct {
-		enum sdp_kind	 kind;
-		uint8_t		 pt, channels;
-		int16_t		 rtx_pt;
-		uint32_t	 clock_rate;
-		const char	*name, *fmtp;
+		enum sdp_kind kind;
+		uint8_t pt, channels;
+		int16_t rtx_pt;
+		uint32_t clock_rate;
+		const char *name, *fmtp;
 	} rows[] = {
-		{ SDP_VIDEO, 102, 1, 103, 90000, "H264",
-		    "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f" },
-		{ SDP_VIDEO, 104, 1, 105, 90000, "H264",
-		    "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f" },
-		{ SDP_VIDEO, 106, 1, 107, 90000, "H264",
-		    "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f" },
-		{ SDP_VIDEO, 108, 1, 109, 90000, "H264",
-		    "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f" },
-		{ SDP_VIDEO, 96, 1, 97, 90000, "VP8", "" },
-		{ SDP_VIDEO, 98, 1, 99, 90000, "VP9", "profile-id=0" },
-		{ SDP_VIDEO, 45, 1, 46, 90000, "AV1", "" },
-		{ SDP_VIDEO, 112, 1, 113, 90000, "H265", "" },
-		{ SDP_AUDIO, 111, 2, -1, 48000, "opus", "minptime=10;stereo=1;useinbandfec=1" },
-		{ SDP_AUDIO, 0, 1, -1, 8000, "PCMU", "" },
-		{ SDP_AUDIO, 8, 1, -1, 8000, "PCMA", "" },
-		{ SDP_AUDIO, 9, 1, -1, 8000, "G722", "" },
+	    {SDP_VIDEO, 102, 1, 103, 90000, "H264",
+	     "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"},
+	    {SDP_VIDEO, 104, 1, 105, 90000, "H264",
+	     "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f"},
+	    {SDP_VIDEO, 106, 1, 107, 90000, "H264",
+	     "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f"},
+	    {SDP_VIDEO, 108, 1, 109, 90000, "H264",
+	     "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f"},
+	    {SDP_VIDEO, 96, 1, 97, 90000, "VP8", ""},
+	    {SDP_VIDEO, 98, 1, 99, 90000, "VP9", "profile-id=0"},
+	    {SDP_VIDEO, 45, 1, 46, 90000, "AV1", ""},
+	    {SDP_VIDEO, 112, 1, 113, 90000, "H265", ""},
+	    {SDP_AUDIO, 111, 2, -1, 48000, "opus", "minptime=10;stereo=1;useinbandfec=1"},
+	    {SDP_AUDIO, 0, 1, -1, 8000, "PCMU", ""},
+	    {SDP_AUDIO, 8, 1, -1, 8000, "PCMA", ""},
+	    {SDP_AUDIO, 9, 1, -1, 8000, "G722", ""},
 	};
 	size_t count = 0;
 
@@ -85,11 +85,15 @@ sdp_default_codecs(enum sdp_kind kind, bool rtx, struct sdp_codec *out, size_t c
 		if (rows[i].kind != kind)
 			continue;
 		out[count++] = (struct sdp_codec){
-			.pt = rows[i].pt, .channels = rows[i].channels,
-			.rtx_pt = rtx ? rows[i].rtx_pt : -1, .clock_rate = rows[i].clock_rate,
-			.name = rows[i].name, .fmtp = rows[i].fmtp,
-			.fb = kind == SDP_VIDEO ? SDP_FB_NACK | SDP_FB_NACK_PLI | SDP_FB_CCM_FIR |
-			    SDP_FB_TRANSPORT_CC : SDP_FB_TRANSPORT_CC,
+		    .pt = rows[i].pt,
+		    .channels = rows[i].channels,
+		    .rtx_pt = rtx ? rows[i].rtx_pt : -1,
+		    .clock_rate = rows[i].clock_rate,
+		    .name = rows[i].name,
+		    .fmtp = rows[i].fmtp,
+		    .fb = kind == SDP_VIDEO
+			      ? SDP_FB_NACK | SDP_FB_NACK_PLI | SDP_FB_CCM_FIR | SDP_FB_TRANSPORT_CC
+			      : SDP_FB_TRANSPORT_CC,
 		};
 	}
 	return count;
@@ -98,12 +102,15 @@ sdp_default_codecs(enum sdp_kind kind, bool rtx, struct sdp_codec *out, size_t c
 size_t
 sdp_default_exts(bool twcc, struct sdp_ext *out, size_t cap)
 {
-	static const char *const uris[] = { SDP_EXT_MID, SDP_EXT_ABS_SEND_TIME, SDP_EXT_TRANSPORT_CC };
+	static const char *const uris[] = {SDP_EXT_MID, SDP_EXT_ABS_SEND_TIME,
+					   SDP_EXT_TRANSPORT_CC};
 	size_t count = 0;
 
 	for (size_t i = 0; i < ARRAY_COUNT(uris) - (twcc ? 0 : 1) && count < cap; i++) {
 		out[count] = (struct sdp_ext){
-			.id = (uint16_t)(i + 1), .direction = SDP_SENDRECV, .uri = uris[i],
+		    .id = (uint16_t)(i + 1),
+		    .direction = SDP_SENDRECV,
+		    .uri = uris[i],
 		};
 		count++;
 	}
@@ -114,13 +121,15 @@ sdp_default_exts(bool twcc, struct sdp_ext *out, size_t cap)
 static void
 agree_codecs(struct sdp_track *t, const struct sdp_media *offered, const struct sdp_media *answered)
 {
-	for (size_t i = 0; i < answered->codec_count && t->codec_count < SDP_TRACK_CODECS_MAX; i++) {
+	for (size_t i = 0; i < answered->codec_count && t->codec_count < SDP_TRACK_CODECS_MAX;
+	     i++) {
 		struct sdp_codec c = answered->codecs[i];
 
 		for (size_t k = 0; k < offered->codec_count; k++) {
 			const struct sdp_codec *mine = &offered->codecs[k];
 
-			if (mine->pt != c.pt || !sdp_codec_is(mine, c.name) || sdp_codec_is(mine, "rtx"))
+			if (mine->pt != c.pt || !sdp_codec_is(mine, c.name) ||
+			    sdp_codec_is(mine, "rtx"))
 				continue;
 			c.fb &= mine->fb;
 			t->codecs[t->codec_count++] = c;
@@ -141,7 +150,7 @@ agree_exts(struct sdp_track *t, const struct sdp_media *offered, const struct sd
 
 static void
 agree_track(struct sdp_track *t, const struct sdp_media *offered, const struct sdp_media *answered,
-    size_t index)
+	    size_t index)
 {
 	sdp_track_init(t, answered, index);
 	if (t->mid[0] == '\0')
@@ -153,22 +162,23 @@ agree_track(struct sdp_track *t, const struct sdp_media *offered, const struct s
 		return;
 	t->accepted = true;
 	t->direction = (enum sdp_direction)((unsigned)sdp_direction_reverse(answered->direction) &
-	    (unsigned)offered->direction);
+					    (unsigned)offered->direction);
 	agree_exts(t, offered, answered);
 	sdp_track_take_ssrcs(t, answered);
 }
 
 int
 sdp_negotiate_answer(struct sdp_plan *plan, const struct sdp *offer, const struct sdp *answer,
-    struct sdp_problem *problem)
+		     struct sdp_problem *problem)
 {
 	struct sdp_plan p;
 	bool active = false;
 	int r;
 
 	if (answer->media_count != offer->media_count) {
-		sdp_problem_set(problem, SDP_UNSUPPORTED, "the answer has %zu media sections, the offer %zu",
-		    answer->media_count, offer->media_count);
+		sdp_problem_set(problem, SDP_UNSUPPORTED,
+				"the answer has %zu media sections, the offer %zu",
+				answer->media_count, offer->media_count);
 		return -EPROTO;
 	}
 	memset(&p, 0, sizeof(p));

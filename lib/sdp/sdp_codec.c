@@ -24,7 +24,8 @@ sdp_fmtp_get(const char *fmtp, const char *key, char *out, size_t cap)
 
 		fmtp += strspn(fmtp, "; ");
 		n = strcspn(fmtp, ";");
-		if (n > key_size && strncasecmp(fmtp, key, key_size) == 0 && fmtp[key_size] == '=') {
+		if (n > key_size && strncasecmp(fmtp, key, key_size) == 0 &&
+		    fmtp[key_size] == '=') {
 			size_t size = n - key_size - 1;
 
 			while (size > 0 && fmtp[key_size + size] == ' ')
@@ -49,7 +50,7 @@ get_or(const char *fmtp, const char *key, const char *fallback, char out[static 
 
 static bool
 same_parameter(const struct sdp_codec *a, const struct sdp_codec *b, const char *key,
-    const char *fallback)
+	       const char *fallback)
 {
 	char left[16], right[16];
 
@@ -76,7 +77,7 @@ h264_profile(const char *fmtp)
 	    (raw[0] == 0x58 && (raw[1] & 0x80) != 0))
 		return BASELINE;
 	if (raw[0] == 0x4d)
-		return 0x4d00;	/* constraint_set0 and 2 apart, Main has no variants */
+		return 0x4d00; /* constraint_set0 and 2 apart, Main has no variants */
 	return (uint32_t)raw[0] << 8 | raw[1];
 }
 
@@ -88,7 +89,7 @@ sdp_codec_matches(const struct sdp_codec *a, const struct sdp_codec *b)
 		return false;
 	if (sdp_codec_is(a, "H264"))
 		return same_parameter(a, b, "packetization-mode", "0") &&
-		    h264_profile(a->fmtp) == h264_profile(b->fmtp);
+		       h264_profile(a->fmtp) == h264_profile(b->fmtp);
 	if (sdp_codec_is(a, "VP9"))
 		return same_parameter(a, b, "profile-id", "0");
 	if (sdp_codec_is(a, "AV1"))

@@ -103,7 +103,7 @@ parse_media_line(struct sdp_parser *p, char *value)
 
 	if (sdp->media_count == SDP_MEDIA_MAX) {
 		sdp_problem_set(p->problem, SDP_TOO_LARGE,
-		    "the description has more than %d media sections", SDP_MEDIA_MAX);
+				"the description has more than %d media sections", SDP_MEDIA_MAX);
 		return -EBADMSG;
 	}
 	if (port != NULL)
@@ -111,14 +111,15 @@ parse_media_line(struct sdp_parser *p, char *value)
 	if (proto == NULL || !text_is_token(kind, 32) || !sdp_number(port, 65535, &number) ||
 	    !sdp_only(proto, "/-", 32)) {
 		sdp_problem_set(p->problem, SDP_MALFORMED,
-		    "line %u is not a media line (m=KIND PORT PROTO FORMATS)", p->line);
+				"line %u is not a media line (m=KIND PORT PROTO FORMATS)", p->line);
 		return -EBADMSG;
 	}
 	m = p->media = &sdp->media[sdp->media_count++];
 	sdp_media_init(m);
 	m->kind_name = kind;
-	m->kind = strcmp(kind, "audio") == 0 ? SDP_AUDIO :
-	    strcmp(kind, "video") == 0 ? SDP_VIDEO : SDP_OTHER;
+	m->kind = strcmp(kind, "audio") == 0   ? SDP_AUDIO
+		  : strcmp(kind, "video") == 0 ? SDP_VIDEO
+					       : SDP_OTHER;
 	m->port = (uint16_t)number;
 	m->proto = proto;
 	m->formats = value + strspn(value, " ");
@@ -161,17 +162,18 @@ parse_attribute_line(struct sdp_parser *p, char *value)
 }
 
 static int (*const line_handlers[128])(struct sdp_parser *p, char *value) = {
-	['a'] = parse_attribute_line,
-	['m'] = parse_media_line,
-	['o'] = parse_origin,
-	['s'] = parse_name,
+    ['a'] = parse_attribute_line,
+    ['m'] = parse_media_line,
+    ['o'] = parse_origin,
+    ['s'] = parse_name,
 };
 
 /* One line without its end; trailing blanks go, other octets than printable ASCII become '?'. */
 static int
 parse_line(struct sdp_parser *p, char *line, size_t size)
 {
-	while (size > 0 && (line[size - 1] == '\r' || line[size - 1] == ' ' || line[size - 1] == '\t'))
+	while (size > 0 &&
+	       (line[size - 1] == '\r' || line[size - 1] == ' ' || line[size - 1] == '\t'))
 		size--;
 	line[size] = '\0';
 	for (size_t i = 0; i < size; i++) {
@@ -180,7 +182,8 @@ parse_line(struct sdp_parser *p, char *line, size_t size)
 		if (c == '\t')
 			line[i] = ' ';
 		else if (c < ' ' || c == 0x7f) {
-			sdp_problem_set(p->problem, SDP_MALFORMED, "line %u has a control character", p->line);
+			sdp_problem_set(p->problem, SDP_MALFORMED,
+					"line %u has a control character", p->line);
 			return -EBADMSG;
 		} else if (c > 0x7f) {
 			line[i] = '?';
@@ -206,12 +209,12 @@ static void
 name_static_codec(struct sdp_codec *c)
 {
 	static const struct {
-		uint8_t		 pt;
-		const char	*name;
-		uint32_t	 clock_rate;
+		uint8_t pt;
+		const char *name;
+		uint32_t clock_rate;
 	} rows[] = {
-		{ 0, "PCMU", 8000 }, { 3, "GSM", 8000 }, { 4, "G723", 8000 }, { 8, "PCMA", 8000 },
-		{ 9, "G722", 8000 }, { 13, "CN", 8000 }, { 18, "G729", 8000 },
+	    {0, "PCMU", 8000}, {3, "GSM", 8000}, {4, "G723", 8000},  {8, "PCMA", 8000},
+	    {9, "G722", 8000}, {13, "CN", 8000}, {18, "G729", 8000},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
@@ -230,7 +233,8 @@ link_rtx(struct sdp_media *m)
 		char text[8];
 		uint64_t apt;
 
-		if (!sdp_codec_is(rtx, "rtx") || !sdp_fmtp_get(rtx->fmtp, "apt", text, sizeof(text)) ||
+		if (!sdp_codec_is(rtx, "rtx") ||
+		    !sdp_fmtp_get(rtx->fmtp, "apt", text, sizeof(text)) ||
 		    !sdp_number(text, 127, &apt))
 			continue;
 		c = sdp_codec_by_pt(m, apt);
@@ -286,8 +290,10 @@ parse_lines(struct sdp_parser *p, char *text, size_t size)
 		at += n + 1;
 	}
 	if (p->sdp->media_count == 0) {
-		sdp_problem_set(p->problem, SDP_MALFORMED,
-		    size == 0 ? "it is empty" : "it has no m= line: at least one of audio or video is needed");
+		sdp_problem_set(
+		    p->problem, SDP_MALFORMED,
+		    size == 0 ? "it is empty"
+			      : "it has no m= line: at least one of audio or video is needed");
 		return -EBADMSG;
 	}
 	return 0;
@@ -296,7 +302,7 @@ parse_lines(struct sdp_parser *p, char *text, size_t size)
 struct sdp *
 sdp_parse(const char *text, size_t size, struct sdp_problem *problem)
 {
-	struct sdp_parser p = { .problem = problem, .direction = SDP_SENDRECV };
+	struct sdp_parser p = {.problem = problem, .direction = SDP_SENDRECV};
 
 	if (size > SDP_SIZE_MAX) {
 		sdp_problem_set(problem, SDP_TOO_LARGE, "it has more than %d octets", SDP_SIZE_MAX);

@@ -5,13 +5,13 @@
 #include "sdp/sdp.h"
 
 struct sdp_parser {
-	struct sdp		*sdp;
-	struct sdp_media	*media;	/* the section that lines belong to; NULL at session level */
-	struct sdp_problem	*problem;
-	unsigned		 line;
-	enum sdp_direction	 direction;	/* of the session level */
-	size_t			 ext_count;	/* extmap lines of the session level */
-	struct sdp_ext		 exts[SDP_EXTS_MAX];
+	struct sdp *sdp;
+	struct sdp_media *media; /* the section that lines belong to; NULL at session level */
+	struct sdp_problem *problem;
+	unsigned line;
+	enum sdp_direction direction; /* of the session level */
+	size_t ext_count;	      /* extmap lines of the session level */
+	struct sdp_ext exts[SDP_EXTS_MAX];
 };
 
 /*

@@ -11,38 +11,34 @@
 
 /* What the relay forwards, most wanted of a publisher first. */
 static const struct {
-	const char	*name, *alias;	/* alias: the other name that ?codec= may use */
-	enum sdp_kind	 kind;
-	uint32_t	 clock_rate;
+	const char *name, *alias; /* alias: the other name that ?codec= may use */
+	enum sdp_kind kind;
+	uint32_t clock_rate;
 } forwarded[] = {
-	{ "H264", "avc", SDP_VIDEO, 90000 },
-	{ "VP8", "", SDP_VIDEO, 90000 },
-	{ "VP9", "", SDP_VIDEO, 90000 },
-	{ "AV1", "", SDP_VIDEO, 90000 },
-	{ "H265", "hevc", SDP_VIDEO, 90000 },
-	{ "opus", "", SDP_AUDIO, 48000 },
-	{ "PCMU", "", SDP_AUDIO, 8000 },
-	{ "PCMA", "", SDP_AUDIO, 8000 },
-	{ "G722", "", SDP_AUDIO, 8000 },
+    {"H264", "avc", SDP_VIDEO, 90000},	{"VP8", "", SDP_VIDEO, 90000},
+    {"VP9", "", SDP_VIDEO, 90000},	{"AV1", "", SDP_VIDEO, 90000},
+    {"H265", "hevc", SDP_VIDEO, 90000}, {"opus", "", SDP_AUDIO, 48000},
+    {"PCMU", "", SDP_AUDIO, 8000},	{"PCMA", "", SDP_AUDIO, 8000},
+    {"G722", "", SDP_AUDIO, 8000},
 };
 
 enum { EXT_PUBLISH = 1, EXT_PLAY = 2 };
 
 /* Extensions that the relay reads from a publisher, or writes for a player. */
 static const struct {
-	const char	*uri;
-	unsigned	 roles;
+	const char *uri;
+	unsigned roles;
 } known_exts[] = {
-	{ SDP_EXT_MID, EXT_PUBLISH | EXT_PLAY },
-	{ SDP_EXT_TRANSPORT_CC, EXT_PUBLISH | EXT_PLAY },
-	{ SDP_EXT_ABS_SEND_TIME, EXT_PUBLISH | EXT_PLAY },
-	{ SDP_EXT_RID, EXT_PUBLISH },
-	{ SDP_EXT_REPAIRED_RID, EXT_PUBLISH },
-	{ SDP_EXT_AUDIO_LEVEL, EXT_PUBLISH },
-	{ SDP_EXT_PLAYOUT_DELAY, EXT_PUBLISH },
-	{ SDP_EXT_COLOR_SPACE, EXT_PUBLISH },
-	/* Not video-orientation: a sender that may not use it turns the picture itself, and so does
-	 * every player see it upright. */
+    {SDP_EXT_MID, EXT_PUBLISH | EXT_PLAY},
+    {SDP_EXT_TRANSPORT_CC, EXT_PUBLISH | EXT_PLAY},
+    {SDP_EXT_ABS_SEND_TIME, EXT_PUBLISH | EXT_PLAY},
+    {SDP_EXT_RID, EXT_PUBLISH},
+    {SDP_EXT_REPAIRED_RID, EXT_PUBLISH},
+    {SDP_EXT_AUDIO_LEVEL, EXT_PUBLISH},
+    {SDP_EXT_PLAYOUT_DELAY, EXT_PUBLISH},
+    {SDP_EXT_COLOR_SPACE, EXT_PUBLISH},
+    /* Not video-orientation: a sender that may not use it turns the picture itself, and so does
+     * every player see it upright. */
 };
 
 /* Index in forwarded[], or -1. */
@@ -72,8 +68,10 @@ static unsigned
 wanted_order(const struct sdp_codec *c, enum sdp_kind kind)
 {
 	static const struct sdp_codec baseline = {
-		.name = "H264", .clock_rate = 90000, .channels = 1,
-		.fmtp = "packetization-mode=1;profile-level-id=42e01f",
+	    .name = "H264",
+	    .clock_rate = 90000,
+	    .channels = 1,
+	    .fmtp = "packetization-mode=1;profile-level-id=42e01f",
 	};
 	unsigned order = (unsigned)rank_of(c, kind) * 8;
 	char text[16] = "", mode[4] = "0";
@@ -117,8 +115,8 @@ has_ext(const struct sdp_track *t, const char *uri)
 static uint32_t
 answered_fb(uint32_t offered, const struct sdp_track *t, const struct sdp_policy *policy)
 {
-	uint32_t fb = offered & (SDP_FB_NACK | SDP_FB_NACK_PLI | SDP_FB_CCM_FIR | SDP_FB_TRANSPORT_CC |
-	    SDP_FB_GOOG_REMB);
+	uint32_t fb = offered & (SDP_FB_NACK | SDP_FB_NACK_PLI | SDP_FB_CCM_FIR |
+				 SDP_FB_TRANSPORT_CC | SDP_FB_GOOG_REMB);
 
 	if (policy->no_twcc || !has_ext(t, SDP_EXT_TRANSPORT_CC))
 		fb &= ~(uint32_t)SDP_FB_TRANSPORT_CC;
@@ -182,8 +180,8 @@ is_secondary(const struct sdp_media *m, uint32_t ssrc)
 	for (size_t i = 0; i < m->ssrc_group_count; i++) {
 		const struct sdp_ssrc_group *g = &m->ssrc_groups[i];
 
-		for (size_t k = 1; (g->semantics == SDP_FID || g->semantics == SDP_FEC) &&
-		    k < g->ssrc_count; k++)
+		for (size_t k = 1;
+		     (g->semantics == SDP_FID || g->semantics == SDP_FEC) && k < g->ssrc_count; k++)
 			if (g->ssrcs[k] == ssrc)
 				return true;
 	}
@@ -217,7 +215,8 @@ sdp_track_take_ssrcs(struct sdp_track *t, const struct sdp_media *m)
 	}
 }
 
-/* The layers of a=simulcast that have an a=rid line (RFC 8853 s.5.2), alternatives by their first. */
+/* The layers of a=simulcast that have an a=rid line (RFC 8853 s.5.2), alternatives by their first.
+ */
 static void
 take_rids(struct sdp_track *t, const struct sdp_media *m)
 {
@@ -261,7 +260,7 @@ may_accept(const struct sdp *offer, const struct sdp_media *m)
 
 static void
 plan_track(struct sdp_track *t, const struct sdp *offer, size_t index,
-    const struct sdp_policy *policy, bool kinds_taken[static 2])
+	   const struct sdp_policy *policy, bool kinds_taken[static 2])
 {
 	const struct sdp_media *m = &offer->media[index];
 	enum sdp_direction needed = policy->role == SDP_PUBLISH ? SDP_SENDONLY : SDP_RECVONLY;
@@ -298,35 +297,63 @@ list_codecs(const struct sdp *offer, char *out, size_t cap)
 			if (name[0] == '\0' || strcasecmp(name, "rtx") == 0 ||
 			    strcasestr(out, name) != NULL || size + strlen(name) + 3 > cap)
 				continue;
-			size += (size_t)snprintf(out + size, cap - size, "%s%s", size > 0 ? ", " : "", name);
+			size += (size_t)snprintf(out + size, cap - size, "%s%s",
+						 size > 0 ? ", " : "", name);
 		}
+}
+
+/* A codec was asked for, a section of its kind could be served without it, and none is with it. */
+static bool
+filter_emptied(const struct sdp_plan *plan, const struct sdp *offer,
+	       const struct sdp_policy *policy)
+{
+	int only = policy->codec != NULL ? rank_of_filter(policy->codec) : -1;
+	bool had = false;
+
+	for (size_t i = 0; only >= 0 && i < plan->track_count; i++) {
+		const struct sdp_media *m = &offer->media[i];
+
+		if (m->kind != forwarded[only].kind)
+			continue;
+		if (plan->tracks[i].accepted)
+			return false;
+		for (size_t k = 0; k < m->codec_count && may_accept(offer, m); k++)
+			had = had || rank_of(&m->codecs[k], m->kind) >= 0;
+	}
+	return had;
 }
 
 /* Why no track came out of it. */
 static int
 explain_no_track(const struct sdp_plan *plan, const struct sdp *offer,
-    const struct sdp_policy *policy, struct sdp_problem *problem)
+		 const struct sdp_policy *policy, struct sdp_problem *problem)
 {
 	bool publish = policy->role == SDP_PUBLISH;
 	char names[100];
 
-	for (size_t i = 0; i < plan->track_count; i++)
+	for (size_t i = 0; i < plan->track_count && !filter_emptied(plan, offer, policy); i++)
 		if (plan->tracks[i].accepted) {
-			sdp_problem_set(problem, SDP_UNSUPPORTED, publish ?
-			    "no media section of the offer sends: a publisher says a=sendonly" :
-			    "no media section of the offer receives: a player says a=recvonly");
+			sdp_problem_set(
+			    problem, SDP_UNSUPPORTED,
+			    publish
+				? "no media section of the offer sends: a publisher says a=sendonly"
+				: "no media section of the offer receives: a player says "
+				  "a=recvonly");
 			return -EPROTO;
 		}
 	list_codecs(offer, names, sizeof(names));
 	if (names[0] == '\0')
 		sdp_problem_set(problem, SDP_UNSUPPORTED,
-		    "the offer has no audio or video section that can be served");
+				"the offer has no audio or video section that can be served");
 	else if (policy->codec != NULL)
-		sdp_problem_set(problem, SDP_NO_CODEC, "codec=%.16s leaves nothing of the codecs offered (%s)",
-		    policy->codec, names);
+		sdp_problem_set(problem, SDP_NO_CODEC,
+				"codec=%.16s leaves nothing of the codecs offered (%s)",
+				policy->codec, names);
 	else
-		sdp_problem_set(problem, SDP_NO_CODEC, "none of the codecs offered (%s) can be forwarded: "
-		    "use H264, VP8, VP9, AV1 or H265, and opus, PCMU, PCMA or G722", names);
+		sdp_problem_set(problem, SDP_NO_CODEC,
+				"none of the codecs offered (%s) can be forwarded: "
+				"use H264, VP8, VP9, AV1 or H265, and opus, PCMU, PCMA or G722",
+				names);
 	return -EPROTO;
 }
 
@@ -336,16 +363,17 @@ check_codec_filter(const struct sdp_policy *policy, struct sdp_problem *problem)
 	if (policy->codec == NULL || rank_of_filter(policy->codec) >= 0)
 		return 0;
 	sdp_problem_set(problem, SDP_UNSUPPORTED,
-	    "the codec asked for is unknown: use h264, hevc, av1, vp8, vp9, opus, pcmu, pcma or g722");
+			"the codec asked for is unknown: use h264, hevc, av1, vp8, vp9, opus, "
+			"pcmu, pcma or g722");
 	return -EPROTO;
 }
 
 int
 sdp_negotiate_offer(struct sdp_plan *plan, const struct sdp *offer, const struct sdp_policy *policy,
-    struct sdp_problem *problem)
+		    struct sdp_problem *problem)
 {
 	struct sdp_plan p;
-	bool taken[2] = { false, false }, active = false;
+	bool taken[2] = {false, false}, active = false;
 	int r = check_codec_filter(policy, problem);
 
 	if (r < 0)
@@ -356,18 +384,19 @@ sdp_negotiate_offer(struct sdp_plan *plan, const struct sdp *offer, const struct
 		plan_track(&p.tracks[i], offer, i, policy, taken);
 		active = active || p.tracks[i].direction != SDP_INACTIVE;
 	}
-	if (!active)
+	if (!active || filter_emptied(&p, offer, policy))
 		return explain_no_track(&p, offer, policy, problem);
 	r = sdp_plan_transport(&p, offer, policy->allow_bare, problem);
 	if (r < 0)
 		return r;
 	if (offer->ice_lite && !policy->allow_bare) {
-		sdp_problem_set(problem, SDP_UNSUPPORTED, "the offer says a=ice-lite, and so does this "
-		    "server: one side must run full ICE");
+		sdp_problem_set(problem, SDP_UNSUPPORTED,
+				"the offer says a=ice-lite, and so does this "
+				"server: one side must run full ICE");
 		return -EPROTO;
 	}
 	p.dtls_client = p.remote.setup == SDP_PASSIVE ||
-	    (policy->prefer_client && p.remote.setup != SDP_ACTIVE);
+			(policy->prefer_client && p.remote.setup != SDP_ACTIVE);
 	*plan = p;
 	sdp_plan_own_mids(plan);
 	return 0;

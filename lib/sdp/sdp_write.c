@@ -9,9 +9,9 @@
 #include "base/bytes.h"
 
 struct out {
-	char	*buf;
-	size_t	 cap, size;
-	bool	 overflow;
+	char *buf;
+	size_t cap, size;
+	bool overflow;
 };
 
 static void put(struct out *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -19,9 +19,9 @@ static void put(struct out *o, const char *format, ...) __attribute__((format(pr
 static void
 put(struct out *o, const char *format, ...)
 {
-	size_t	room = o->cap - o->size;
-	va_list	ap;
-	int	n;
+	size_t room = o->cap - o->size;
+	va_list ap;
+	int n;
 
 	va_start(ap, format);
 	n = vsnprintf(o->buf + o->size, room, format, ap);
@@ -51,8 +51,10 @@ static void
 put_transport(struct out *o, const struct sdp_transport *t)
 {
 	static const char *const setups[] = {
-		[SDP_SETUP_NONE] = "", [SDP_ACTPASS] = "actpass", [SDP_ACTIVE] = "active",
-		[SDP_PASSIVE] = "passive",
+	    [SDP_SETUP_NONE] = "",
+	    [SDP_ACTPASS] = "actpass",
+	    [SDP_ACTIVE] = "active",
+	    [SDP_PASSIVE] = "passive",
 	};
 
 	put_text(o, "ice-ufrag", t->ufrag);
@@ -100,14 +102,16 @@ put_simulcast(struct out *o, const struct sdp_media *m)
 	if (m->simulcast_send[0] == '\0' && m->simulcast_recv[0] == '\0')
 		return;
 	put(o, "a=simulcast:%s%s%s%s%s\r\n", m->simulcast_send[0] != '\0' ? "send " : "",
-	    m->simulcast_send, m->simulcast_send[0] != '\0' && m->simulcast_recv[0] != '\0' ? " " : "",
+	    m->simulcast_send,
+	    m->simulcast_send[0] != '\0' && m->simulcast_recv[0] != '\0' ? " " : "",
 	    m->simulcast_recv[0] != '\0' ? "recv " : "", m->simulcast_recv);
 }
 
 static void
 put_ssrcs(struct out *o, const struct sdp_media *m)
 {
-	static const char *const names[] = { [SDP_FID] = "FID", [SDP_SIM] = "SIM", [SDP_FEC] = "FEC-FR" };
+	static const char *const names[] = {
+	    [SDP_FID] = "FID", [SDP_SIM] = "SIM", [SDP_FEC] = "FEC-FR"};
 
 	for (size_t i = 0; i < m->ssrc_group_count; i++) {
 		const struct sdp_ssrc_group *g = &m->ssrc_groups[i];
@@ -133,19 +137,24 @@ static void
 put_candidates(struct out *o, const struct sdp_media *m)
 {
 	static const char *const types[] = {
-		[SDP_HOST] = "host", [SDP_SRFLX] = "srflx", [SDP_PRFLX] = "prflx", [SDP_RELAY] = "relay",
+	    [SDP_HOST] = "host",
+	    [SDP_SRFLX] = "srflx",
+	    [SDP_PRFLX] = "prflx",
+	    [SDP_RELAY] = "relay",
 	};
 	static const char *const tcp_types[] = {
-		[SDP_TCP_NONE] = "", [SDP_TCP_ACTIVE] = " tcptype active",
-		[SDP_TCP_PASSIVE] = " tcptype passive", [SDP_TCP_SO] = " tcptype so",
+	    [SDP_TCP_NONE] = "",
+	    [SDP_TCP_ACTIVE] = " tcptype active",
+	    [SDP_TCP_PASSIVE] = " tcptype passive",
+	    [SDP_TCP_SO] = " tcptype so",
 	};
 
 	for (size_t i = 0; i < m->candidate_count; i++) {
 		const struct sdp_candidate *c = &m->candidates[i];
 
-		put(o, "a=candidate:%s %u %s %" PRIu32 " %s %u typ %s%s\r\n", c->foundation, c->component,
-		    c->proto == SDP_TCP ? "tcp" : "udp", c->priority, c->address, c->port, types[c->type],
-		    tcp_types[c->tcp_type]);
+		put(o, "a=candidate:%s %u %s %" PRIu32 " %s %u typ %s%s\r\n", c->foundation,
+		    c->component, c->proto == SDP_TCP ? "tcp" : "udp", c->priority, c->address,
+		    c->port, types[c->type], tcp_types[c->tcp_type]);
 	}
 	put_flag(o, "end-of-candidates", m->end_of_candidates);
 }
@@ -178,7 +187,7 @@ put_media(struct out *o, const struct sdp_media *m)
 int
 sdp_write(const struct sdp *sdp, char *out, size_t cap)
 {
-	struct out o = { .buf = out, .cap = cap };
+	struct out o = {.buf = out, .cap = cap};
 
 	if (cap == 0 || sdp->text_size > sdp->text_cap)
 		return -ENOSPC;

@@ -16,18 +16,18 @@
 #include "whip/whip_options.h"
 
 enum {
-	RELAY_TIMEOUT_MS = 4000,	/* with a look-up of 1 s within the 8 s that OBS waits */
-	STOP_GRACE_MS = 1000,	/* the supervisor waits 2 s */
+	RELAY_TIMEOUT_MS = 4000, /* with a look-up of 1 s within the 8 s that OBS waits */
+	STOP_GRACE_MS = 1000,	 /* the supervisor waits 2 s */
 	BODY_MAX = SDP_SIZE_MAX
 };
 
 struct whip {
-	uv_loop_t		 loop;
-	struct whip_options	 options;
-	struct whip_endpoint	 endpoint;
-	struct http_server	*server;
-	int			 lock_fd;
-	bool			 stopping;
+	uv_loop_t loop;
+	struct whip_options options;
+	struct whip_endpoint endpoint;
+	struct http_server *server;
+	int lock_fd;
+	bool stopping;
 };
 
 static void
@@ -60,12 +60,13 @@ load_tokens(struct whip *w)
 	r = whip_auth_load(&w->endpoint.auth, w->options.token_file);
 	if (r == 0) {
 		w->endpoint.needs_token = true;
-		log_info("token", "%zu tokens from %s", w->endpoint.auth.count, w->options.token_file);
+		log_info("token", "%zu tokens from %s", w->endpoint.auth.count,
+			 w->options.token_file);
 		return 0;
 	}
 	log_error("token", "unable to take tokens from %s: %s", w->options.token_file,
-	    r == -EINVAL ? "one token a line, at least one, each of at most 1024 characters" :
-	    strerror(-r));
+		  r == -EINVAL ? "one token a line, at least one, each of at most 1024 characters"
+			       : strerror(-r));
 	return r;
 }
 
@@ -73,7 +74,7 @@ static void
 on_reload_signal(void *arg, int signum)
 {
 	(void)signum;
-	load_tokens(arg);	/* on error the former ones stay */
+	load_tokens(arg); /* on error the former ones stay */
 }
 
 /* Take the Unix socket: --socket, or the default one unless --listen is given. 0 or -errno. */
@@ -98,7 +99,7 @@ listen_unix(struct whip *w, const struct whip_program *program)
 	r = fd < 0 ? fd : http_server_listen_fd(w->server, fd);
 	if (r < 0)
 		log_error("listen", "unable to listen on %s: %s", name,
-		    r == -EADDRINUSE ? "another instance serves it" : strerror(-r));
+			  r == -EADDRINUSE ? "another instance serves it" : strerror(-r));
 	else
 		log_info("listen", "serving on %s", name);
 	return r;
@@ -112,10 +113,11 @@ listen_all(struct whip *w, const struct whip_program *program)
 	for (size_t i = 0; i < w->options.listen_count && r == 0; i++) {
 		r = http_server_listen_tcp(w->server, w->options.listen[i]);
 		if (r < 0)
-			log_error("listen", "unable to listen on %s: %s", w->options.listen[i], strerror(-r));
+			log_error("listen", "unable to listen on %s: %s", w->options.listen[i],
+				  strerror(-r));
 		else
 			log_info("listen", "serving on %s (port %u)", w->options.listen[i],
-			    http_server_port(w->server, w->lock_fd >= 0 ? i + 1 : i));
+				 http_server_port(w->server, w->lock_fd >= 0 ? i + 1 : i));
 	}
 	return r;
 }
@@ -178,8 +180,8 @@ run(struct whip *w, const struct whip_program *program)
 		return r == -EINVAL ? EX_USAGE : EX_UNAVAILABLE;
 	r = loop_drop_privileges(w->options.user);
 	if (r < 0) {
-		log_error("start", "unable to become %s: %s", w->options.user != NULL ? w->options.user : "?",
-		    strerror(-r));
+		log_error("start", "unable to become %s: %s",
+			  w->options.user != NULL ? w->options.user : "?", strerror(-r));
 		return EX_NOUSER;
 	}
 	loop_on_signal(&w->loop, SIGTERM, on_stop_signal, w);
@@ -194,7 +196,7 @@ run(struct whip *w, const struct whip_program *program)
 int
 whip_main(int argc, char **argv, const struct whip_program *program)
 {
-	static struct whip w = { .lock_fd = -1 };
+	static struct whip w = {.lock_fd = -1};
 	int status = whip_options_read(&w.options, argc, argv, program->name);
 
 	if (status >= 0)

@@ -28,7 +28,7 @@ whip_endpoint_warn(const struct whip_endpoint *ep)
 {
 	struct addr interfaces[WHIP_INTERFACES_MAX];
 	struct whip_candidates found;
-	struct whip_question q = { .interfaces = interfaces, .ports = { 1, 1, 0, 0 } };
+	struct whip_question q = {.interfaces = interfaces, .ports = {1, 1, 0, 0}};
 
 	q.interface_count = whip_interfaces(interfaces, ARRAY_COUNT(interfaces));
 	for (size_t i = 0; i < ep->rules.entry_count; i++)
@@ -38,8 +38,9 @@ whip_endpoint_warn(const struct whip_endpoint *ep)
 	for (size_t i = 0; i < found.address_count; i++)
 		if (found.addresses[i].is_public)
 			return;
-	log_warn("candidate", "%s%s: only clients of this network can reach the relay; for others name "
-	    "the public address: --candidate IP, or CANDIDATE=IP in the environment",
-	    found.address_count == 0 ? "no address to name" : "every address is private: ",
-	    found.address_count == 0 ? "" : found.addresses[0].host);
+	log_warn("candidate",
+		 "%s%s: only clients of this network can reach the relay; for others name "
+		 "the public address: --candidate IP, or CANDIDATE=IP in the environment",
+		 found.address_count == 0 ? "no address to name" : "every address is private: ",
+		 found.address_count == 0 ? "" : found.addresses[0].host);
 }

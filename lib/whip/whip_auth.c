@@ -47,7 +47,7 @@ add_line(struct whip_auth *auth, char *line)
 int
 whip_auth_load(struct whip_auth *auth, const char *path)
 {
-	struct whip_auth fresh = { .count = 0 };
+	struct whip_auth fresh = {.count = 0};
 	char *buf = malloc(WHIP_TOKEN_FILE_MAX + 1), *next = buf, *line;
 	int n, r = 0;
 
@@ -58,7 +58,8 @@ whip_auth_load(struct whip_auth *auth, const char *path)
 		n = -EINVAL;
 	if (n >= 0)
 		buf[n] = '\0';
-	for (line = strsep(&next, "\n"); n >= 0 && r == 0 && line != NULL; line = strsep(&next, "\n"))
+	for (line = strsep(&next, "\n"); n >= 0 && r == 0 && line != NULL;
+	     line = strsep(&next, "\n"))
 		r = add_line(&fresh, line);
 	free(buf);
 	if (n >= 0 && r == 0 && fresh.count == 0)

@@ -9,12 +9,12 @@
 
 enum {
 	WHIP_TOKENS_MAX = 256,
-	WHIP_TOKEN_FILE_MAX = 65536	/* octets */
+	WHIP_TOKEN_FILE_MAX = 65536 /* octets */
 };
 
 struct whip_auth {
-	size_t	 count;
-	char	*tokens[WHIP_TOKENS_MAX];	/* owned */
+	size_t count;
+	char *tokens[WHIP_TOKENS_MAX]; /* owned */
 };
 
 /* Read a file. 0; -errno; -EINVAL (a token over WHIP_CREDENTIAL_MAX, too many, or none at all).

@@ -21,9 +21,11 @@ whip_rules_init(struct whip_rules *rules)
 static bool
 is_name(const char *text)
 {
-	static const char alphabet[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+	static const char alphabet[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
 
-	return text[0] != '\0' && text[strspn(text, alphabet)] == '\0' && strchr(".-", text[0]) == NULL;
+	return text[0] != '\0' && text[strspn(text, alphabet)] == '\0' &&
+	       strchr(".-", text[0]) == NULL;
 }
 
 static int
@@ -118,7 +120,7 @@ add_address(struct whip_candidates *out, const struct addr *a, uint16_t port)
 	char text[ADDR_TEXT_SIZE];
 
 	add_host(out, addr_format_host(a, text), a->sa.sa_family == AF_INET6,
-	    !addr_is_private(a) && !addr_is_loopback(a), port);
+		 !addr_is_private(a) && !addr_is_loopback(a), port);
 }
 
 static bool
@@ -131,14 +133,15 @@ in_family(const struct whip_rules *rules, const struct addr *a)
 
 static void
 add_name(struct whip_candidates *out, const struct whip_rules *rules, const struct whip_question *q,
-    const char *name, uint16_t port)
+	 const char *name, uint16_t port)
 {
 	struct addr found[WHIP_NAME_ADDRESSES_MAX];
-	size_t count = q->lookup != NULL ?
-	    q->lookup(q->lookup_arg, name, found, ARRAY_COUNT(found)) : 0;
+	size_t count =
+	    q->lookup != NULL ? q->lookup(q->lookup_arg, name, found, ARRAY_COUNT(found)) : 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (in_family(rules, &found[i]) && !addr_is_loopback(&found[i]) && !addr_is_any(&found[i]))
+		if (in_family(rules, &found[i]) && !addr_is_loopback(&found[i]) &&
+		    !addr_is_any(&found[i]))
 			add_address(out, &found[i], port);
 }
 
@@ -148,12 +151,12 @@ is_localhost(const char *host)
 	size_t n = strlen(host);
 
 	return strcasecmp(host, "localhost") == 0 ||
-	    (n > 10 && strcasecmp(host + n - 10, ".localhost") == 0);
+	       (n > 10 && strcasecmp(host + n - 10, ".localhost") == 0);
 }
 
 static void
 add_api_host(struct whip_candidates *out, const struct whip_rules *rules,
-    const struct whip_question *q)
+	     const struct whip_question *q)
 {
 	struct addr a;
 
@@ -174,7 +177,7 @@ add_api_host(struct whip_candidates *out, const struct whip_rules *rules,
 /* Entries other than "*". Returns true if the interfaces are to be searched too. */
 static bool
 add_entries(struct whip_candidates *out, const struct whip_rules *rules,
-    const struct whip_question *q)
+	    const struct whip_question *q)
 {
 	bool search = rules->entry_count == 0;
 
@@ -199,7 +202,7 @@ is_link_local(const struct addr *a)
 
 static void
 add_interfaces(struct whip_candidates *out, const struct whip_rules *rules,
-    const struct whip_question *q)
+	       const struct whip_question *q)
 {
 	bool found = false;
 
@@ -234,8 +237,8 @@ port_for(uint16_t own, bool is_ipv6, uint16_t port4, uint16_t port6)
 }
 
 /*
- * Priorities (RFC 8445 s.5.1.2.1): host candidates of UDP have type preference 126; of TCP 90, below
- * all of them; the local preference falls with the index.
+ * Priorities (RFC 8445 s.5.1.2.1): host candidates of UDP have type preference 126; of TCP 90,
+ * below all of them; the local preference falls with the index.
  */
 static void
 add_candidates(struct whip_candidates *out, const struct whip_question *q, enum sdp_proto proto)
@@ -243,29 +246,32 @@ add_candidates(struct whip_candidates *out, const struct whip_question *q, enum 
 	bool tcp = proto == SDP_TCP;
 
 	for (size_t i = 0; i < out->address_count; i++) {
-		uint16_t port = tcp ?
-		    port_for(out->addresses[i].port, out->addresses[i].is_ipv6, q->ports.tcp4,
-			q->ports.tcp6) :
-		    port_for(out->addresses[i].port, out->addresses[i].is_ipv6, q->ports.udp4,
-			q->ports.udp6);
+		uint16_t port = tcp ? port_for(out->addresses[i].port, out->addresses[i].is_ipv6,
+					       q->ports.tcp4, q->ports.tcp6)
+				    : port_for(out->addresses[i].port, out->addresses[i].is_ipv6,
+					       q->ports.udp4, q->ports.udp6);
 		char *foundation = out->addresses[i].foundations[tcp];
 
 		if (port == 0)
 			continue;
 		snprintf(foundation, sizeof(out->addresses[i].foundations[0]), "%u",
-		    (unsigned)(i + 1 + (tcp ? WHIP_ADDRESSES_MAX : 0)) % 1000);
+			 (unsigned)(i + 1 + (tcp ? WHIP_ADDRESSES_MAX : 0)) % 1000);
 		out->list[out->count++] = (struct sdp_candidate){
-			.foundation = foundation, .component = 1, .proto = proto,
-			.priority = (tcp ? 90u : 126u) << 24 | (uint32_t)(65535 - i) << 8 | 255,
-			.address = out->addresses[i].host, .port = port, .type = SDP_HOST,
-			.tcp_type = tcp ? SDP_TCP_PASSIVE : SDP_TCP_NONE,
+		    .foundation = foundation,
+		    .component = 1,
+		    .proto = proto,
+		    .priority = (tcp ? 90u : 126u) << 24 | (uint32_t)(65535 - i) << 8 | 255,
+		    .address = out->addresses[i].host,
+		    .port = port,
+		    .type = SDP_HOST,
+		    .tcp_type = tcp ? SDP_TCP_PASSIVE : SDP_TCP_NONE,
 		};
 	}
 }
 
 void
 whip_candidates_find(struct whip_candidates *out, const struct whip_rules *rules,
-    const struct whip_question *q)
+		     const struct whip_question *q)
 {
 	out->count = out->address_count = 0;
 	if (q->eip != NULL)
@@ -279,7 +285,7 @@ whip_candidates_find(struct whip_candidates *out, const struct whip_rules *rules
 
 size_t
 whip_rules_names(const struct whip_rules *rules, const char *api_host,
-    const char *names[static WHIP_NAMES_MAX])
+		 const char *names[static WHIP_NAMES_MAX])
 {
 	size_t count = 0;
 	struct addr a;

@@ -12,21 +12,22 @@
 #include "log/log.h"
 #include "whip/whip_relay.h"
 
-enum { ANSWER_MAX = 65536 };	/* octets of an answer */
+enum { ANSWER_MAX = 65536 }; /* octets of an answer */
 
-/* A POST under way. The client may go: then req is NULL and a session that still comes is deleted. */
+/* A POST under way. The client may go: then req is NULL and a session that still comes is deleted.
+ */
 struct whip_job {
-	struct whip_job		*next;
-	struct whip_endpoint	*ep;
-	struct http_request	*req;
-	struct whip_params	 params;
-	char			 host[WHIP_HOST_SIZE];	/* of the request, without port; "" */
-	char			 agent[WHIP_AGENT_MAX + 1], address[ADDR_TEXT_SIZE];
-	size_t			 waiting;	/* names not resolved yet */
-	bool			 asked;
-	struct whip_waiter	 waiters[WHIP_NAMES_MAX];
-	struct sdp		*offer;
-	struct sdp_plan		 plan;
+	struct whip_job *next;
+	struct whip_endpoint *ep;
+	struct http_request *req;
+	struct whip_params params;
+	char host[WHIP_HOST_SIZE]; /* of the request, without port; "" */
+	char agent[WHIP_AGENT_MAX + 1], address[ADDR_TEXT_SIZE];
+	size_t waiting; /* names not resolved yet */
+	bool asked;
+	struct whip_waiter waiters[WHIP_NAMES_MAX];
+	struct sdp *offer;
+	struct sdp_plan plan;
 };
 
 static void
@@ -58,13 +59,15 @@ reply_failure(struct http_request *req, json_t *reply)
 	const struct whip_failure *f = whip_relay_failure(reply);
 	const char *detail = json_string_value(json_object_get(reply, "detail"));
 	char retry[16];
-	struct http_header headers[] = { { "Retry-After", retry }, { NULL, NULL } };
+	struct http_header headers[] = {{"Retry-After", retry}, {NULL, NULL}};
 
 	snprintf(retry, sizeof(retry), "%u", f->retry_s);
 	if (detail == NULL || detail[0] == '\0')
-		detail = reply == NULL ?
-		    "the relay does not answer: is rtc-relay running with the same run directory?" : f->title;
-	http_problem_with(req, f->retry_s > 0 ? headers : NULL, f->status, f->slug, f->title, "%s", detail);
+		detail = reply == NULL ? "the relay does not answer: is rtc-relay running with the "
+					 "same run directory?"
+				       : f->title;
+	http_problem_with(req, f->retry_s > 0 ? headers : NULL, f->status, f->slug, f->title, "%s",
+			  detail);
 }
 
 static void
@@ -82,12 +85,13 @@ find_candidates(const struct whip_job *job, struct whip_candidates *out)
 	struct whip_endpoint *ep = job->ep;
 	struct addr interfaces[WHIP_INTERFACES_MAX];
 	struct whip_question q = {
-		.eip = job->params.has_eip ? &job->params.eip : NULL,
-		.api_host = job->host[0] != '\0' ? job->host : NULL,
-		.interfaces = interfaces,
-		.interface_count = whip_interfaces(interfaces, ARRAY_COUNT(interfaces)),
-		.ports = whip_relay_ports(ipc_client_hello(ep->relay)),
-		.lookup = whip_resolver_lookup, .lookup_arg = ep->resolver,
+	    .eip = job->params.has_eip ? &job->params.eip : NULL,
+	    .api_host = job->host[0] != '\0' ? job->host : NULL,
+	    .interfaces = interfaces,
+	    .interface_count = whip_interfaces(interfaces, ARRAY_COUNT(interfaces)),
+	    .ports = whip_relay_ports(ipc_client_hello(ep->relay)),
+	    .lookup = whip_resolver_lookup,
+	    .lookup_arg = ep->resolver,
 	};
 
 	whip_candidates_find(out, &ep->rules, &q);
@@ -95,25 +99,27 @@ find_candidates(const struct whip_job *job, struct whip_candidates *out)
 }
 
 static void
-reply_created(struct whip_job *job, const char *sdp, int size, const char *secret, const char *ufrag)
+reply_created(struct whip_job *job, const char *sdp, int size, const char *secret,
+	      const char *ufrag)
 {
 	char base[HTTP_BASE_SIZE], location[HTTP_BASE_SIZE + 128], etag[SDP_UFRAG_MAX + 3];
 	struct http_header headers[] = {
-		{ "Content-Type", "application/sdp" }, { "Location", location }, { "ETag", etag },
-		{ "Cache-Control", "no-store" }, { NULL, NULL },
+	    {"Content-Type", "application/sdp"}, {"Location", location}, {"ETag", etag},
+	    {"Cache-Control", "no-store"},	 {NULL, NULL},
 	};
 
 	snprintf(location, sizeof(location), "%s%s/session/%s", http_base(job->req, base),
-	    job->ep->session_path, secret);
+		 job->ep->session_path, secret);
 	snprintf(etag, sizeof(etag), "\"%.*s\"", SDP_UFRAG_MAX, ufrag);
 	http_reply(job->req, 201, headers, sdp, (size_t)size);
 }
 
-/* Write the answer of a session that the relay made. Returns false (nothing replied) if it cannot. */
+/* Write the answer of a session that the relay made. Returns false (nothing replied) if it cannot.
+ */
 static bool
 reply_answer(struct whip_job *job, json_t *reply)
 {
-	struct sdp_local local = { .session_id = random_u64() };
+	struct sdp_local local = {.session_id = random_u64()};
 	struct whip_candidates candidates;
 	const char *secret, *id;
 	struct sdp *answer;
@@ -131,8 +137,9 @@ reply_answer(struct whip_job *job, json_t *reply)
 	if (n > 0) {
 		reply_created(job, text, n, secret, local.ufrag);
 		log_info("session", "%s %s %s for %s (%s)", id,
-		    job->params.role == SDP_PUBLISH ? "publishes" : "plays", job->params.stream,
-		    job->address[0] != '\0' ? job->address : "-", job->agent);
+			 job->params.role == SDP_PUBLISH ? "publishes" : "plays",
+			 job->params.stream, job->address[0] != '\0' ? job->address : "-",
+			 job->agent);
 	}
 	free(text);
 	sdp_free(answer);
@@ -155,7 +162,7 @@ on_created(void *arg, json_t *reply, int error)
 	bool ok = json_is_true(json_object_get(reply, "ok"));
 
 	(void)error;
-	if (job->req == NULL) {	/* the client did not wait for it */
+	if (job->req == NULL) { /* the client did not wait for it */
 		if (ok)
 			drop_session(job->ep, reply);
 	} else if (!ok) {
@@ -163,7 +170,8 @@ on_created(void *arg, json_t *reply, int error)
 	} else if (!reply_answer(job, reply)) {
 		drop_session(job->ep, reply);
 		http_problem(job->req, 503, "no-candidate", "No Address To Name",
-		    "this server knows no address where the relay can be reached: start it with --candidate IP");
+			     "this server knows no address where the relay can be reached: start "
+			     "it with --candidate IP");
 	}
 	job_free(job);
 }
@@ -174,12 +182,16 @@ job_ask(struct whip_job *job)
 	struct whip_endpoint *ep = job->ep;
 	const char *bearer = http_bearer(job->req);
 	struct whip_session session = {
-		.params = &job->params,
-		.credential = bearer != NULL ? bearer :
-		    job->params.secret != NULL ? job->params.secret : job->params.token,
-		.address = job->address, .agent = job->agent,
-		.no_nack = ep->no_nack, .no_twcc = ep->no_twcc, .keep_bframe = ep->keep_bframe,
-		.stun_timeout_ms = ep->stun_timeout_ms,
+	    .params = &job->params,
+	    .credential = bearer != NULL	       ? bearer
+			  : job->params.secret != NULL ? job->params.secret
+						       : job->params.token,
+	    .address = job->address,
+	    .agent = job->agent,
+	    .no_nack = ep->no_nack,
+	    .no_twcc = ep->no_twcc,
+	    .keep_bframe = ep->keep_bframe,
+	    .stun_timeout_ms = ep->stun_timeout_ms,
 	};
 	json_t *msg = whip_relay_create(&job->plan, &session);
 
@@ -216,13 +228,15 @@ static void
 job_start(struct whip_job *job)
 {
 	const char *names[WHIP_NAMES_MAX];
-	size_t count = whip_rules_names(&job->ep->rules, job->host[0] != '\0' ? job->host : NULL, names);
+	size_t count =
+	    whip_rules_names(&job->ep->rules, job->host[0] != '\0' ? job->host : NULL, names);
 
 	http_on_gone(job->req, on_gone, job);
 	for (size_t i = 0; i < count; i++) {
 		job->waiters[i].fn = on_resolved;
 		job->waiters[i].arg = job;
-		job->waiting += (size_t)whip_resolver_want(job->ep->resolver, names[i], &job->waiters[i]);
+		job->waiting +=
+		    (size_t)whip_resolver_want(job->ep->resolver, names[i], &job->waiters[i]);
 	}
 	if (job->waiting == 0)
 		job_ask(job);
@@ -232,19 +246,20 @@ static void
 reply_problem(struct http_request *req, const struct sdp_problem *problem)
 {
 	static const struct {
-		int		 status;
-		const char	*slug, *title;
+		int status;
+		const char *slug, *title;
 	} rows[] = {
-		[SDP_FINE] = { 500, "internal", "Internal Error" },
-		[SDP_MALFORMED] = { 400, "malformed-sdp", "Malformed SDP" },
-		[SDP_TOO_LARGE] = { 413, "sdp-too-large", "SDP Too Large" },
-		[SDP_UNSUPPORTED] = { 422, "unsupported-sdp", "SDP Cannot Be Served" },
-		[SDP_NO_CODEC] = { 422, "no-codec", "No Codec In Common" },
-		[SDP_NO_MEMORY] = { 503, "no-memory", "Out Of Memory" },
+	    [SDP_FINE] = {500, "internal", "Internal Error"},
+	    [SDP_MALFORMED] = {400, "malformed-sdp", "Malformed SDP"},
+	    [SDP_TOO_LARGE] = {413, "sdp-too-large", "SDP Too Large"},
+	    [SDP_UNSUPPORTED] = {422, "unsupported-sdp", "SDP Cannot Be Served"},
+	    [SDP_NO_CODEC] = {422, "no-codec", "No Codec In Common"},
+	    [SDP_NO_MEMORY] = {503, "no-memory", "Out Of Memory"},
 	};
 
-	http_problem(req, rows[problem->code].status, rows[problem->code].slug, rows[problem->code].title,
-	    "%s%s", problem->code == SDP_MALFORMED ? "the SDP offer: " : "", problem->detail);
+	http_problem(req, rows[problem->code].status, rows[problem->code].slug,
+		     rows[problem->code].title, "%s%s",
+		     problem->code == SDP_MALFORMED ? "the SDP offer: " : "", problem->detail);
 }
 
 static const char *
@@ -257,7 +272,8 @@ static bool
 may_pass(struct http_request *req, const struct whip_params *params)
 {
 	static const struct http_header challenge[] = {
-		{ "WWW-Authenticate", "Bearer realm=\"rtckit\"" }, { NULL, NULL },
+	    {"WWW-Authenticate", "Bearer realm=\"rtckit\""},
+	    {NULL, NULL},
 	};
 	struct whip_endpoint *ep = http_server_arg(http_server_of(req));
 
@@ -265,7 +281,8 @@ may_pass(struct http_request *req, const struct whip_params *params)
 	    whip_auth_knows(&ep->auth, params->secret) || whip_auth_knows(&ep->auth, params->token))
 		return true;
 	http_problem_with(req, challenge, 401, "unauthorized", "Unauthorized",
-	    "a valid token is needed: Authorization: Bearer TOKEN, or ?secret=TOKEN or ?token=TOKEN");
+			  "a valid token is needed: Authorization: Bearer TOKEN, or ?secret=TOKEN "
+			  "or ?token=TOKEN");
 	return false;
 }
 
@@ -274,7 +291,8 @@ static bool
 accepts_sdp(const char *accept)
 {
 	return accept == NULL || accept[0] == '\0' || strstr(accept, "*/*") != NULL ||
-	    strcasestr(accept, "application/*") != NULL || strcasestr(accept, "application/sdp") != NULL;
+	       strcasestr(accept, "application/*") != NULL ||
+	       strcasestr(accept, "application/sdp") != NULL;
 }
 
 /* Media types and length; replies and returns false if they are wrong. */
@@ -282,7 +300,8 @@ static bool
 check_head(struct http_request *req)
 {
 	static const struct http_header types[] = {
-		{ "Accept-Post", "application/sdp" }, { NULL, NULL },
+	    {"Accept-Post", "application/sdp"},
+	    {NULL, NULL},
 	};
 	const char *type = http_content_type(req);
 	size_t size;
@@ -291,12 +310,15 @@ check_head(struct http_request *req)
 	if (size == 0 && http_header(req, "Content-Length") == NULL &&
 	    http_header(req, "Transfer-Encoding") == NULL)
 		http_problem(req, 411, "length-required", "Length Required",
-		    "the request has neither Content-Length nor chunks: POST the SDP offer as its body");
+			     "the request has neither Content-Length nor chunks: POST the SDP "
+			     "offer as its body");
 	else if (strcmp(type, "application/sdp") != 0)
-		http_problem_with(req, types, 415, "unsupported-media-type", "Unsupported Media Type",
-		    "Content-Type is \"%.64s\": it must be application/sdp", type);
+		http_problem_with(req, types, 415, "unsupported-media-type",
+				  "Unsupported Media Type",
+				  "Content-Type is \"%.64s\": it must be application/sdp", type);
 	else if (!accepts_sdp(http_header(req, "Accept")))
-		http_problem(req, 406, "not-acceptable", "Not Acceptable",
+		http_problem(
+		    req, 406, "not-acceptable", "Not Acceptable",
 		    "the answer is application/sdp, which the Accept field does not allow");
 	else
 		return true;
@@ -308,16 +330,20 @@ static bool
 take_offer(struct whip_job *job)
 {
 	struct sdp_policy policy = {
-		.role = job->params.role, .codec = job->params.codec, .no_nack = job->ep->no_nack,
-		.no_twcc = job->ep->no_twcc, .prefer_client = job->ep->dtls_client,
-		.allow_bare = job->params.ufrag != NULL && job->params.pwd != NULL,
+	    .role = job->params.role,
+	    .codec = job->params.codec,
+	    .no_nack = job->ep->no_nack,
+	    .no_twcc = job->ep->no_twcc,
+	    .prefer_client = job->ep->dtls_client,
+	    .allow_bare = job->params.ufrag != NULL && job->params.pwd != NULL,
 	};
-	struct sdp_problem problem = { .code = SDP_FINE };
+	struct sdp_problem problem = {.code = SDP_FINE};
 	size_t size;
 	const char *body = http_body(job->req, &size);
 
 	job->offer = sdp_parse(body, size, &problem);
-	if (job->offer == NULL || sdp_negotiate_offer(&job->plan, job->offer, &policy, &problem) < 0) {
+	if (job->offer == NULL ||
+	    sdp_negotiate_offer(&job->plan, job->offer, &policy, &problem) < 0) {
 		reply_problem(job->req, &problem);
 		return false;
 	}
@@ -422,7 +448,8 @@ on_deleted(void *arg, json_t *reply, int error)
 static void
 reply_no_session(struct http_request *req)
 {
-	http_problem(req, 404, "no-such-session", "No Such Session",
+	http_problem(
+	    req, 404, "no-such-session", "No Such Session",
 	    "no session has this URL: it ended, or the URL is not the Location of a 201 answer");
 }
 
@@ -450,19 +477,20 @@ on_delete(struct http_request *req)
 	free(d);
 }
 
-#define ENDPOINT_ROUTES(path, handler)                  \
-	{ "POST", path, false, handler },               \
-	{ "POST", path "/", false, handler },           \
-	{ "DELETE", path "/session", true, on_delete }
+#define ENDPOINT_ROUTES(path, handler)                                                             \
+	{"POST", path, false, handler}, {"POST", path "/", false, handler},                        \
+	{                                                                                          \
+		"DELETE", path "/session", true, on_delete                                         \
+	}
 
 const struct http_route whip_routes[] = {
-	ENDPOINT_ROUTES(WHIP_PATH, on_publish),
-	ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),
-	{ NULL, NULL, false, NULL },
+    ENDPOINT_ROUTES(WHIP_PATH, on_publish),
+    ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),
+    {NULL, NULL, false, NULL},
 };
 
 const struct http_route whep_routes[] = {
-	ENDPOINT_ROUTES(WHEP_PATH, on_play),
-	ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),
-	{ NULL, NULL, false, NULL },
+    ENDPOINT_ROUTES(WHEP_PATH, on_play),
+    ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),
+    {NULL, NULL, false, NULL},
 };

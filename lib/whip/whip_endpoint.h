@@ -14,20 +14,20 @@
 #include "whip/whip_candidate.h"
 #include "whip/whip_resolve.h"
 
-#define WHIP_PATH "/rtc/v1/whip"
+#define WHIP_PATH      "/rtc/v1/whip"
 #define WHIP_PLAY_PATH "/rtc/v1/whip-play"
-#define WHEP_PATH "/rtc/v1/whep"
+#define WHEP_PATH      "/rtc/v1/whep"
 
 struct whip_endpoint {
-	uv_loop_t		*loop;
-	struct ipc_client	*relay;	/* borrowed */
-	struct whip_resolver	*resolver;	/* borrowed */
-	struct whip_rules	 rules;
-	struct whip_auth	 auth;
-	bool			 needs_token, use_vhost, no_nack, no_twcc, keep_bframe, dtls_client;
-	unsigned		 stun_timeout_ms;	/* 0: the relay's default */
-	const char		*session_path;	/* sessions of this program are below it */
-	struct whip_job		*jobs;	/* requests under way */
+	uv_loop_t *loop;
+	struct ipc_client *relay;	/* borrowed */
+	struct whip_resolver *resolver; /* borrowed */
+	struct whip_rules rules;
+	struct whip_auth auth;
+	bool needs_token, use_vhost, no_nack, no_twcc, keep_bframe, dtls_client;
+	unsigned stun_timeout_ms; /* 0: the relay's default */
+	const char *session_path; /* sessions of this program are below it */
+	struct whip_job *jobs;	  /* requests under way */
 };
 
 /* Route tables; the server's arg is the endpoint. */

@@ -16,7 +16,8 @@ static const char usage_text[] =
     "  -l, --listen [ADDRESS:]PORT   serve HTTP on TCP; may be repeated\n"
     "  -S, --socket PATH             serve HTTP on a Unix socket (default, unless -l is given)\n"
     "  -r, --relay PATH              the relay's signal socket\n"
-    "  -c, --candidate VALUE         address of the relay for clients: *, IP[:PORT], NAME[:PORT], $NAME\n"
+    "  -c, --candidate VALUE         address of the relay for clients: *, IP[:PORT], NAME[:PORT], "
+    "$NAME\n"
     "      --ip-family FAMILY        of addresses found: ipv4, ipv6 or all\n"
     "      --no-detect               do not name the addresses of the interfaces\n"
     "      --no-api-candidate        do not name the host of the request's URL\n"
@@ -36,34 +37,44 @@ static const char usage_text[] =
     "  -V, --version                 the version\n";
 
 enum {
-	OPT_IP_FAMILY = 256, OPT_NO_DETECT, OPT_NO_API, OPT_NO_RESOLVE, OPT_KEEP_DOMAIN, OPT_VHOST,
-	OPT_NO_NACK, OPT_NO_TWCC, OPT_KEEP_BFRAME, OPT_DTLS_CLIENT, OPT_STUN_TIMEOUT, OPT_LOG_LEVEL
+	OPT_IP_FAMILY = 256,
+	OPT_NO_DETECT,
+	OPT_NO_API,
+	OPT_NO_RESOLVE,
+	OPT_KEEP_DOMAIN,
+	OPT_VHOST,
+	OPT_NO_NACK,
+	OPT_NO_TWCC,
+	OPT_KEEP_BFRAME,
+	OPT_DTLS_CLIENT,
+	OPT_STUN_TIMEOUT,
+	OPT_LOG_LEVEL
 };
 
 static const struct option long_options[] = {
-	{ "listen", required_argument, NULL, 'l' },
-	{ "socket", required_argument, NULL, 'S' },
-	{ "relay", required_argument, NULL, 'r' },
-	{ "candidate", required_argument, NULL, 'c' },
-	{ "ip-family", required_argument, NULL, OPT_IP_FAMILY },
-	{ "no-detect", no_argument, NULL, OPT_NO_DETECT },
-	{ "no-api-candidate", no_argument, NULL, OPT_NO_API },
-	{ "no-resolve", no_argument, NULL, OPT_NO_RESOLVE },
-	{ "keep-domain", no_argument, NULL, OPT_KEEP_DOMAIN },
-	{ "token-file", required_argument, NULL, 't' },
-	{ "trusted-proxy", required_argument, NULL, 'p' },
-	{ "vhost", no_argument, NULL, OPT_VHOST },
-	{ "no-nack", no_argument, NULL, OPT_NO_NACK },
-	{ "no-twcc", no_argument, NULL, OPT_NO_TWCC },
-	{ "keep-bframe", no_argument, NULL, OPT_KEEP_BFRAME },
-	{ "dtls-client", no_argument, NULL, OPT_DTLS_CLIENT },
-	{ "stun-timeout", required_argument, NULL, OPT_STUN_TIMEOUT },
-	{ "user", required_argument, NULL, 'u' },
-	{ "ready-fd", required_argument, NULL, 'R' },
-	{ "log-level", required_argument, NULL, OPT_LOG_LEVEL },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+    {"listen", required_argument, NULL, 'l'},
+    {"socket", required_argument, NULL, 'S'},
+    {"relay", required_argument, NULL, 'r'},
+    {"candidate", required_argument, NULL, 'c'},
+    {"ip-family", required_argument, NULL, OPT_IP_FAMILY},
+    {"no-detect", no_argument, NULL, OPT_NO_DETECT},
+    {"no-api-candidate", no_argument, NULL, OPT_NO_API},
+    {"no-resolve", no_argument, NULL, OPT_NO_RESOLVE},
+    {"keep-domain", no_argument, NULL, OPT_KEEP_DOMAIN},
+    {"token-file", required_argument, NULL, 't'},
+    {"trusted-proxy", required_argument, NULL, 'p'},
+    {"vhost", no_argument, NULL, OPT_VHOST},
+    {"no-nack", no_argument, NULL, OPT_NO_NACK},
+    {"no-twcc", no_argument, NULL, OPT_NO_TWCC},
+    {"keep-bframe", no_argument, NULL, OPT_KEEP_BFRAME},
+    {"dtls-client", no_argument, NULL, OPT_DTLS_CLIENT},
+    {"stun-timeout", required_argument, NULL, OPT_STUN_TIMEOUT},
+    {"user", required_argument, NULL, 'u'},
+    {"ready-fd", required_argument, NULL, 'R'},
+    {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
 
 static bool
@@ -93,9 +104,9 @@ static bool
 take_family(struct whip_options *o, const char *arg)
 {
 	static const struct {
-		const char	*name;
+		const char *name;
 		enum whip_family family;
-	} rows[] = { { "ipv4", WHIP_IPV4 }, { "ipv6", WHIP_IPV6 }, { "all", WHIP_IP_ALL } };
+	} rows[] = {{"ipv4", WHIP_IPV4}, {"ipv6", WHIP_IPV6}, {"all", WHIP_IP_ALL}};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
 		if (strcmp(arg, rows[i].name) == 0) {
@@ -143,18 +154,34 @@ static bool
 take_value(struct whip_options *o, int c, const char *arg)
 {
 	switch (c) {
-	case 'l': return take_listen(o, arg);
-	case 'S': o->socket = arg; return true;
-	case 'r': o->relay = arg; return true;
-	case 'c': return whip_rules_add(&o->rules, arg) == 0;
-	case 't': o->token_file = arg; return true;
-	case 'p': return http_config_add_proxy(&o->http, arg) == 0;
-	case 'u': o->user = arg; return true;
-	case 'R': return take_ready_fd(o, arg);
-	case OPT_IP_FAMILY: return take_family(o, arg);
-	case OPT_STUN_TIMEOUT: return take_stun_timeout(o, arg);
-	case OPT_LOG_LEVEL: return take_log_level(o, arg);
-	default: return false;
+	case 'l':
+		return take_listen(o, arg);
+	case 'S':
+		o->socket = arg;
+		return true;
+	case 'r':
+		o->relay = arg;
+		return true;
+	case 'c':
+		return whip_rules_add(&o->rules, arg) == 0;
+	case 't':
+		o->token_file = arg;
+		return true;
+	case 'p':
+		return http_config_add_proxy(&o->http, arg) == 0;
+	case 'u':
+		o->user = arg;
+		return true;
+	case 'R':
+		return take_ready_fd(o, arg);
+	case OPT_IP_FAMILY:
+		return take_family(o, arg);
+	case OPT_STUN_TIMEOUT:
+		return take_stun_timeout(o, arg);
+	case OPT_LOG_LEVEL:
+		return take_log_level(o, arg);
+	default:
+		return false;
 	}
 }
 
@@ -163,16 +190,35 @@ static bool
 take_switch(struct whip_options *o, int c)
 {
 	switch (c) {
-	case OPT_NO_DETECT: o->rules.detect = false; return true;
-	case OPT_NO_API: o->rules.api = false; return true;
-	case OPT_NO_RESOLVE: o->rules.resolve = false; return true;
-	case OPT_KEEP_DOMAIN: o->rules.keep = true; return true;
-	case OPT_VHOST: o->use_vhost = true; return true;
-	case OPT_NO_NACK: o->no_nack = true; return true;
-	case OPT_NO_TWCC: o->no_twcc = true; return true;
-	case OPT_KEEP_BFRAME: o->keep_bframe = true; return true;
-	case OPT_DTLS_CLIENT: o->dtls_client = true; return true;
-	default: return false;
+	case OPT_NO_DETECT:
+		o->rules.detect = false;
+		return true;
+	case OPT_NO_API:
+		o->rules.api = false;
+		return true;
+	case OPT_NO_RESOLVE:
+		o->rules.resolve = false;
+		return true;
+	case OPT_KEEP_DOMAIN:
+		o->rules.keep = true;
+		return true;
+	case OPT_VHOST:
+		o->use_vhost = true;
+		return true;
+	case OPT_NO_NACK:
+		o->no_nack = true;
+		return true;
+	case OPT_NO_TWCC:
+		o->no_twcc = true;
+		return true;
+	case OPT_KEEP_BFRAME:
+		o->keep_bframe = true;
+		return true;
+	case OPT_DTLS_CLIENT:
+		o->dtls_client = true;
+		return true;
+	default:
+		return false;
 	}
 }
 
@@ -218,8 +264,8 @@ whip_options_read(struct whip_options *o, int argc, char **argv, const char *pro
 		}
 		if (take_switch(o, c) || (optarg != NULL && take_value(o, c, optarg)))
 			continue;
-		fprintf(stderr, "%s: fatal: --%s: '%.64s' is not possible here; see %s --help\n", program,
-		    option_name(c), optarg != NULL ? optarg : "", program);
+		fprintf(stderr, "%s: fatal: --%s: '%.64s' is not possible here; see %s --help\n",
+			program, option_name(c), optarg != NULL ? optarg : "", program);
 		return EX_USAGE;
 	}
 	if (optind < argc) {
@@ -229,7 +275,9 @@ whip_options_read(struct whip_options *o, int argc, char **argv, const char *pro
 	}
 	if (o->rules.entry_count == 0 && getenv("CANDIDATE") != NULL &&
 	    whip_rules_add(&o->rules, "$CANDIDATE") < 0) {
-		fprintf(stderr, "%s: fatal: CANDIDATE in the environment is no list of *, IP[:PORT] or NAME\n",
+		fprintf(
+		    stderr,
+		    "%s: fatal: CANDIDATE in the environment is no list of *, IP[:PORT] or NAME\n",
 		    program);
 		return EX_USAGE;
 	}

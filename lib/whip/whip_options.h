@@ -9,20 +9,20 @@
 enum { WHIP_LISTEN_MAX = 4 };
 
 struct whip_options {
-	const char	*listen[WHIP_LISTEN_MAX];
-	size_t		 listen_count;
-	const char	*socket, *relay, *token_file, *user;	/* NULL: the default */
+	const char *listen[WHIP_LISTEN_MAX];
+	size_t listen_count;
+	const char *socket, *relay, *token_file, *user; /* NULL: the default */
 	struct whip_rules rules;
-	bool		 use_vhost, no_nack, no_twcc, keep_bframe, dtls_client;
-	unsigned	 stun_timeout_ms;	/* 0: the relay's default */
-	int		 ready_fd;	/* -1: none */
-	enum log_level	 log_level;
-	struct http_config http;	/* proxies */
+	bool use_vhost, no_nack, no_twcc, keep_bframe, dtls_client;
+	unsigned stun_timeout_ms; /* 0: the relay's default */
+	int ready_fd;		  /* -1: none */
+	enum log_level log_level;
+	struct http_config http; /* proxies */
 };
 
 /*
- * Read argv. Returns -1 to go on, else the exit status (0 after --help and --version, 64 for a wrong
- * line, which was explained on standard error). Borrows from argv.
+ * Read argv. Returns -1 to go on, else the exit status (0 after --help and --version, 64 for a
+ * wrong line, which was explained on standard error). Borrows from argv.
  */
 int whip_options_read(struct whip_options *o, int argc, char **argv, const char *program);
 

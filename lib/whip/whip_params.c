@@ -7,12 +7,12 @@
 
 #include "base/bytes.h"
 
-#define DEFAULT_VHOST "__defaultVhost__"	/* what files and scripts for SRS call it */
+#define DEFAULT_VHOST "__defaultVhost__" /* what files and scripts for SRS call it */
 
 struct reader {
-	whip_get_fn	*get;
-	const void	*arg;
-	char		*words;
+	whip_get_fn *get;
+	const void *arg;
+	char *words;
 };
 
 static int
@@ -100,8 +100,8 @@ read_ice(const struct reader *r, struct whip_params *out)
 static int
 read_switches(const struct reader *r)
 {
-	static const char *const names[] = { "encrypt", "dtls" };
-	static const char *const on[] = { "on", "true", "1", "yes" };
+	static const char *const names[] = {"encrypt", "dtls"};
+	static const char *const on[] = {"on", "true", "1", "yes"};
 
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
 		const char *v = value(r, names[i], "on");
@@ -111,7 +111,8 @@ read_switches(const struct reader *r)
 			good = good || strcasecmp(v, on[k]) == 0;
 		if (!good)
 			return refuse(r, names[i],
-			    "on or left out: media without DTLS and SRTP is not possible, as in every browser");
+				      "on or left out: media without DTLS and SRTP is not "
+				      "possible, as in every browser");
 	}
 	return 0;
 }
@@ -133,14 +134,15 @@ read_texts(const struct reader *r, struct whip_params *out)
 
 int
 whip_params_read(struct whip_params *out, whip_get_fn *get, const void *arg, enum sdp_role role,
-    bool use_vhost, char words[static WHIP_WORDS_SIZE])
+		 bool use_vhost, char words[static WHIP_WORDS_SIZE])
 {
-	struct reader r = { .get = get, .arg = arg, .words = words };
+	struct reader r = {.get = get, .arg = arg, .words = words};
 
 	memset(out, 0, sizeof(*out));
 	out->role = role;
-	if (read_role(&r, out) < 0 || read_stream(&r, out, use_vhost) < 0 || read_eip(&r, out) < 0 ||
-	    read_ice(&r, out) < 0 || read_switches(&r) < 0 || read_texts(&r, out) < 0)
+	if (read_role(&r, out) < 0 || read_stream(&r, out, use_vhost) < 0 ||
+	    read_eip(&r, out) < 0 || read_ice(&r, out) < 0 || read_switches(&r) < 0 ||
+	    read_texts(&r, out) < 0)
 		return -EINVAL;
 	return 0;
 }

@@ -19,8 +19,8 @@ make_feedback(uint32_t fb)
 static json_t *
 make_codec(const struct sdp_codec *c)
 {
-	json_t *o = json_pack("{s:s, s:i, s:i}", "name", c->name, "clock_rate", (int)c->clock_rate, "pt",
-	    (int)c->pt);
+	json_t *o = json_pack("{s:s, s:i, s:i}", "name", c->name, "clock_rate", (int)c->clock_rate,
+			      "pt", (int)c->pt);
 
 	if (o == NULL)
 		return NULL;
@@ -52,14 +52,14 @@ make_track(const struct sdp_track *t)
 	for (size_t i = 0; i < t->codec_count; i++)
 		json_array_append_new(codecs, make_codec(&t->codecs[i]));
 	for (size_t i = 0; i < t->ext_count; i++)
-		json_array_append_new(exts, json_pack("{s:i, s:s}", "id", (int)t->exts[i].id, "uri",
-		    t->exts[i].uri));
+		json_array_append_new(
+		    exts, json_pack("{s:i, s:s}", "id", (int)t->exts[i].id, "uri", t->exts[i].uri));
 	for (size_t i = 0; i < t->rid_count; i++)
 		json_array_append_new(rids, json_string(t->rids[i]));
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "mid", t->mid, "kind",
-	    t->kind == SDP_AUDIO ? "audio" : "video", "codecs", codecs, "ext", exts, "ssrcs",
-	    make_numbers(t->ssrcs, t->ssrc_count), "rtx_ssrcs",
-	    make_numbers(t->rtx_ssrcs, t->rtx_ssrc_count), "rids", rids);
+			 t->kind == SDP_AUDIO ? "audio" : "video", "codecs", codecs, "ext", exts,
+			 "ssrcs", make_numbers(t->ssrcs, t->ssrc_count), "rtx_ssrcs",
+			 make_numbers(t->rtx_ssrcs, t->rtx_ssrc_count), "rids", rids);
 }
 
 static void
@@ -85,7 +85,7 @@ static json_t *
 make_options(const struct whip_session *s)
 {
 	json_t *o = json_pack("{s:b, s:b, s:b}", "nack", !s->no_nack, "twcc", !s->no_twcc,
-	    "keep_bframe", s->keep_bframe);
+			      "keep_bframe", s->keep_bframe);
 
 	if (s->stun_timeout_ms > 0)
 		json_object_set_new(o, "stun_timeout_ms", json_integer(s->stun_timeout_ms));
@@ -106,9 +106,11 @@ whip_relay_create(const struct sdp_plan *plan, const struct whip_session *s)
 	json_object_set_new(msg, "client", client);
 	json_object_set_new(msg, "ice", make_ice(plan, s->params));
 	if (plan->remote.fingerprint[0] != '\0')
-		json_object_set_new(msg, "dtls", json_pack("{s:s, s:{s:s, s:s}}", "role",
-		    plan->dtls_client ? "client" : "server", "fingerprint", "hash",
-		    plan->remote.fingerprint_hash, "value", plan->remote.fingerprint));
+		json_object_set_new(msg, "dtls",
+				    json_pack("{s:s, s:{s:s, s:s}}", "role",
+					      plan->dtls_client ? "client" : "server",
+					      "fingerprint", "hash", plan->remote.fingerprint_hash,
+					      "value", plan->remote.fingerprint));
 	json_object_set_new(msg, "options", make_options(s));
 	for (size_t i = 0; i < plan->track_count; i++)
 		if (plan->tracks[i].direction != SDP_INACTIVE)
@@ -135,7 +137,8 @@ read_tracks(json_t *tracks, const struct sdp_plan *plan, struct sdp_local *local
 	size_t i;
 	json_t *track;
 
-	json_array_foreach(tracks, i, track) {
+	json_array_foreach(tracks, i, track)
+	{
 		const char *mid = text_at(track, "mid");
 
 		for (size_t k = 0; mid != NULL && k < plan->track_count; k++) {
@@ -151,7 +154,7 @@ read_tracks(json_t *tracks, const struct sdp_plan *plan, struct sdp_local *local
 
 int
 whip_relay_read(json_t *reply, const struct sdp_plan *plan, struct sdp_local *local,
-    const char **secret, const char **id)
+		const char **secret, const char **id)
 {
 	json_t *ice = json_object_get(reply, "ice");
 	json_t *print = json_object_get(json_object_get(reply, "dtls"), "fingerprint");
@@ -179,17 +182,18 @@ whip_relay_read(json_t *reply, const struct sdp_plan *plan, struct sdp_local *lo
 struct whip_ports
 whip_relay_ports(json_t *hello)
 {
-	struct whip_ports ports = { 0, 0, 0, 0 };
+	struct whip_ports ports = {0, 0, 0, 0};
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(json_object_get(hello, "listen"), i, item) {
+	json_array_foreach(json_object_get(hello, "listen"), i, item)
+	{
 		const char *proto = text_at(item, "proto"), *family = text_at(item, "family");
 		json_int_t number = json_integer_value(json_object_get(item, "port"));
 		bool tcp = proto != NULL && strcmp(proto, "tcp") == 0;
 		bool ipv6 = family != NULL && strcmp(family, "ipv6") == 0;
-		uint16_t *port = tcp ? (ipv6 ? &ports.tcp6 : &ports.tcp4) :
-		    (ipv6 ? &ports.udp6 : &ports.udp4);
+		uint16_t *port =
+		    tcp ? (ipv6 ? &ports.tcp6 : &ports.tcp4) : (ipv6 ? &ports.udp6 : &ports.udp4);
 
 		if (number > 0 && number < 65536 && *port == 0)
 			*port = (uint16_t)number;
@@ -203,27 +207,28 @@ whip_relay_is_secret(const char *text)
 	static const char alphabet[] =
 	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
-	return strlen(text) == WHIP_SECRET_SIZE - 1 && strspn(text, alphabet) == WHIP_SECRET_SIZE - 1;
+	return strlen(text) == WHIP_SECRET_SIZE - 1 &&
+	       strspn(text, alphabet) == WHIP_SECRET_SIZE - 1;
 }
 
 const struct whip_failure *
 whip_relay_failure(json_t *reply)
 {
 	static const struct {
-		const char		*code;
-		struct whip_failure	 failure;
+		const char *code;
+		struct whip_failure failure;
 	} rows[] = {
-		{ "stream-busy", { 409, "stream-busy", "Stream Is Being Published", 2 } },
-		{ "ufrag-busy", { 409, "ufrag-busy", "ICE Ufrag In Use", 0 } },
-		{ "no-codec", { 422, "no-codec", "No Codec In Common", 0 } },
-		{ "limit", { 503, "limit", "Limit Reached", 5 } },
-		{ "bad-request", { 400, "bad-request", "Bad Request", 0 } },
-		{ "not-found", { 404, "no-such-session", "No Such Session", 0 } },
-		{ "internal", { 503, "relay-failed", "Relay Failed", 2 } },
+	    {"stream-busy", {409, "stream-busy", "Stream Is Being Published", 2}},
+	    {"ufrag-busy", {409, "ufrag-busy", "ICE Ufrag In Use", 0}},
+	    {"no-codec", {422, "no-codec", "No Codec In Common", 0}},
+	    {"limit", {503, "limit", "Limit Reached", 5}},
+	    {"bad-request", {400, "bad-request", "Bad Request", 0}},
+	    {"not-found", {404, "no-such-session", "No Such Session", 0}},
+	    {"internal", {503, "relay-failed", "Relay Failed", 2}},
 	};
-	static const struct whip_failure unreachable =
-	    { 503, "relay-unreachable", "Relay Not Reachable", 1 };
-	static const struct whip_failure other = { 503, "relay-failed", "Relay Failed", 2 };
+	static const struct whip_failure unreachable = {503, "relay-unreachable",
+							"Relay Not Reachable", 1};
+	static const struct whip_failure other = {503, "relay-failed", "Relay Failed", 2};
 	const char *code = text_at(reply, "error");
 
 	if (reply == NULL)

@@ -12,17 +12,17 @@
 #include "whip/whip_params.h"
 
 enum {
-	WHIP_SECRET_SIZE = 44,	/* octets of a session's secret with its NUL */
-	WHIP_AGENT_MAX = 128	/* characters of a client's name that the relay is told */
+	WHIP_SECRET_SIZE = 44, /* octets of a session's secret with its NUL */
+	WHIP_AGENT_MAX = 128   /* characters of a client's name that the relay is told */
 };
 
 /* What a session.create says beside the plan. Texts may be NULL: left out. */
 struct whip_session {
 	const struct whip_params *params;
-	const char	*credential;
-	const char	*address, *agent;
-	bool		 no_nack, no_twcc, keep_bframe;
-	unsigned	 stun_timeout_ms;	/* 0: the relay's default */
+	const char *credential;
+	const char *address, *agent;
+	bool no_nack, no_twcc, keep_bframe;
+	unsigned stun_timeout_ms; /* 0: the relay's default */
 };
 
 /* New reference, or NULL without memory. */
@@ -30,12 +30,12 @@ json_t *whip_relay_create(const struct sdp_plan *plan, const struct whip_session
 json_t *whip_relay_delete(const char *secret);
 
 /*
- * Take the reply to session.create: local gets credentials, fingerprint, cname and SSRCs (texts borrow
- * from reply), secret and id the session's. Candidates and session_id stay as they were. Returns 0, or
- * -EBADMSG if the reply lacks something.
+ * Take the reply to session.create: local gets credentials, fingerprint, cname and SSRCs (texts
+ * borrow from reply), secret and id the session's. Candidates and session_id stay as they were.
+ * Returns 0, or -EBADMSG if the reply lacks something.
  */
 int whip_relay_read(json_t *reply, const struct sdp_plan *plan, struct sdp_local *local,
-    const char **secret, const char **id);
+		    const char **secret, const char **id);
 
 /* The ports of the relay's hello (NULL: all 0). */
 struct whip_ports whip_relay_ports(json_t *hello);
@@ -45,9 +45,9 @@ bool whip_relay_is_secret(const char *text);
 
 /* How an error code of the relay is told to the client. retry_s 0: no Retry-After. */
 struct whip_failure {
-	int		 status;
-	const char	*slug, *title;
-	unsigned	 retry_s;
+	int status;
+	const char *slug, *title;
+	unsigned retry_s;
 };
 /* reply NULL: the relay cannot be reached. Never NULL; static. */
 const struct whip_failure *whip_relay_failure(json_t *reply);

@@ -11,22 +11,22 @@
 enum name_state { NAME_UNUSED, NAME_BUSY, NAME_KNOWN };
 
 struct name {
-	struct whip_resolver	*resolver;
-	enum name_state		 state;
-	char			 text[WHIP_HOST_SIZE];
-	uint64_t		 known_us;	/* when the answer came */
-	size_t			 count;	/* 0: the look-up failed */
-	struct addr		 addresses[WHIP_NAME_ADDRESSES_MAX];
-	struct whip_waiter	*waiters;
-	uv_timer_t		 timer;
-	uv_getaddrinfo_t	 request;
+	struct whip_resolver *resolver;
+	enum name_state state;
+	char text[WHIP_HOST_SIZE];
+	uint64_t known_us; /* when the answer came */
+	size_t count;	   /* 0: the look-up failed */
+	struct addr addresses[WHIP_NAME_ADDRESSES_MAX];
+	struct whip_waiter *waiters;
+	uv_timer_t timer;
+	uv_getaddrinfo_t request;
 };
 
 struct whip_resolver {
-	uv_loop_t	*loop;
-	unsigned	 busy, timers;
-	bool		 freed;
-	struct name	 names[WHIP_RESOLVE_CACHE];
+	uv_loop_t *loop;
+	unsigned busy, timers;
+	bool freed;
+	struct name names[WHIP_RESOLVE_CACHE];
 };
 
 static void
@@ -156,8 +156,8 @@ find_slot(struct whip_resolver *r)
 static int
 start(struct whip_resolver *r, struct name *n, const char *text)
 {
-	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM,
-		.ai_flags = AI_ADDRCONFIG };
+	struct addrinfo hints = {
+	    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG};
 
 	if (!text_copy(n->text, sizeof(n->text), text))
 		return -1;
@@ -184,7 +184,7 @@ whip_resolver_want(struct whip_resolver *r, const char *text, struct whip_waiter
 		if (n == NULL || r->busy >= WHIP_RESOLVE_BUSY_MAX || start(r, n, text) < 0)
 			return 0;
 	} else if (!uv_is_active((uv_handle_t *)&n->timer)) {
-		return 0;	/* a slow one, already given up once */
+		return 0; /* a slow one, already given up once */
 	}
 	waiter->name = n;
 	waiter->next = n->waiters;

@@ -10,9 +10,9 @@
 #include "whip/whip_candidate.h"
 
 enum {
-	WHIP_RESOLVE_MS = 1000,	/* a client waits (OBS gives up at 8 s for the whole request) */
-	WHIP_RESOLVE_BUSY_MAX = 8,	/* look-ups at once: a stranger can name any host */
-	WHIP_RESOLVE_CACHE = 64,	/* names remembered; the oldest is reused */
+	WHIP_RESOLVE_MS = 1000,	   /* a client waits (OBS gives up at 8 s for the whole request) */
+	WHIP_RESOLVE_BUSY_MAX = 8, /* look-ups at once: a stranger can name any host */
+	WHIP_RESOLVE_CACHE = 64,   /* names remembered; the oldest is reused */
 	WHIP_RESOLVE_TTL_S = 60,
 	WHIP_RESOLVE_NEGATIVE_TTL_S = 5
 };
@@ -21,10 +21,10 @@ struct whip_resolver;
 
 /* One who waits; the caller stores it. fn is called once unless cancelled. */
 struct whip_waiter {
-	struct whip_waiter	*next;
-	void			*name;	/* internal; NULL when it does not wait */
+	struct whip_waiter *next;
+	void *name; /* internal; NULL when it does not wait */
 	void (*fn)(void *arg);
-	void			*arg;
+	void *arg;
 };
 
 struct whip_resolver *whip_resolver_new(uv_loop_t *loop);
@@ -32,8 +32,8 @@ struct whip_resolver *whip_resolver_new(uv_loop_t *loop);
 void whip_resolver_free(struct whip_resolver *r);
 
 /*
- * Make sure that a name is in the cache. Returns 0 if it is (or nothing can be done: waiter unused);
- * 1 if waiter->fn will be called, never from inside.
+ * Make sure that a name is in the cache. Returns 0 if it is (or nothing can be done: waiter
+ * unused); 1 if waiter->fn will be called, never from inside.
  */
 int whip_resolver_want(struct whip_resolver *r, const char *name, struct whip_waiter *waiter);
 void whip_resolver_cancel(struct whip_resolver *r, struct whip_waiter *waiter);

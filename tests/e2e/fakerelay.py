@@ -3,12 +3,14 @@
 stream asks. Usage: fakerelay.py SOCKET LOG [PORT]. Each message that comes is one line of LOG."""
 import json
 import os
+import select
 import selectors
 import socket
 import sys
 
 PATH, LOG = sys.argv[1], sys.argv[2]
 PORT = int(sys.argv[3]) if len(sys.argv) > 3 else 8000
+SLOW_S = 0.5	# how long the stream "slow" takes; "mute" gets no answer
 ERRORS = {"busy": "stream-busy", "ufrag": "ufrag-busy", "nocodec": "no-codec", "full": "limit",
           "bad": "bad-request", "broken": "internal", "new": "what-is-this"}
 sessions = {}
@@ -23,7 +25,10 @@ def hello(conn):
 
 
 def send(conn, msg):
-    conn.send(json.dumps(msg).encode())
+    try:
+        conn.send(json.dumps(msg).encode())
+    except (BrokenPipeError, ConnectionResetError):
+        pass	# it is gone; the next recv() says so too
 
 
 def create(msg):
@@ -56,7 +61,10 @@ def delete(msg):
 
 
 def on_message(conn):
-    data = conn.recv(65536)
+    try:
+        data = conn.recv(65536)
+    except ConnectionResetError:
+        data = b""
     if not data:
         sel.unregister(conn)
         conn.close()
@@ -66,6 +74,8 @@ def on_message(conn):
     if msg.get("stream", "").endswith("/mute"):
         return
     reply = {"session.create": create, "session.delete": delete}[msg["op"]](msg)
+    if msg.get("stream", "").endswith("/slow"):
+        select.select([], [], [], SLOW_S)
     send(conn, {"v": 1, "id": msg["id"], **reply})
 
 

@@ -1,4 +1,5 @@
-/* Any octets as a description: what parses must survive being answered, written and parsed again. */
+/* Any octets as a description: what parses must survive being answered, written and parsed again.
+ */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,19 +9,29 @@
 int LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size);
 
 static const struct sdp_candidate candidate = {
-	.foundation = "1", .component = 1, .priority = 2130706431, .address = "192.0.2.1", .port = 8000,
+    .foundation = "1",
+    .component = 1,
+    .priority = 2130706431,
+    .address = "192.0.2.1",
+    .port = 8000,
 };
 
 static void
 answer(const struct sdp *offer, enum sdp_role role, char *out)
 {
-	struct sdp_policy policy = { .role = role, .allow_bare = true };
+	struct sdp_policy policy = {.role = role, .allow_bare = true};
 	struct sdp_local local = {
-		.ice_lite = true, .ufrag = "abcd", .pwd = "0123456789012345678901", .cname = "c",
-		.fingerprint_hash = "sha-256", .fingerprint = "AB:CD", .candidates = &candidate,
-		.candidate_count = 1, .tracks = { { 1, 2 }, { 3, 4 } },
+	    .ice_lite = true,
+	    .ufrag = "abcd",
+	    .pwd = "0123456789012345678901",
+	    .cname = "c",
+	    .fingerprint_hash = "sha-256",
+	    .fingerprint = "AB:CD",
+	    .candidates = &candidate,
+	    .candidate_count = 1,
+	    .tracks = {{1, 2}, {3, 4}},
 	};
-	struct sdp_problem problem = { .code = SDP_FINE };
+	struct sdp_problem problem = {.code = SDP_FINE};
 	struct sdp_plan plan;
 	struct sdp *made, *again;
 	int n;
@@ -44,7 +55,7 @@ answer(const struct sdp *offer, enum sdp_role role, char *out)
 int
 LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size)
 {
-	struct sdp_problem problem = { .code = SDP_FINE };
+	struct sdp_problem problem = {.code = SDP_FINE};
 	struct sdp *sdp = sdp_parse((const char *)buf, size, &problem);
 	char *out = malloc(SDP_SIZE_MAX);
 

@@ -13,25 +13,45 @@
 #include "base/bytes.h"
 #include "sdp/sdp_negotiate.h"
 
-#define FINGERPRINT \
-	"00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF"
+#define FINGERPRINT                                                                                \
+	"00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:"  \
+	"DD:EE:FF"
 
 static const struct sdp_candidate candidates[] = {
-	{ .foundation = "1", .component = 1, .proto = SDP_UDP, .priority = 2130706431,
-	  .address = "192.0.2.1", .port = 8000, .type = SDP_HOST },
-	{ .foundation = "2", .component = 1, .proto = SDP_TCP, .priority = 1671430143,
-	  .address = "192.0.2.1", .port = 8000, .type = SDP_HOST, .tcp_type = SDP_TCP_PASSIVE },
+    {.foundation = "1",
+     .component = 1,
+     .proto = SDP_UDP,
+     .priority = 2130706431,
+     .address = "192.0.2.1",
+     .port = 8000,
+     .type = SDP_HOST},
+    {.foundation = "2",
+     .component = 1,
+     .proto = SDP_TCP,
+     .priority = 1671430143,
+     .address = "192.0.2.1",
+     .port = 8000,
+     .type = SDP_HOST,
+     .tcp_type = SDP_TCP_PASSIVE},
 };
 
 static const struct sdp_local server = {
-	.session_id = 42, .ice_lite = true, .ufrag = "srvU", .pwd = "0123456789abcdef012345",
-	.fingerprint_hash = "sha-256", .fingerprint = FINGERPRINT, .cname = "cn", .msid_stream = "live",
-	.candidate_count = 2, .candidates = candidates, .tracks = { { 1000, 1001 }, { 2000, 0 } },
+    .session_id = 42,
+    .ice_lite = true,
+    .ufrag = "srvU",
+    .pwd = "0123456789abcdef012345",
+    .fingerprint_hash = "sha-256",
+    .fingerprint = FINGERPRINT,
+    .cname = "cn",
+    .msid_stream = "live",
+    .candidate_count = 2,
+    .candidates = candidates,
+    .tracks = {{1000, 1001}, {2000, 0}},
 };
 
 /*
- * What an m-line of the answer says, on one line: kind, direction, payload types with "+rtx", ids of
- * extensions with their direction, feedback of the first codec, rids, ssrcs.
+ * What an m-line of the answer says, on one line: kind, direction, payload types with "+rtx", ids
+ * of extensions with their direction, feedback of the first codec, rids, ssrcs.
  */
 static void
 summarise(const struct sdp_media *m, char *out, size_t cap)
@@ -39,7 +59,8 @@ summarise(const struct sdp_media *m, char *out, size_t cap)
 	FILE *f = fmemopen(out, cap, "w");
 
 	assert_non_null(f);
-	fprintf(f, "%s %s", m->kind_name, m->port == 0 ? "rejected" : sdp_direction_name(m->direction));
+	fprintf(f, "%s %s", m->kind_name,
+		m->port == 0 ? "rejected" : sdp_direction_name(m->direction));
 	for (size_t i = 0; m->port != 0 && i < m->codec_count; i++) {
 		const struct sdp_codec *c = &m->codecs[i];
 
@@ -51,8 +72,9 @@ summarise(const struct sdp_media *m, char *out, size_t cap)
 	}
 	for (size_t i = 0; i < m->ext_count; i++)
 		fprintf(f, " #%u%s", m->exts[i].id,
-		    m->exts[i].direction == SDP_SENDRECV ? "" :
-		    m->exts[i].direction == SDP_SENDONLY ? "s" : "r");
+			m->exts[i].direction == SDP_SENDRECV   ? ""
+			: m->exts[i].direction == SDP_SENDONLY ? "s"
+							       : "r");
 	for (uint32_t b = 1; m->codec_count > 0 && b < SDP_FB_END; b <<= 1)
 		if ((m->codecs[0].fb & b) != 0)
 			fprintf(f, " [%s]", sdp_fb_name((enum sdp_fb)b));
@@ -113,7 +135,7 @@ offered_codec(const struct sdp_media *m, uint8_t pt)
 static void
 check_media(const struct sdp_media *offer, const struct sdp_media *answer, const char *setup)
 {
-	static const char *const setups[] = { "", "actpass", "active", "passive" };
+	static const char *const setups[] = {"", "actpass", "active", "passive"};
 
 	assert_string_equal(answer->mid, offer->mid);
 	assert_string_equal(answer->kind_name, offer->kind_name);
@@ -148,17 +170,17 @@ check_media(const struct sdp_media *offer, const struct sdp_media *answer, const
 
 		for (size_t k = 0; k < offer->ext_count; k++)
 			found = found || (offer->exts[k].id == answer->exts[i].id &&
-			    strcmp(offer->exts[k].uri, answer->exts[i].uri) == 0);
+					  strcmp(offer->exts[k].uri, answer->exts[i].uri) == 0);
 		assert_true(found);
 	}
 }
 
 struct row {
-	const char	*file;
-	enum sdp_role	 role;
-	const char	*codec;	/* ?codec= */
-	const char	*setup, *bundle;
-	const char	*media[2];
+	const char *file;
+	enum sdp_role role;
+	const char *codec; /* ?codec= */
+	const char *setup, *bundle;
+	const char *media[2];
 };
 
 static const struct row rows[] = {
@@ -170,9 +192,11 @@ answer_row(const struct row *row)
 {
 	struct sdp *offer = load(row->file), *answer, *again;
 	struct sdp_policy policy = {
-		.role = row->role, .codec = row->codec, .allow_bare = strstr(row->file, "recipe") != NULL,
+	    .role = row->role,
+	    .codec = row->codec,
+	    .allow_bare = strstr(row->file, "recipe") != NULL,
 	};
-	struct sdp_problem problem = { .detail = "" };
+	struct sdp_problem problem = {.detail = ""};
 	struct sdp_plan plan;
 	char text[32768], line[1024];
 
@@ -187,7 +211,8 @@ answer_row(const struct row *row)
 	for (size_t i = 0; i < 2; i++) {
 		summarise(&again->media[i], line, sizeof(line));
 		if (strcmp(line, row->media[i]) != 0)
-			fail_msg("%s:\n is     \"%s\"\n wanted \"%s\"", row->file, line, row->media[i]);
+			fail_msg("%s:\n is     \"%s\"\n wanted \"%s\"", row->file, line,
+				 row->media[i]);
 		check_media(&offer->media[i], &again->media[i], row->setup);
 	}
 	assert_int_equal(plan.dtls_client, strcmp(row->setup, "active") == 0);
@@ -209,29 +234,29 @@ static void
 publishers_senders_are_known(void **state)
 {
 	static const struct {
-		const char	*file;
-		size_t		 media;
-		const char	*senders;
+		const char *file;
+		size_t media;
+		const char *senders;
 	} expected[] = {
-		{ "chromium-whip-offer.sdp", 0, " 1255721723+546845459" },
-		{ "chromium-whip-offer.sdp", 1, " 206667221" },
-		{ "chromium-simulcast-whip-offer.sdp", 0, " rid=l rid=m rid=h" },
-		{ "firefox-whip-offer.sdp", 0, " 3406717014+751235373" },
-		{ "firefox-simulcast-whip-offer.sdp", 0,
-		    " 1133116614+3746595316 2029100199+834871546 3040674243+765807 rid=l rid=m rid=h" },
-		{ "ffmpeg8-whip-offer.sdp", 1, " 1363443291" },
-		{ "ffmpeg81-whip-offer.sdp", 1, " 1374200134+1374200135" },
-		{ "obs-like-simulcast-whip-offer.sdp", 1, " rid=0 rid=1 rid=2" },
-		{ "obs-like-simulcast-whip-offer.sdp", 0, " 2625229123" },
-		{ "gst-whip-offer.sdp", 0, " 528810843" },
-		{ "aiortc-whip-offer.sdp", 0, " 800304500+2356549133" },
-		{ "werift-whip-offer.sdp", 0, " 318496596" },
+	    {"chromium-whip-offer.sdp", 0, " 1255721723+546845459"},
+	    {"chromium-whip-offer.sdp", 1, " 206667221"},
+	    {"chromium-simulcast-whip-offer.sdp", 0, " rid=l rid=m rid=h"},
+	    {"firefox-whip-offer.sdp", 0, " 3406717014+751235373"},
+	    {"firefox-simulcast-whip-offer.sdp", 0,
+	     " 1133116614+3746595316 2029100199+834871546 3040674243+765807 rid=l rid=m rid=h"},
+	    {"ffmpeg8-whip-offer.sdp", 1, " 1363443291"},
+	    {"ffmpeg81-whip-offer.sdp", 1, " 1374200134+1374200135"},
+	    {"obs-like-simulcast-whip-offer.sdp", 1, " rid=0 rid=1 rid=2"},
+	    {"obs-like-simulcast-whip-offer.sdp", 0, " 2625229123"},
+	    {"gst-whip-offer.sdp", 0, " 528810843"},
+	    {"aiortc-whip-offer.sdp", 0, " 800304500+2356549133"},
+	    {"werift-whip-offer.sdp", 0, " 318496596"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(expected); i++) {
 		struct sdp *offer = load(expected[i].file);
-		struct sdp_policy policy = { .role = SDP_PUBLISH };
+		struct sdp_policy policy = {.role = SDP_PUBLISH};
 		struct sdp_plan plan;
 		const struct sdp_track *t = &plan.tracks[expected[i].media];
 		char line[256] = "", *at = line;
@@ -255,20 +280,20 @@ transports_are_the_bundles(void **state)
 {
 	static const struct {
 		const char *file, *ufrag, *pwd;
-		size_t	    candidates;
+		size_t candidates;
 	} expected[] = {
-		{ "aiortc-whip-offer.sdp", "KhBe", "bseQXipEPU5VI8fPaXsKiY", 1 },
-		{ "firefox-whip-offer.sdp", "c735757a", "adba3215702ce67385fc85fbd18f8fc5", 4 },
-		{ "obs-like-whip-offer.sdp", "QbvL", "ZxOs8nEubsZK1dgJItuXn1", 0 },
-		{ "gst-whip-offer.sdp", "98tU7tAfmBPy98oM8L+1Kq30o0x02E4n",
-		    "cSDFcWaHIMPw+vJlbJsLfEJItp3T0YhG", 9 },
-		{ "wrtc-whip-offer.sdp", "TLoS", "vwfY5g1lgWOoOT1vP3+/3ngl", 6 },
+	    {"aiortc-whip-offer.sdp", "KhBe", "bseQXipEPU5VI8fPaXsKiY", 1},
+	    {"firefox-whip-offer.sdp", "c735757a", "adba3215702ce67385fc85fbd18f8fc5", 4},
+	    {"obs-like-whip-offer.sdp", "QbvL", "ZxOs8nEubsZK1dgJItuXn1", 0},
+	    {"gst-whip-offer.sdp", "98tU7tAfmBPy98oM8L+1Kq30o0x02E4n",
+	     "cSDFcWaHIMPw+vJlbJsLfEJItp3T0YhG", 9},
+	    {"wrtc-whip-offer.sdp", "TLoS", "vwfY5g1lgWOoOT1vP3+/3ngl", 6},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(expected); i++) {
 		struct sdp *offer = load(expected[i].file);
-		struct sdp_policy policy = { .role = SDP_PUBLISH };
+		struct sdp_policy policy = {.role = SDP_PUBLISH};
 		struct sdp_plan plan;
 
 		assert_int_equal(sdp_negotiate_offer(&plan, offer, &policy, NULL), 0);
@@ -285,7 +310,7 @@ static void
 write_lines(const char *file, enum sdp_role role, char *text, size_t cap)
 {
 	struct sdp *offer = load(file), *answer;
-	struct sdp_policy policy = { .role = role };
+	struct sdp_policy policy = {.role = role};
 	struct sdp_plan plan;
 
 	assert_int_equal(sdp_negotiate_offer(&plan, offer, &policy, NULL), 0);
@@ -300,30 +325,30 @@ static void
 lines_are_spelt_as_clients_read_them(void **state)
 {
 	static const struct {
-		const char	*file;
-		enum sdp_role	 role;
-		const char	*line;
+		const char *file;
+		enum sdp_role role;
+		const char *line;
 	} lines[] = {
-		{ "obs-like-simulcast-whip-offer.sdp", SDP_PUBLISH, "\r\na=simulcast:recv 0;1;2\r\n" },
-		{ "obs-like-simulcast-whip-offer.sdp", SDP_PUBLISH, "\r\na=rid:1 recv\r\n" },
-		{ "chromium-simulcast-whip-offer.sdp", SDP_PUBLISH, "\r\na=simulcast:recv l;m;h\r\n" },
-		{ "chromium-whip-offer.sdp", SDP_PUBLISH, "\r\na=group:BUNDLE 0 1\r\n" },
-		{ "chromium-whip-offer.sdp", SDP_PUBLISH, "\r\na=ice-lite\r\n" },
-		{ "chromium-whip-offer.sdp", SDP_PUBLISH, "\r\na=fmtp:109 apt=108\r\n" },
-		{ "chromium-whip-offer.sdp", SDP_PUBLISH, "\r\na=extmap-allow-mixed\r\n" },
-		{ "firefox-whip-offer.sdp", SDP_PUBLISH,
-		    "\r\na=fmtp:109 maxplaybackrate=48000;stereo=1;useinbandfec=1\r\n" },
-		{ "firefox-simulcast-whip-offer.sdp", SDP_PUBLISH,
-		    "\r\na=extmap:9/recvonly urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n" },
-		{ "gst-whip-offer.sdp", SDP_PUBLISH, "sprop-stereo=1" },
-		{ "chromium-whep-offer.sdp", SDP_PLAY, "\r\na=ssrc-group:FID 1000 1001\r\n" },
-		{ "chromium-whep-offer.sdp", SDP_PLAY, "\r\na=ssrc:1001 cname:cn\r\n" },
-		{ "chromium-whep-offer.sdp", SDP_PLAY, "\r\na=ssrc:2000 msid:live audio\r\n" },
-		{ "chromium-whep-offer.sdp", SDP_PLAY, "\r\na=msid:live video\r\n" },
-		{ "ffmpeg8-whip-offer.sdp", SDP_PUBLISH,
-		    "\r\na=candidate:1 1 udp 2130706431 192.0.2.1 8000 typ host\r\n"
-		    "a=candidate:2 1 tcp 1671430143 192.0.2.1 8000 typ host tcptype passive\r\n"
-		    "a=end-of-candidates\r\n" },
+	    {"obs-like-simulcast-whip-offer.sdp", SDP_PUBLISH, "\r\na=simulcast:recv 0;1;2\r\n"},
+	    {"obs-like-simulcast-whip-offer.sdp", SDP_PUBLISH, "\r\na=rid:1 recv\r\n"},
+	    {"chromium-simulcast-whip-offer.sdp", SDP_PUBLISH, "\r\na=simulcast:recv l;m;h\r\n"},
+	    {"chromium-whip-offer.sdp", SDP_PUBLISH, "\r\na=group:BUNDLE 0 1\r\n"},
+	    {"chromium-whip-offer.sdp", SDP_PUBLISH, "\r\na=ice-lite\r\n"},
+	    {"chromium-whip-offer.sdp", SDP_PUBLISH, "\r\na=fmtp:109 apt=108\r\n"},
+	    {"chromium-whip-offer.sdp", SDP_PUBLISH, "\r\na=extmap-allow-mixed\r\n"},
+	    {"firefox-whip-offer.sdp", SDP_PUBLISH,
+	     "\r\na=fmtp:109 maxplaybackrate=48000;stereo=1;useinbandfec=1\r\n"},
+	    {"firefox-simulcast-whip-offer.sdp", SDP_PUBLISH,
+	     "\r\na=extmap:9/recvonly urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n"},
+	    {"gst-whip-offer.sdp", SDP_PUBLISH, "sprop-stereo=1"},
+	    {"chromium-whep-offer.sdp", SDP_PLAY, "\r\na=ssrc-group:FID 1000 1001\r\n"},
+	    {"chromium-whep-offer.sdp", SDP_PLAY, "\r\na=ssrc:1001 cname:cn\r\n"},
+	    {"chromium-whep-offer.sdp", SDP_PLAY, "\r\na=ssrc:2000 msid:live audio\r\n"},
+	    {"chromium-whep-offer.sdp", SDP_PLAY, "\r\na=msid:live video\r\n"},
+	    {"ffmpeg8-whip-offer.sdp", SDP_PUBLISH,
+	     "\r\na=candidate:1 1 udp 2130706431 192.0.2.1 8000 typ host\r\n"
+	     "a=candidate:2 1 tcp 1671430143 192.0.2.1 8000 typ host tcptype passive\r\n"
+	     "a=end-of-candidates\r\n"},
 	};
 	char text[32768];
 
@@ -358,11 +383,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(clients_get_the_right_answer),
-		cmocka_unit_test(publishers_senders_are_known),
-		cmocka_unit_test(transports_are_the_bundles),
-		cmocka_unit_test(lines_are_spelt_as_clients_read_them),
-		cmocka_unit_test(a_short_buffer_is_reported),
+	    cmocka_unit_test(clients_get_the_right_answer),
+	    cmocka_unit_test(publishers_senders_are_known),
+	    cmocka_unit_test(transports_are_the_bundles),
+	    cmocka_unit_test(lines_are_spelt_as_clients_read_them),
+	    cmocka_unit_test(a_short_buffer_is_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,21 +10,39 @@
 #include "base/bytes.h"
 #include "sdp/sdp_negotiate.h"
 
-#define PRINT "C6:24:52:ED:C7:A5:DC:F0:45:8D:C2:E4:45:BD:68:59:BF:3C:E5:1A:CB:83:AC:DC:2F:07:C7:BE:95:FF:A5:85"
+#define PRINT                                                                                      \
+	"C6:24:52:ED:C7:A5:DC:F0:45:8D:C2:E4:45:BD:68:59:BF:3C:E5:1A:CB:83:AC:DC:2F:07:C7:BE:95:"  \
+	"FF:A5:85"
 
 static const struct sdp_local client = {
-	.session_id = 7, .ufrag = "clie", .pwd = "clientpasswordclientpas", .fingerprint_hash = "sha-256",
-	.fingerprint = PRINT, .cname = "me", .tracks = { { 111, 0 }, { 222, 223 } },
+    .session_id = 7,
+    .ufrag = "clie",
+    .pwd = "clientpasswordclientpas",
+    .fingerprint_hash = "sha-256",
+    .fingerprint = PRINT,
+    .cname = "me",
+    .tracks = {{111, 0}, {222, 223}},
 };
 
 static const struct sdp_candidate host = {
-	.foundation = "1", .component = 1, .priority = 2130706431, .address = "192.0.2.9", .port = 8000,
+    .foundation = "1",
+    .component = 1,
+    .priority = 2130706431,
+    .address = "192.0.2.9",
+    .port = 8000,
 };
 
 static const struct sdp_local server = {
-	.session_id = 8, .ice_lite = true, .ufrag = "serv", .pwd = "serverpasswordserverpas",
-	.fingerprint_hash = "sha-256", .fingerprint = PRINT, .cname = "srv", .candidate_count = 1,
-	.candidates = &host, .tracks = { { 1000, 0 }, { 2000, 2001 } },
+    .session_id = 8,
+    .ice_lite = true,
+    .ufrag = "serv",
+    .pwd = "serverpasswordserverpas",
+    .fingerprint_hash = "sha-256",
+    .fingerprint = PRINT,
+    .cname = "srv",
+    .candidate_count = 1,
+    .candidates = &host,
+    .tracks = {{1000, 0}, {2000, 2001}},
 };
 
 static struct sdp *
@@ -33,8 +51,8 @@ make_offer(enum sdp_direction direction)
 	struct sdp_codec audio[8], video[16];
 	struct sdp_ext exts[4];
 	struct sdp_offer_track tracks[2] = {
-		{ .kind = SDP_AUDIO, .direction = direction, .codecs = audio, .exts = exts },
-		{ .kind = SDP_VIDEO, .direction = direction, .codecs = video, .exts = exts },
+	    {.kind = SDP_AUDIO, .direction = direction, .codecs = audio, .exts = exts},
+	    {.kind = SDP_VIDEO, .direction = direction, .codecs = video, .exts = exts},
 	};
 	static char text[16384];
 	struct sdp *made, *read;
@@ -57,8 +75,8 @@ make_offer(enum sdp_direction direction)
 static struct sdp *
 make_answer(const struct sdp *offer, enum sdp_role role, struct sdp_plan *plan)
 {
-	struct sdp_policy policy = { .role = role };
-	struct sdp_problem problem = { .detail = "" };
+	struct sdp_policy policy = {.role = role};
+	struct sdp_problem problem = {.detail = ""};
 	static char text[16384];
 	struct sdp *made, *read;
 	int n;
@@ -129,42 +147,49 @@ both_halves_agree_on_publishing(void **state)
 	sdp_free(offer);
 }
 
-#define TRANSPORT \
-	"a=ice-ufrag:serv\r\na=ice-pwd:serverpasswordserverpas\r\na=fingerprint:sha-256 " PRINT "\r\n"
+#define TRANSPORT                                                                                  \
+	"a=ice-ufrag:serv\r\na=ice-pwd:serverpasswordserverpas\r\na=fingerprint:sha-256 " PRINT    \
+	"\r\n"
 
 /* Answers of others, with what comes of them. */
 static void
 answers_of_others(void **state)
 {
 	static const struct {
-		const char *text, *words;	/* words NULL: it is taken */
-		bool	    dtls_client;
-		const char *outcome;	/* r receives, s sends, . inactive, - rejected */
+		const char *text, *words; /* words NULL: it is taken */
+		bool dtls_client;
+		const char *outcome; /* r receives, s sends, . inactive, - rejected */
 	} rows[] = {
-		{ "v=0\r\na=group:BUNDLE 0 1\r\n" TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
-		  "a=setup:passive\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:111 OPUS/48000/2\r\n"
-		  "m=video 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:1\r\n", NULL, true, "r-" },
-		{ "v=0\r\na=group:BUNDLE 0 1\r\n" TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
-		  "a=setup:active\r\na=inactive\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n"
-		  "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=mid:1\r\na=sendrecv\r\na=rtcp-mux\r\n"
-		  "a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n",
-		  NULL, false, ".r" },
-		{ "v=0\r\n" TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "1 media sections", false, "" },
-		{ "v=0\r\n" TRANSPORT "m=audio 0 UDP/TLS/RTP/SAVPF 111\r\nm=video 0 UDP/TLS/RTP/SAVPF 96\r\n",
-		  "accepts no media section", false, "" },
-		{ "v=0\r\na=ice-ufrag:serv\r\na=ice-pwd:serverpasswordserverpas\r\n"
-		  "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-mux\r\n"
-		  "m=video 0 UDP/TLS/RTP/SAVPF 0\r\n", "no a=fingerprint line", false, "" },
-		{ "v=0\r\n" TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 99\r\na=rtpmap:99 opus/48000/2\r\n"
-		  "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 H264/90000\r\n",
-		  "accepts no media section", false, "" },
+	    {"v=0\r\na=group:BUNDLE 0 1\r\n" TRANSPORT
+	     "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
+	     "a=setup:passive\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:111 OPUS/48000/2\r\n"
+	     "m=video 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:1\r\n",
+	     NULL, true, "r-"},
+	    {"v=0\r\na=group:BUNDLE 0 1\r\n" TRANSPORT
+	     "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
+	     "a=setup:active\r\na=inactive\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n"
+	     "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=mid:1\r\na=sendrecv\r\na=rtcp-mux\r\n"
+	     "a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n",
+	     NULL, false, ".r"},
+	    {"v=0\r\n" TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", "1 media sections", false,
+	     ""},
+	    {"v=0\r\n" TRANSPORT
+	     "m=audio 0 UDP/TLS/RTP/SAVPF 111\r\nm=video 0 UDP/TLS/RTP/SAVPF 96\r\n",
+	     "accepts no media section", false, ""},
+	    {"v=0\r\na=ice-ufrag:serv\r\na=ice-pwd:serverpasswordserverpas\r\n"
+	     "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-mux\r\n"
+	     "m=video 0 UDP/TLS/RTP/SAVPF 0\r\n",
+	     "no a=fingerprint line", false, ""},
+	    {"v=0\r\n" TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 99\r\na=rtpmap:99 opus/48000/2\r\n"
+	     "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 H264/90000\r\n",
+	     "accepts no media section", false, ""},
 	};
 	struct sdp *offer = make_offer(SDP_RECVONLY);
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		struct sdp *answer = sdp_parse(rows[i].text, strlen(rows[i].text), NULL);
-		struct sdp_problem problem = { .detail = "" };
+		struct sdp_problem problem = {.detail = ""};
 		struct sdp_plan plan;
 		char got[3] = "";
 		int r;
@@ -182,8 +207,7 @@ answers_of_others(void **state)
 			fail_msg("row %zu: %s", i, problem.detail);
 		assert_int_equal(plan.dtls_client, rows[i].dtls_client);
 		for (size_t k = 0; k < 2; k++)
-			got[k] = !plan.tracks[k].accepted ? '-' :
-			    ".srb"[plan.tracks[k].direction];
+			got[k] = !plan.tracks[k].accepted ? '-' : ".srb"[plan.tracks[k].direction];
 		assert_string_equal(got, rows[i].outcome);
 		sdp_free(answer);
 	}
@@ -194,9 +218,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_halves_agree_on_playing),
-		cmocka_unit_test(both_halves_agree_on_publishing),
-		cmocka_unit_test(answers_of_others),
+	    cmocka_unit_test(both_halves_agree_on_playing),
+	    cmocka_unit_test(both_halves_agree_on_publishing),
+	    cmocka_unit_test(answers_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
