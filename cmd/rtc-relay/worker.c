@@ -80,11 +80,12 @@ on_readable(uv_poll_t *poll, int status, int events)
 	if (status < 0)
 		return;
 	w->now_us = clock_now_us();
-	/* A session's first check may be in this batch before the wake-up that tells of it. */
-	drain(w, w->from_control);
 	for (int round = 0; round < RECEIVE_ROUNDS; round++) {
 		const struct udp_in *in;
 		int n = udp_receive(u, &in);
+
+		/* What was sent after a session was announced finds it, whoever wakes us first. */
+		drain(w, w->from_control);
 
 		for (int i = 0; i < n; i++) {
 			STAT_ADD(w->stats.rx_packets, 1);
