@@ -17,6 +17,7 @@
 
 enum {
 	RECORD_HEADER_SIZE = 13,	/* RFC 6347 s.4.1 */
+	RECORD_CHANGE_CIPHER_SPEC = 20,
 	RECORD_HANDSHAKE = 22,
 	HANDSHAKE_CLIENT_HELLO = 1,	/* RFC 5246 s.7.4 */
 	RETRANSMIT_FIRST_US = 100000,
@@ -261,13 +262,18 @@ records_are_sane(const struct dtls *d, const uint8_t *buf, size_t size)
 
 /*
  * A server's last flight may get lost, and only the client notices: keep its octets (RFC 6347
- * s.4.2.4). They are what was queued since the input that finished the handshake.
+ * s.4.2.4). They are what was queued by the input that finished the handshake, from
+ * ChangeCipherSpec on: repeats of the flight before may precede it.
  */
 static void
-keep_flight(struct dtls *d, const struct dtls_out *first)
+keep_flight(struct dtls *d, const struct dtls_out *queued)
 {
-	size_t size = 0;
+	const struct dtls_out	*first = NULL;
+	size_t			 size = 0;
 
+	for (const struct dtls_out *o = queued; o != NULL; o = o->next)
+		if (o->buf[0] == RECORD_CHANGE_CIPHER_SPEC)
+			first = o;
 	for (const struct dtls_out *o = first; o != NULL; o = o->next)
 		size += o->size;
 	if (size == 0 || size > DTLS_FLIGHT_MAX)
