@@ -157,8 +157,8 @@ agent_select(struct ice_agent *ice, struct pair *pair, uint64_t now_us)
 		return;
 	ice->selected = (int)(pair - ice->pair);
 	ice->consent_us = now_us;
-	ice->keepalive_us =
-	    now_us + AGENT_CONSENT_MIN_US + prng_below(&ice->jitter, AGENT_CONSENT_SPREAD_US);
+	ice->keepalive_us = now_us + AGENT_EARLY_US;
+	ice->early = 0;
 	stop_checks(ice);
 	agent_enter(ice, ICE_AGENT_CONNECTED);
 }

@@ -159,7 +159,11 @@ keep_alive(struct ice_agent *ice, uint64_t now_us)
 	}
 	if (now_us < ice->keepalive_us)
 		return;
-	ice->keepalive_us = now_us + wait_us / (pair->pending ? AGENT_CONSENT_MISSED_DIV : 1);
+	if (ice->early < AGENT_EARLY_COUNT)
+		wait_us = (uint64_t)AGENT_EARLY_US << ice->early++;
+	else if (pair->pending)
+		wait_us /= AGENT_CONSENT_MISSED_DIV;
+	ice->keepalive_us = now_us + wait_us;
 	start_check(ice, pair, now_us, true, true);
 }
 
