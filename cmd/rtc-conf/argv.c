@@ -39,6 +39,7 @@ static const struct arg args[] = {
     {"rtc-relay", "vhost.rtc.stun_timeout", "--stun-timeout", ARG_VALUE, NULL},
     {"rtc-relay", "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL},
     {"rtc-relay", "vhost.rtc.twcc", "--no-twcc", ARG_IF_OFF, NULL},
+    {"rtc-gate", "max_connections", "--max-connections", ARG_VALUE, NULL},
     {"rtc-gate", "http_api.listen", "--listen", ARG_LISTEN, "http_api.enabled"},
     {"rtc-gate", "http_server.listen", "--listen", ARG_LISTEN, "http_server.enabled"},
     {"rtc-web", "http_server.dir", "--dir", ARG_CHANGED, NULL},

@@ -208,6 +208,7 @@ command_version(const struct request *r)
 {
 	json_t *hello = json_copy(r->client->hello);
 
+	json_object_del(hello, "v");
 	json_object_del(hello, "event");
 	json_object_del(hello, "role");
 	json_object_set_new(hello, "rtc-ctl", json_string(RTCKIT_VERSION));

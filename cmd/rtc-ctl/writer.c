@@ -77,6 +77,16 @@ codecs_text(char *out, size_t size, const json_t *tracks)
 	}
 }
 
+/* What has an inside of its own, as JSON. */
+static void
+compact_text(char *out, size_t size, const json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	text_copy(out, size, text != NULL ? text : "?");
+	free(text);
+}
+
 static void
 plain_text(char *out, size_t size, const json_t *value)
 {
@@ -88,9 +98,8 @@ plain_text(char *out, size_t size, const json_t *value)
 		snprintf(out, size, "%g", json_real_value(value));
 	else if (json_is_boolean(value))
 		snprintf(out, size, "%s", json_is_true(value) ? "yes" : "no");
-	else if (json_is_array(value) || json_is_object(value))
-		snprintf(out, size, "(%zu)",
-			 json_is_array(value) ? json_array_size(value) : json_object_size(value));
+	else
+		compact_text(out, size, value);
 }
 
 static void

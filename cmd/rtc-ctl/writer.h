@@ -23,7 +23,7 @@ struct writer_column {
 	enum writer_unit unit;
 };
 
-enum { WRITER_COLUMNS_MAX = 16, WRITER_CELL_SIZE = 96 };
+enum { WRITER_COLUMNS_MAX = 16, WRITER_CELL_SIZE = 256 };
 
 /* Print the records (an array of objects, borrowed), a row each, under a line of titles. */
 void writer_table(const json_t *records, const struct writer_column *columns, size_t count,

@@ -1,0 +1,74 @@
+#!/bin/sh
+# rtc-server with the real programs: ready, served through the gate, each part back within 2 s after
+# SIGKILL and working again, a clean stop.
+. tests/support/tap.sh
+dir=$(mktemp -d)
+RTC_RUN=$dir/run
+export RTC_RUN
+unset CANDIDATE
+media=$(free_port) api=$(free_port) web=$(free_port)
+server=
+
+cleanup() {
+	[ -z "$server" ] || kill -TERM "$server" 2>/dev/null
+	wait
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+
+mkfifo "$dir/ready"
+"$RTC_BIN/rtc-server" -c conf/rtc.conf -s "rtc_server.listen=$media" -s "http_api.listen=$api" \
+    -s "http_server.listen=$web" -R 7 7>"$dir/ready" 2>"$dir/log" &
+server=$!
+read -r _ <"$dir/ready"
+is $? 0 "becomes ready" || sed 's/^/# /' "$dir/log"
+
+pid_of() { cat "$RTC_RUN/pid/$1" 2>/dev/null; }
+changed() { now=$(pid_of "$1") && [ -n "$now" ] && [ "$now" != "$2" ] && kill -0 "$now"; }
+status() { curl -s -m 3 -o "$dir/body" -w '%{http_code}' "$@"; }
+answers() {	# the code that is wanted, curl's arguments
+	want=$1
+	shift
+	[ "$(status "$@")" = "$want" ]
+}
+all_gone() { for p in $pids; do kill -0 "$p" 2>/dev/null && return 1; done; return 0; }
+
+# How each part shows that it works.
+works() {
+	case $1 in
+	rtc-relay) "$RTC_BIN/rtc-ctl" stats && "$RTC_BIN/rtc-stun-probe" -t 2 "127.0.0.1:$media" ;;
+	rtc-whip) answers 400 -X POST -H 'Content-Type: application/sdp' -d x \
+	    "http://127.0.0.1:$api/rtc/v1/whip/?app=live&stream=a" ;;
+	rtc-whep) answers 400 -X POST -H 'Content-Type: application/sdp' -d x \
+	    "http://127.0.0.1:$web/rtc/v1/whep/?app=live&stream=a" ;;
+	rtc-web) answers 200 "http://127.0.0.1:$web/players/whep.html" ;;
+	rtc-gate) answers 404 "http://127.0.0.1:$api/nothing/here" ;;
+	esac
+}
+
+for p in rtc-relay rtc-whip rtc-whep rtc-web rtc-gate; do
+	ok "$p works" works $p
+	old=$(pid_of $p)
+	began_ms=$(now_ms)
+	kill -KILL "$old"
+	ok "$p is another process after SIGKILL" waits 2000 changed $p "$old"
+	ok "$p works again" waits 2000 works $p
+	took_ms=$(($(now_ms) - began_ms))
+	ok "$p is back within 2 s ($took_ms ms)" [ "$took_ms" -lt 2000 ]
+done
+for p in rtc-relay rtc-whip rtc-whep rtc-web rtc-gate; do
+	ok "$p works at the end" works $p
+done
+is "$(grep -c 'restarting in' "$dir/log")" 5 "each was restarted once" || sed 's/^/# /' "$dir/log"
+is "$(sed 's/: .*//' "$dir/log" | sort -u | grep -cv '^rtc-')" 0 "every line of the log names its program"
+
+pids=$(cat "$RTC_RUN/pid/"*)
+began_ms=$(now_ms)
+kill -TERM "$server"
+wait "$server"
+is $? 0 "SIGTERM ends it with 0"
+server=
+took_ms=$(($(now_ms) - began_ms))
+ok "within 2 s ($took_ms ms)" [ "$took_ms" -lt 2000 ]
+ok "nothing is left" all_gone
+done_testing
