@@ -42,7 +42,7 @@ rates_since(struct report_last *last, const struct peer_stats *st, const struct 
 static void
 print_json(FILE *out, json_t *object)
 {
-	char *text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+	char *text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
 
 	if (text != NULL)
 		fprintf(out, "%s\n", text);

@@ -1,0 +1,502 @@
+/* rtc-play - receive from a WHEP endpoint: a verdict, a file, a pipe. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "client/options.h"
+#include "client/session.h"
+#include "log/log.h"
+#include "loop/loop.h"
+#include "receiver.h"
+#include "recorder.h"
+#include "verdict.h"
+
+enum {
+	OPT_DURATION = 256, OPT_WAIT, OPT_MIN_FPS, OPT_MAX_LOSS, OPT_MAX_FIRST_FRAME, OPT_MAX_FREEZE,
+	OPT_EXPECT_AUDIO, OPT_EXPECT_VIDEO, OPT_EXPECT_CARD,
+	EXIT_NEGATIVE = 1,
+	TICK_MS = 20,	/* how often gaps are given up and deadlines looked at */
+	H264_PROFILES = 4,	/* of sdp_default_codecs(): the first rows */
+	WAIT_S = 10
+};
+
+static struct player {
+	struct client_options	 client;
+	const char		*url, *path, *format;
+	bool			 json, quiet, judging;
+	double			 duration_s, wait_s;
+	struct verdict_wants	 wants;
+
+	uv_loop_t		 loop;
+	uv_timer_t		 tick;
+	struct whip_http	*http;
+	struct dtls_ctx		*dtls;
+	char			 endpoint[WHIP_URL_SIZE];
+	struct client_session	*session;
+	struct receiver		 receiver;
+	struct recorder		*recorder;
+	struct verdict		 verdict;
+	uint64_t		 connected_us, end_us;	/* 0: not yet */
+	bool			 ending;
+	int			 code;
+	char			 words[WHIP_WORDS_SIZE];
+} p = { .wait_s = WAIT_S, .wants = { -1, -1, -1, -1, false, false, false } };
+
+static const char usage_text[] =
+    "usage: rtc-play [options] URL [FILE|-]\n"
+    "  -f, --format NAME         container of the output (by its extension; matroska on a pipe)\n"
+    "      --duration SECONDS    stop so long after the first packet\n"
+    "      --wait SECONDS        for the first packet, once connected (10)\n"
+    "      --min-fps N           fail below so many frames a second\n"
+    "      --max-loss PERCENT    fail above so much loss after repair\n"
+    "      --max-first-frame S   fail if the first frame comes later\n"
+    "      --max-freeze S        fail if the picture stands still longer\n"
+    "      --expect-video        fail if no picture is decoded\n"
+    "      --expect-audio        fail if no sound is heard\n"
+    "      --expect-card         fail unless the test card is seen, in order\n"
+    "  -j, --json                the report as a JSON object on standard output\n"
+    CLIENT_OPTIONS_HELP
+    "  -q, --quiet               errors only\n"
+    "  -h, --help                this text\n"
+    "  -V, --version             the version\n";
+
+static const struct option long_options[] = {
+	{ "format", required_argument, NULL, 'f' },
+	{ "duration", required_argument, NULL, OPT_DURATION },
+	{ "wait", required_argument, NULL, OPT_WAIT },
+	{ "min-fps", required_argument, NULL, OPT_MIN_FPS },
+	{ "max-loss", required_argument, NULL, OPT_MAX_LOSS },
+	{ "max-first-frame", required_argument, NULL, OPT_MAX_FIRST_FRAME },
+	{ "max-freeze", required_argument, NULL, OPT_MAX_FREEZE },
+	{ "expect-video", no_argument, NULL, OPT_EXPECT_VIDEO },
+	{ "expect-audio", no_argument, NULL, OPT_EXPECT_AUDIO },
+	{ "expect-card", no_argument, NULL, OPT_EXPECT_CARD },
+	{ "json", no_argument, NULL, 'j' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	CLIENT_LONG_OPTIONS,
+	{ NULL, 0, NULL, 0 },
+};
+
+static _Noreturn void
+usage(void)
+{
+	fputs(usage_text, stderr);
+	exit(EX_USAGE);
+}
+
+/* ---- the end ---- */
+
+static void
+on_stopped(void *arg, enum client_code code, const char *words)
+{
+	(void)arg;
+	if (code != CLIENT_OK) {
+		log_warn("session", "%s", words);
+		if (p.code == EX_OK)
+			p.code = code;
+	}
+	uv_stop(&p.loop);
+}
+
+static void
+begin_end(int code, const char *words)
+{
+	if (p.ending)
+		return;
+	p.ending = true;
+	p.code = code;
+	p.end_us = clock_now_us();
+	text_copy(p.words, sizeof(p.words), words);
+	if (words[0] != '\0')
+		log_error(code < EX__BASE || code == EX_SOFTWARE ? client_code_stage(code) : "output", "%s",
+		    words);
+	uv_timer_stop(&p.tick);
+	client_session_stop(p.session, on_stopped);
+}
+
+/* The time is up: connected, so what counts is whether media came and could be used. */
+static void
+end_of_time(void)
+{
+	bool video_came = p.receiver.tracks[MEDIA_VIDEO].counts.packets > 0;
+
+	if (p.verdict.first_packet_us == 0)
+		begin_end(CLIENT_NO_MEDIA, "connected, but no media came (is somebody publishing?)");
+	else if (p.judging && video_came && p.verdict.frames == 0)
+		begin_end(CLIENT_BAD_MEDIA, "video came, but no picture could be made of it");
+	else
+		begin_end(EX_OK, "");
+}
+
+static void
+on_signal(void *arg, int signum)
+{
+	(void)arg;
+	if (p.ending)
+		_exit(128 + signum);
+	begin_end(EX_OK, "");
+}
+
+/* ---- media ---- */
+
+/* Microseconds from capture to now, if the clocks agree; -1: not known. */
+static int64_t
+latency_of(const struct receiver_unit *u)
+{
+	const struct peer *peer = client_session_peer(p.session);
+	uint64_t ntp;
+
+	if (peer == NULL || u->unit.kind != MEDIA_VIDEO ||
+	    peer_track_ntp(peer, p.receiver.tracks[MEDIA_VIDEO].index, u->ts, &ntp) < 0)
+		return -1;
+	return (int64_t)(clock_ntp_to_us(clock_ntp()) - clock_ntp_to_us(ntp));
+}
+
+static void
+on_unit(void *arg, const struct receiver_unit *u)
+{
+	struct media_words words = { "" };
+	int r = 0;
+
+	(void)arg;
+	if (p.ending)
+		return;
+	if (p.judging)
+		verdict_unit(&p.verdict, u, latency_of(u));
+	if (p.recorder != NULL)
+		r = recorder_unit(p.recorder, u, &words);
+	if (r == -EPIPE)
+		begin_end(EX_OK, "");	/* as much as the reader wanted */
+	else if (r < 0)
+		begin_end(EX_IOERR, words.text[0] != '\0' ? words.text : strerror(-r));
+}
+
+static void
+on_keyframe_wanted(void *arg, unsigned track)
+{
+	(void)arg;
+	(void)client_session_request_keyframe(p.session, track);	/* if it was not negotiated: wait */
+}
+
+static const struct receiver_events receiver_events = {
+	.unit = on_unit,
+	.keyframe_wanted = on_keyframe_wanted,
+};
+
+static void
+on_packet(void *arg, uint64_t now_us, const struct peer_packet *packet)
+{
+	(void)arg;
+	verdict_packet(&p.verdict, now_us);
+	receiver_packet(&p.receiver, now_us, packet);
+}
+
+static void
+on_drained(void *arg, uint64_t now_us)
+{
+	(void)arg;
+	receiver_poll(&p.receiver, now_us);
+}
+
+static void
+on_tick(uv_timer_t *timer)
+{
+	uint64_t now_us = clock_now_us(), first_us = p.verdict.first_packet_us;
+
+	(void)timer;
+	receiver_poll(&p.receiver, now_us);
+	if (p.ending)
+		return;
+	if (first_us == 0 && p.connected_us != 0 && now_us - p.connected_us >= (uint64_t)(p.wait_s * 1e6))
+		end_of_time();
+	else if (first_us != 0 && p.duration_s > 0 && now_us - first_us >= (uint64_t)(p.duration_s * 1e6))
+		end_of_time();
+}
+
+/* ---- the session ---- */
+
+static int
+ntp_of(void *arg, enum media_kind kind, uint32_t ts, uint64_t *ntp)
+{
+	const struct peer *peer = client_session_peer(p.session);
+
+	(void)arg;
+	return peer != NULL ? peer_track_ntp(peer, p.receiver.tracks[kind].index, ts, ntp) : -EAGAIN;
+}
+
+static int
+open_recorder(const bool expects[MEDIA_KINDS])
+{
+	struct media_words words = { "" };
+
+	if (p.path == NULL)
+		return 0;
+	p.recorder = recorder_new(p.path, p.format, expects, ntp_of, NULL, &words);
+	if (p.recorder == NULL)
+		begin_end(EX_CANTCREAT, words.text);
+	return p.recorder != NULL ? 0 : -EIO;
+}
+
+static void
+on_answered(void *arg)
+{
+	bool expects[MEDIA_KINDS] = { false, false };
+	const struct peer_track *t;
+
+	(void)arg;
+	for (unsigned i = 0; (t = client_session_track(p.session, i)) != NULL; i++) {
+		enum media_kind kind = t->kind == PEER_VIDEO ? MEDIA_VIDEO : MEDIA_AUDIO;
+
+		if ((t->direction & PEER_RECEIVE) == 0)
+			continue;
+		expects[kind] = true;
+		if (receiver_expect(&p.receiver, kind, i) < 0)
+			begin_end(EX_OSERR, "out of memory");
+	}
+	(void)open_recorder(expects);
+}
+
+static void
+on_connected(void *arg, const struct peer_info *info)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	(void)arg;
+	p.connected_us = clock_now_us();
+	log_info("session", "connected to %s, %s", addr_format(&info->path.remote, text),
+	    info->profile_name);
+}
+
+static void
+on_ended(void *arg, enum client_code code, const char *words)
+{
+	(void)arg;
+	begin_end(code, words);
+}
+
+static const struct client_session_events events = {
+	.answered = on_answered,
+	.connected = on_connected,
+	.ended = on_ended,
+	.packet = on_packet,
+	.drained = on_drained,
+};
+
+static int
+start_session(void)
+{
+	struct sdp_codec video[H264_PROFILES], audio[1];
+	struct sdp_ext	 exts[4];
+	size_t		 ext_count = sdp_default_exts(true, exts, ARRAY_COUNT(exts));
+	const struct sdp_offer_track tracks[] = {
+		{ .kind = SDP_VIDEO, .direction = SDP_RECVONLY, .codecs = video, .exts = exts,
+		  .codec_count = sdp_default_codecs(SDP_VIDEO, true, video, H264_PROFILES),
+		  .ext_count = ext_count },
+		{ .kind = SDP_AUDIO, .direction = SDP_RECVONLY, .codecs = audio, .exts = exts,
+		  .codec_count = sdp_default_codecs(SDP_AUDIO, false, audio, 1), .ext_count = ext_count },
+	};
+	const struct client_session_config config = { .loop = &p.loop, .http = p.http, .dtls = p.dtls,
+		.whip = &p.client.whip, .url = p.endpoint, .tracks = tracks,
+		.track_count = ARRAY_COUNT(tracks), .events = &events,
+		.connect_timeout_us = (uint64_t)(p.client.timeout_s * 1e6) };
+
+	p.session = client_session_start(&config);
+	return p.session != NULL ? 0 : -errno;
+}
+
+/* ---- the report ---- */
+
+static json_t *
+report_json(const struct peer *peer, const json_t *faults)
+{
+	struct client_session_times t;
+	json_t *o = verdict_json(&p.verdict, peer, p.end_us), *times = json_object_get(o, "times");
+
+	client_session_times(p.session, &t);
+	json_object_set_new(times, "answer_ms", json_real((double)t.answer_us / 1000));
+	json_object_set_new(times, "ice_ms", json_real((double)t.ice_us / 1000));
+	json_object_set_new(times, "dtls_ms", json_real((double)t.dtls_us / 1000));
+	json_object_set_new(o, "ok", json_boolean(p.code == EX_OK));
+	json_object_set_new(o, "code", json_integer(p.code));
+	json_object_set_new(o, "stage",
+	    json_string(p.code == EXIT_NEGATIVE ? "verdict" : client_code_stage(p.code)));
+	json_object_set_new(o, "words", json_string(p.words));
+	json_object_set(o, "faults", (json_t *)(uintptr_t)faults);
+	return o;
+}
+
+static void
+print_report(const struct peer *peer, const json_t *faults)
+{
+	/* Standard output may carry the media. */
+	FILE *out = p.path != NULL && strcmp(p.path, "-") == 0 ? stderr : stdout;
+	json_t *o;
+
+	if (p.json) {
+		o = report_json(peer, faults);
+		json_dumpf(o, out, JSON_COMPACT | JSON_REAL_PRECISION(9));
+		fputc('\n', out);
+		json_decref(o);
+		return;
+	}
+	if (p.quiet || !p.judging)
+		return;
+	verdict_print(&p.verdict, peer, p.end_us, out);
+	for (size_t i = 0; i < json_array_size(faults); i++)
+		fprintf(out, "FAIL     %s\n", json_string_value(json_array_get(faults, i)));
+	fprintf(out, "%s\n", p.code == EX_OK ? "ok" : "not ok");
+}
+
+static void
+report(void)
+{
+	const struct peer *peer = client_session_peer(p.session);
+	struct media_words words = { "" };
+	json_t	*faults;
+	int	 r = recorder_close(p.recorder, &words);
+
+	p.recorder = NULL;
+	if (r < 0 && r != -ENODATA && r != -EPIPE && p.code == EX_OK) {
+		log_error("output", "%s", words.text);
+		p.code = EX_IOERR;
+	}
+	faults = p.judging ? verdict_judge(&p.verdict, &p.wants, peer, p.end_us) : json_array();
+	if (p.code == EX_OK && json_array_size(faults) > 0)
+		p.code = EXIT_NEGATIVE;
+	print_report(peer, faults);
+	json_decref(faults);
+}
+
+/* ---- the beginning ---- */
+
+static int
+take_number(double *out, const char *name, double high)
+{
+	if (client_number(out, optarg, 0, high) == 0)
+		return 0;
+	log_error("options", "--%s wants a number from 0 to %g", name, high);
+	return -EINVAL;
+}
+
+/* Options that ask for a verdict. */
+static int
+take_want(int opt)
+{
+	p.judging = true;
+	switch (opt) {
+	case OPT_MIN_FPS: return take_number(&p.wants.min_fps, "min-fps", 1000);
+	case OPT_MAX_LOSS: return take_number(&p.wants.max_loss_percent, "max-loss", 100);
+	case OPT_MAX_FIRST_FRAME:
+		return take_number(&p.wants.max_first_frame_s, "max-first-frame", 1e6);
+	case OPT_MAX_FREEZE: return take_number(&p.wants.max_freeze_s, "max-freeze", 1e6);
+	case OPT_EXPECT_AUDIO: p.wants.audio = true; return 0;
+	case OPT_EXPECT_VIDEO: p.wants.video = true; return 0;
+	case OPT_EXPECT_CARD: p.wants.card = true; return 0;
+	case 'j': p.json = true; return 0;
+	default: return -EINVAL;
+	}
+}
+
+static int
+take_option(int opt)
+{
+	switch (opt) {
+	case 'f': p.format = optarg; return 0;
+	case 'q': p.quiet = true; log_set_level(LOG_ERROR); return 0;
+	case 'h': fputs(usage_text, stdout); exit(EX_OK);
+	case 'V': puts("rtc-play " RTCKIT_VERSION); exit(EX_OK);
+	case OPT_DURATION: return take_number(&p.duration_s, "duration", 1e9);
+	case OPT_WAIT: return take_number(&p.wait_s, "wait", 1e9);
+	default:
+		switch (client_option_take(&p.client, opt, optarg)) {
+		case 0: return take_want(opt);
+		case 1: return 0;
+		default: return -EINVAL;
+		}
+	}
+}
+
+static void
+parse_options(int argc, char **argv)
+{
+	struct media_words words = { "" };
+	bool takes[MEDIA_KINDS];
+	int  opt;
+
+	while ((opt = getopt_long(argc, argv, "f:jqhV", long_options, NULL)) != -1)
+		if (take_option(opt) < 0)
+			usage();
+	if (argc - optind < 1 || argc - optind > 2)
+		usage();
+	p.url = argv[optind];
+	p.path = argv[optind + 1];
+	p.judging |= p.path == NULL;
+	if (whip_url(p.endpoint, sizeof(p.endpoint), p.url, WHIP_PLAY) < 0) {
+		log_error("options", "the URL is http://, https:// or webrtc://HOST/APP/STREAM");
+		usage();
+	}
+	media_init();
+	if (p.path != NULL && media_writer_check(p.path, p.format, takes, &words) < 0) {
+		log_error("options", "%s", words.text);
+		usage();
+	}
+	if (client_options_finish(&p.client) < 0)
+		exit(EX_NOINPUT);
+}
+
+static int
+set_up(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	uv_loop_init(&p.loop);
+	uv_timer_init(&p.loop, &p.tick);
+	receiver_init(&p.receiver, &receiver_events, NULL);
+	p.http = whip_http_new(&p.loop);
+	p.dtls = dtls_ctx_new();
+	if (p.http == NULL || p.dtls == NULL || verdict_init(&p.verdict, clock_now_us()) < 0)
+		return -ENOMEM;
+	loop_on_signal(&p.loop, SIGINT, on_signal, NULL);
+	loop_on_signal(&p.loop, SIGTERM, on_signal, NULL);
+	uv_timer_start(&p.tick, on_tick, TICK_MS, TICK_MS);
+	return start_session();
+}
+
+static void
+tear_down(void)
+{
+	verdict_fini(&p.verdict);
+	receiver_fini(&p.receiver);
+	client_session_free(p.session);
+	whip_http_free(p.http);
+	loop_finish(&p.loop);
+	dtls_ctx_free(p.dtls);
+}
+
+int
+main(int argc, char **argv)
+{
+	int r;
+
+	log_init("rtc-play", LOG_INFO);
+	parse_options(argc, argv);
+	r = set_up();
+	if (r < 0) {
+		log_error("session", "%s", strerror(-r));
+		p.code = EX_OSERR;
+	} else {
+		uv_run(&p.loop, UV_RUN_DEFAULT);
+		report();
+	}
+	tear_down();
+	return p.code;
+}
