@@ -20,35 +20,42 @@
 #include "verdict.h"
 
 enum {
-	OPT_DURATION = 256, OPT_WAIT, OPT_MIN_FPS, OPT_MAX_LOSS, OPT_MAX_FIRST_FRAME, OPT_MAX_FREEZE,
-	OPT_EXPECT_AUDIO, OPT_EXPECT_VIDEO, OPT_EXPECT_CARD,
+	OPT_DURATION = 256,
+	OPT_WAIT,
+	OPT_MIN_FPS,
+	OPT_MAX_LOSS,
+	OPT_MAX_FIRST_FRAME,
+	OPT_MAX_FREEZE,
+	OPT_EXPECT_AUDIO,
+	OPT_EXPECT_VIDEO,
+	OPT_EXPECT_CARD,
 	EXIT_NEGATIVE = 1,
-	TICK_MS = 20,	/* how often gaps are given up and deadlines looked at */
-	H264_PROFILES = 4,	/* of sdp_default_codecs(): the first rows */
+	TICK_MS = 20,	   /* how often gaps are given up and deadlines looked at */
+	H264_PROFILES = 4, /* of sdp_default_codecs(): the first rows */
 	WAIT_S = 10
 };
 
 static struct player {
-	struct client_options	 client;
-	const char		*url, *path, *format;
-	bool			 json, quiet, judging;
-	double			 duration_s, wait_s;
-	struct verdict_wants	 wants;
+	struct client_options client;
+	const char *url, *path, *format;
+	bool json, quiet, judging;
+	double duration_s, wait_s;
+	struct verdict_wants wants;
 
-	uv_loop_t		 loop;
-	uv_timer_t		 tick;
-	struct whip_http	*http;
-	struct dtls_ctx		*dtls;
-	char			 endpoint[WHIP_URL_SIZE];
-	struct client_session	*session;
-	struct receiver		 receiver;
-	struct recorder		*recorder;
-	struct verdict		 verdict;
-	uint64_t		 connected_us, end_us;	/* 0: not yet */
-	bool			 ending;
-	int			 code;
-	char			 words[WHIP_WORDS_SIZE];
-} p = { .wait_s = WAIT_S, .wants = { -1, -1, -1, -1, false, false, false } };
+	uv_loop_t loop;
+	uv_timer_t tick;
+	struct whip_http *http;
+	struct dtls_ctx *dtls;
+	char endpoint[WHIP_URL_SIZE];
+	struct client_session *session;
+	struct receiver receiver;
+	struct recorder *recorder;
+	struct verdict verdict;
+	uint64_t connected_us, end_us; /* 0: not yet */
+	bool ending;
+	int code;
+	char words[WHIP_WORDS_SIZE];
+} p = {.wait_s = WAIT_S, .wants = {-1, -1, -1, -1, false, false, false}};
 
 static const char usage_text[] =
     "usage: rtc-play [options] URL [FILE|-]\n"
@@ -62,29 +69,32 @@ static const char usage_text[] =
     "      --expect-video        fail if no picture is decoded\n"
     "      --expect-audio        fail if no sound is heard\n"
     "      --expect-card         fail unless the test card is seen, in order\n"
-    "  -j, --json                the report as a JSON object on standard output\n"
-    CLIENT_OPTIONS_HELP
-    "  -q, --quiet               errors only\n"
+    "  -j, --json                the report as a JSON object on standard "
+    "output\n" CLIENT_OPTIONS_HELP "  -q, --quiet               errors only\n"
     "  -h, --help                this text\n"
     "  -V, --version             the version\n";
 
 static const struct option long_options[] = {
-	{ "format", required_argument, NULL, 'f' },
-	{ "duration", required_argument, NULL, OPT_DURATION },
-	{ "wait", required_argument, NULL, OPT_WAIT },
-	{ "min-fps", required_argument, NULL, OPT_MIN_FPS },
-	{ "max-loss", required_argument, NULL, OPT_MAX_LOSS },
-	{ "max-first-frame", required_argument, NULL, OPT_MAX_FIRST_FRAME },
-	{ "max-freeze", required_argument, NULL, OPT_MAX_FREEZE },
-	{ "expect-video", no_argument, NULL, OPT_EXPECT_VIDEO },
-	{ "expect-audio", no_argument, NULL, OPT_EXPECT_AUDIO },
-	{ "expect-card", no_argument, NULL, OPT_EXPECT_CARD },
-	{ "json", no_argument, NULL, 'j' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	CLIENT_LONG_OPTIONS,
-	{ NULL, 0, NULL, 0 },
+    {"format", required_argument, NULL, 'f'},
+    {"duration", required_argument, NULL, OPT_DURATION},
+    {"wait", required_argument, NULL, OPT_WAIT},
+    {"min-fps", required_argument, NULL, OPT_MIN_FPS},
+    {"max-loss", required_argument, NULL, OPT_MAX_LOSS},
+    {"max-first-frame", required_argument, NULL, OPT_MAX_FIRST_FRAME},
+    {"max-freeze", required_argument, NULL, OPT_MAX_FREEZE},
+    {"expect-video", no_argument, NULL, OPT_EXPECT_VIDEO},
+    {"expect-audio", no_argument, NULL, OPT_EXPECT_AUDIO},
+    {"expect-card", no_argument, NULL, OPT_EXPECT_CARD},
+    {"json", no_argument, NULL, 'j'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"token-file", required_argument, NULL, CLIENT_OPT_TOKEN_FILE},
+    {"ca-file", required_argument, NULL, CLIENT_OPT_CA_FILE},
+    {"insecure", no_argument, NULL, CLIENT_OPT_INSECURE},
+    {"resolve", required_argument, NULL, CLIENT_OPT_RESOLVE},
+    {"timeout", required_argument, NULL, CLIENT_OPT_TIMEOUT},
+    {NULL, 0, NULL, 0},
 };
 
 static _Noreturn void
@@ -118,8 +128,9 @@ begin_end(int code, const char *words)
 	p.end_us = clock_now_us();
 	text_copy(p.words, sizeof(p.words), words);
 	if (words[0] != '\0')
-		log_error(code < EX__BASE || code == EX_SOFTWARE ? client_code_stage(code) : "output", "%s",
-		    words);
+		log_error(code < EX__BASE || code == EX_SOFTWARE ? client_code_stage(code)
+								 : "output",
+			  "%s", words);
 	uv_timer_stop(&p.tick);
 	client_session_stop(p.session, on_stopped);
 }
@@ -131,7 +142,8 @@ end_of_time(void)
 	bool video_came = p.receiver.tracks[MEDIA_VIDEO].counts.packets > 0;
 
 	if (p.verdict.first_packet_us == 0)
-		begin_end(CLIENT_NO_MEDIA, "connected, but no media came (is somebody publishing?)");
+		begin_end(CLIENT_NO_MEDIA,
+			  "connected, but no media came (is somebody publishing?)");
 	else if (p.judging && video_came && p.verdict.frames == 0)
 		begin_end(CLIENT_BAD_MEDIA, "video came, but no picture could be made of it");
 	else
@@ -165,7 +177,7 @@ latency_of(const struct receiver_unit *u)
 static void
 on_unit(void *arg, const struct receiver_unit *u)
 {
-	struct media_words words = { "" };
+	struct media_words words = {""};
 	int r = 0;
 
 	(void)arg;
@@ -176,7 +188,7 @@ on_unit(void *arg, const struct receiver_unit *u)
 	if (p.recorder != NULL)
 		r = recorder_unit(p.recorder, u, &words);
 	if (r == -EPIPE)
-		begin_end(EX_OK, "");	/* as much as the reader wanted */
+		begin_end(EX_OK, ""); /* as much as the reader wanted */
 	else if (r < 0)
 		begin_end(EX_IOERR, words.text[0] != '\0' ? words.text : strerror(-r));
 }
@@ -185,12 +197,13 @@ static void
 on_keyframe_wanted(void *arg, unsigned track)
 {
 	(void)arg;
-	(void)client_session_request_keyframe(p.session, track);	/* if it was not negotiated: wait */
+	(void)client_session_request_keyframe(p.session,
+					      track); /* if it was not negotiated: wait */
 }
 
 static const struct receiver_events receiver_events = {
-	.unit = on_unit,
-	.keyframe_wanted = on_keyframe_wanted,
+    .unit = on_unit,
+    .keyframe_wanted = on_keyframe_wanted,
 };
 
 static void
@@ -217,9 +230,11 @@ on_tick(uv_timer_t *timer)
 	receiver_poll(&p.receiver, now_us);
 	if (p.ending)
 		return;
-	if (first_us == 0 && p.connected_us != 0 && now_us - p.connected_us >= (uint64_t)(p.wait_s * 1e6))
+	if (first_us == 0 && p.connected_us != 0 &&
+	    now_us - p.connected_us >= (uint64_t)(p.wait_s * 1e6))
 		end_of_time();
-	else if (first_us != 0 && p.duration_s > 0 && now_us - first_us >= (uint64_t)(p.duration_s * 1e6))
+	else if (first_us != 0 && p.duration_s > 0 &&
+		 now_us - first_us >= (uint64_t)(p.duration_s * 1e6))
 		end_of_time();
 }
 
@@ -231,13 +246,14 @@ ntp_of(void *arg, enum media_kind kind, uint32_t ts, uint64_t *ntp)
 	const struct peer *peer = client_session_peer(p.session);
 
 	(void)arg;
-	return peer != NULL ? peer_track_ntp(peer, p.receiver.tracks[kind].index, ts, ntp) : -EAGAIN;
+	return peer != NULL ? peer_track_ntp(peer, p.receiver.tracks[kind].index, ts, ntp)
+			    : -EAGAIN;
 }
 
 static int
 open_recorder(const bool expects[MEDIA_KINDS])
 {
-	struct media_words words = { "" };
+	struct media_words words = {""};
 
 	if (p.path == NULL)
 		return 0;
@@ -250,7 +266,7 @@ open_recorder(const bool expects[MEDIA_KINDS])
 static void
 on_answered(void *arg)
 {
-	bool expects[MEDIA_KINDS] = { false, false };
+	bool expects[MEDIA_KINDS] = {false, false};
 	const struct peer_track *t;
 
 	(void)arg;
@@ -274,7 +290,7 @@ on_connected(void *arg, const struct peer_info *info)
 	(void)arg;
 	p.connected_us = clock_now_us();
 	log_info("session", "connected to %s, %s", addr_format(&info->path.remote, text),
-	    info->profile_name);
+		 info->profile_name);
 }
 
 static void
@@ -285,30 +301,43 @@ on_ended(void *arg, enum client_code code, const char *words)
 }
 
 static const struct client_session_events events = {
-	.answered = on_answered,
-	.connected = on_connected,
-	.ended = on_ended,
-	.packet = on_packet,
-	.drained = on_drained,
+    .answered = on_answered,
+    .connected = on_connected,
+    .ended = on_ended,
+    .packet = on_packet,
+    .drained = on_drained,
 };
 
 static int
 start_session(void)
 {
 	struct sdp_codec video[H264_PROFILES], audio[1];
-	struct sdp_ext	 exts[4];
-	size_t		 ext_count = sdp_default_exts(true, exts, ARRAY_COUNT(exts));
+	struct sdp_ext exts[4];
+	size_t ext_count = sdp_default_exts(true, exts, ARRAY_COUNT(exts));
 	const struct sdp_offer_track tracks[] = {
-		{ .kind = SDP_VIDEO, .direction = SDP_RECVONLY, .codecs = video, .exts = exts,
-		  .codec_count = sdp_default_codecs(SDP_VIDEO, true, video, H264_PROFILES),
-		  .ext_count = ext_count },
-		{ .kind = SDP_AUDIO, .direction = SDP_RECVONLY, .codecs = audio, .exts = exts,
-		  .codec_count = sdp_default_codecs(SDP_AUDIO, false, audio, 1), .ext_count = ext_count },
+	    {.kind = SDP_VIDEO,
+	     .direction = SDP_RECVONLY,
+	     .codecs = video,
+	     .exts = exts,
+	     .codec_count = sdp_default_codecs(SDP_VIDEO, true, video, H264_PROFILES),
+	     .ext_count = ext_count},
+	    {.kind = SDP_AUDIO,
+	     .direction = SDP_RECVONLY,
+	     .codecs = audio,
+	     .exts = exts,
+	     .codec_count = sdp_default_codecs(SDP_AUDIO, false, audio, 1),
+	     .ext_count = ext_count},
 	};
-	const struct client_session_config config = { .loop = &p.loop, .http = p.http, .dtls = p.dtls,
-		.whip = &p.client.whip, .url = p.endpoint, .tracks = tracks,
-		.track_count = ARRAY_COUNT(tracks), .events = &events,
-		.connect_timeout_us = (uint64_t)(p.client.timeout_s * 1e6) };
+	const struct client_session_config config = {.loop = &p.loop,
+						     .http = p.http,
+						     .dtls = p.dtls,
+						     .whip = &p.client.whip,
+						     .url = p.endpoint,
+						     .tracks = tracks,
+						     .track_count = ARRAY_COUNT(tracks),
+						     .events = &events,
+						     .connect_timeout_us =
+							 (uint64_t)(p.client.timeout_s * 1e6)};
 
 	p.session = client_session_start(&config);
 	return p.session != NULL ? 0 : -errno;
@@ -328,7 +357,8 @@ report_json(const struct peer *peer, const json_t *faults)
 	json_object_set_new(times, "dtls_ms", json_real((double)t.dtls_us / 1000));
 	json_object_set_new(o, "ok", json_boolean(p.code == EX_OK));
 	json_object_set_new(o, "code", json_integer(p.code));
-	json_object_set_new(o, "stage",
+	json_object_set_new(
+	    o, "stage",
 	    json_string(p.code == EXIT_NEGATIVE ? "verdict" : client_code_stage(p.code)));
 	json_object_set_new(o, "words", json_string(p.words));
 	json_object_set(o, "faults", (json_t *)(uintptr_t)faults);
@@ -361,9 +391,9 @@ static void
 report(void)
 {
 	const struct peer *peer = client_session_peer(p.session);
-	struct media_words words = { "" };
-	json_t	*faults;
-	int	 r = recorder_close(p.recorder, &words);
+	struct media_words words = {""};
+	json_t *faults;
+	int r = recorder_close(p.recorder, &words);
 
 	p.recorder = NULL;
 	if (r < 0 && r != -ENODATA && r != -EPIPE && p.code == EX_OK) {
@@ -394,16 +424,28 @@ take_want(int opt)
 {
 	p.judging = true;
 	switch (opt) {
-	case OPT_MIN_FPS: return take_number(&p.wants.min_fps, "min-fps", 1000);
-	case OPT_MAX_LOSS: return take_number(&p.wants.max_loss_percent, "max-loss", 100);
+	case OPT_MIN_FPS:
+		return take_number(&p.wants.min_fps, "min-fps", 1000);
+	case OPT_MAX_LOSS:
+		return take_number(&p.wants.max_loss_percent, "max-loss", 100);
 	case OPT_MAX_FIRST_FRAME:
 		return take_number(&p.wants.max_first_frame_s, "max-first-frame", 1e6);
-	case OPT_MAX_FREEZE: return take_number(&p.wants.max_freeze_s, "max-freeze", 1e6);
-	case OPT_EXPECT_AUDIO: p.wants.audio = true; return 0;
-	case OPT_EXPECT_VIDEO: p.wants.video = true; return 0;
-	case OPT_EXPECT_CARD: p.wants.card = true; return 0;
-	case 'j': p.json = true; return 0;
-	default: return -EINVAL;
+	case OPT_MAX_FREEZE:
+		return take_number(&p.wants.max_freeze_s, "max-freeze", 1e6);
+	case OPT_EXPECT_AUDIO:
+		p.wants.audio = true;
+		return 0;
+	case OPT_EXPECT_VIDEO:
+		p.wants.video = true;
+		return 0;
+	case OPT_EXPECT_CARD:
+		p.wants.card = true;
+		return 0;
+	case 'j':
+		p.json = true;
+		return 0;
+	default:
+		return -EINVAL;
 	}
 }
 
@@ -411,17 +453,31 @@ static int
 take_option(int opt)
 {
 	switch (opt) {
-	case 'f': p.format = optarg; return 0;
-	case 'q': p.quiet = true; log_set_level(LOG_ERROR); return 0;
-	case 'h': fputs(usage_text, stdout); exit(EX_OK);
-	case 'V': puts("rtc-play " RTCKIT_VERSION); exit(EX_OK);
-	case OPT_DURATION: return take_number(&p.duration_s, "duration", 1e9);
-	case OPT_WAIT: return take_number(&p.wait_s, "wait", 1e9);
+	case 'f':
+		p.format = optarg;
+		return 0;
+	case 'q':
+		p.quiet = true;
+		log_set_level(LOG_ERROR);
+		return 0;
+	case 'h':
+		fputs(usage_text, stdout);
+		exit(EX_OK);
+	case 'V':
+		puts("rtc-play " RTCKIT_VERSION);
+		exit(EX_OK);
+	case OPT_DURATION:
+		return take_number(&p.duration_s, "duration", 1e9);
+	case OPT_WAIT:
+		return take_number(&p.wait_s, "wait", 1e9);
 	default:
 		switch (client_option_take(&p.client, opt, optarg)) {
-		case 0: return take_want(opt);
-		case 1: return 0;
-		default: return -EINVAL;
+		case 0:
+			return take_want(opt);
+		case 1:
+			return 0;
+		default:
+			return -EINVAL;
 		}
 	}
 }
@@ -429,9 +485,9 @@ take_option(int opt)
 static void
 parse_options(int argc, char **argv)
 {
-	struct media_words words = { "" };
+	struct media_words words = {""};
 	bool takes[MEDIA_KINDS];
-	int  opt;
+	int opt;
 
 	while ((opt = getopt_long(argc, argv, "f:jqhV", long_options, NULL)) != -1)
 		if (take_option(opt) < 0)

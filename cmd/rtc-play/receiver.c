@@ -10,8 +10,8 @@
 enum { SECOND_US = 1000000, JUMP_SECONDS = 10 };
 
 static const unsigned clock_rate[MEDIA_KINDS] = {
-	[MEDIA_VIDEO] = MEDIA_VIDEO_RATE,
-	[MEDIA_AUDIO] = MEDIA_AUDIO_RATE,
+    [MEDIA_VIDEO] = MEDIA_VIDEO_RATE,
+    [MEDIA_AUDIO] = MEDIA_AUDIO_RATE,
 };
 
 void
@@ -50,7 +50,8 @@ receiver_packet(struct receiver *r, uint64_t now_us, const struct peer_packet *p
 			continue;
 		t->counts.packets++;
 		/* One that comes after it was given up, or is too large for RTP, is of no use. */
-		(void)rtp_reorder_push(t->reorder, now_us, packet->ext_seq, packet->buf, packet->size);
+		(void)rtp_reorder_push(t->reorder, now_us, packet->ext_seq, packet->buf,
+				       packet->size);
 	}
 }
 
@@ -73,7 +74,7 @@ time_of(struct receiver *r, enum media_kind kind, uint32_t ts, uint64_t now_us)
 static void
 give(struct receiver *r, uint32_t ts, uint64_t now_us, const struct media_unit *u)
 {
-	const struct receiver_unit out = { *u, ts, now_us };
+	const struct receiver_unit out = {*u, ts, now_us};
 
 	if (out.unit.time_us >= 0)
 		r->events->unit(r->arg, &out);
@@ -85,8 +86,8 @@ static void
 take_audio(struct receiver *r, const struct rtp_packet *p, uint64_t now_us)
 {
 	int samples = media_opus_samples(p->payload, p->payload_size);
-	struct media_unit u = { .kind = MEDIA_AUDIO, .keyframe = true, .data = p->payload,
-		.size = p->payload_size };
+	struct media_unit u = {
+	    .kind = MEDIA_AUDIO, .keyframe = true, .data = p->payload, .size = p->payload_size};
 
 	u.time_us = time_of(r, MEDIA_AUDIO, p->ts, now_us);
 	if (samples < 0) {
@@ -103,8 +104,10 @@ static void
 finish_frame(struct receiver *r, uint64_t now_us)
 {
 	struct receiver_counts *c = &r->tracks[MEDIA_VIDEO].counts;
-	struct media_unit u = { .kind = MEDIA_VIDEO, .keyframe = r->depack.keyframe,
-		.data = r->depack.buf, .size = r->depack.size };
+	struct media_unit u = {.kind = MEDIA_VIDEO,
+			       .keyframe = r->depack.keyframe,
+			       .data = r->depack.buf,
+			       .size = r->depack.size};
 
 	r->frame_open = false;
 	u.time_us = time_of(r, MEDIA_VIDEO, r->frame_ts, now_us);
@@ -134,9 +137,11 @@ take_video(struct receiver *r, const struct rtp_packet *p, bool gap, uint64_t no
 		r->frame_ts = p->ts;
 		/* What is missing may be this frame's beginning, or a frame that it refers to. */
 		r->need_keyframe |= gap;
-		r->depack.damaged = gap && !h264_payload_starts_keyframe(p->payload, p->payload_size);
+		r->depack.damaged =
+		    gap && !h264_payload_starts_keyframe(p->payload, p->payload_size);
 	}
-	(void)h264_depack_push(&r->depack, p->payload, p->payload_size);	/* marks the unit damaged */
+	(void)h264_depack_push(&r->depack, p->payload,
+			       p->payload_size); /* marks the unit damaged */
 	if (p->marker)
 		finish_frame(r, now_us);
 }
@@ -145,7 +150,7 @@ take_video(struct receiver *r, const struct rtp_packet *p, bool gap, uint64_t no
 
 static void
 take(struct receiver *r, enum media_kind kind, const uint8_t *buf, size_t size, uint64_t lost,
-    uint64_t now_us)
+     uint64_t now_us)
 {
 	struct receiver_counts *c = &r->tracks[kind].counts;
 	struct rtp_packet p;
@@ -175,9 +180,9 @@ void
 receiver_poll(struct receiver *r, uint64_t now_us)
 {
 	for (unsigned k = 0; k < MEDIA_KINDS; k++) {
-		const uint8_t	*buf;
-		uint64_t	 lost;
-		size_t		 size;
+		const uint8_t *buf;
+		uint64_t lost;
+		size_t size;
 
 		if (r->tracks[k].reorder == NULL)
 			continue;

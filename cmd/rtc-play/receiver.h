@@ -11,16 +11,16 @@
 #include "rtp/rtp_reorder.h"
 
 enum {
-	RECEIVER_SLOTS = 1024,	/* packets held per track: 2 s of 5 Mbit/s */
-	RECEIVER_WAIT_US = 300000,	/* for a resend, before a gap is given up */
-	RECEIVER_ASK_US = 500000	/* between requests for a keyframe that does not come */
+	RECEIVER_SLOTS = 1024,	   /* packets held per track: 2 s of 5 Mbit/s */
+	RECEIVER_WAIT_US = 300000, /* for a resend, before a gap is given up */
+	RECEIVER_ASK_US = 500000   /* between requests for a keyframe that does not come */
 };
 
 /* A unit with its track's RTP timestamp; time_us counts from the track's first packet. */
 struct receiver_unit {
 	struct media_unit unit;
-	uint32_t	  ts;
-	uint64_t	  arrival_us;	/* of its last packet */
+	uint32_t ts;
+	uint64_t arrival_us; /* of its last packet */
 };
 
 struct receiver_events {
@@ -29,29 +29,29 @@ struct receiver_events {
 };
 
 struct receiver_counts {
-	uint64_t packets, gaps, lost;	/* gaps: how often packets were missing; lost: how many */
-	uint64_t damaged;	/* pictures left out since a part was missing */
-	uint64_t skipped;	/* whole pictures left out until the next keyframe */
+	uint64_t packets, gaps, lost; /* gaps: how often packets were missing; lost: how many */
+	uint64_t damaged;	      /* pictures left out since a part was missing */
+	uint64_t skipped;	      /* whole pictures left out until the next keyframe */
 };
 
 struct receiver_track {
-	struct rtp_reorder	*reorder;	/* NULL: not received */
-	unsigned		 index;	/* of the session's track */
-	uint32_t		 last_ts;
-	int64_t			 ts;	/* extended; the first packet has 0 */
-	uint64_t		 arrival_us;
-	bool			 started;
-	struct receiver_counts	 counts;
+	struct rtp_reorder *reorder; /* NULL: not received */
+	unsigned index;		     /* of the session's track */
+	uint32_t last_ts;
+	int64_t ts; /* extended; the first packet has 0 */
+	uint64_t arrival_us;
+	bool started;
+	struct receiver_counts counts;
 };
 
 struct receiver {
-	struct receiver_track	 tracks[MEDIA_KINDS];
-	const struct receiver_events *events;	/* borrowed */
-	void			*arg;
-	struct h264_depack	 depack;
-	bool			 frame_open, need_keyframe;
-	uint32_t		 frame_ts;
-	uint64_t		 asked_us;
+	struct receiver_track tracks[MEDIA_KINDS];
+	const struct receiver_events *events; /* borrowed */
+	void *arg;
+	struct h264_depack depack;
+	bool frame_open, need_keyframe;
+	uint32_t frame_ts;
+	uint64_t asked_us;
 };
 
 void receiver_init(struct receiver *r, const struct receiver_events *events, void *arg);

@@ -8,26 +8,26 @@
 #include "base/clock.h"
 
 struct held {
-	struct held	    *next;
+	struct held *next;
 	struct receiver_unit u;
-	uint8_t		     data[];
+	uint8_t data[];
 };
 
 struct recorder {
-	const char		*path, *format;
-	bool			 expects[MEDIA_KINDS];	/* and the container takes */
-	recorder_ntp_fn		*ntp;
-	void			*arg;
-	struct media_writer	*writer;	/* NULL while units are held */
-	struct held		*first, *last;
-	size_t			 held_octets;
-	const struct held	*heads[MEDIA_KINDS];	/* first of each kind; video: a keyframe */
-	int64_t			 offset_us[MEDIA_KINDS];
+	const char *path, *format;
+	bool expects[MEDIA_KINDS]; /* and the container takes */
+	recorder_ntp_fn *ntp;
+	void *arg;
+	struct media_writer *writer; /* NULL while units are held */
+	struct held *first, *last;
+	size_t held_octets;
+	const struct held *heads[MEDIA_KINDS]; /* first of each kind; video: a keyframe */
+	int64_t offset_us[MEDIA_KINDS];
 };
 
 struct recorder *
 recorder_new(const char *path, const char *format, const bool expects[MEDIA_KINDS],
-    recorder_ntp_fn *ntp, void *arg, struct media_words *words)
+	     recorder_ntp_fn *ntp, void *arg, struct media_words *words)
 {
 	struct recorder *r;
 	bool takes[MEDIA_KINDS];
@@ -56,7 +56,7 @@ hold(struct recorder *r, const struct receiver_unit *u)
 	struct held *h;
 
 	if (r->held_octets + u->unit.size > RECORDER_HELD_MAX)
-		return 0;	/* a second or two of any stream is less */
+		return 0; /* a second or two of any stream is less */
 	h = malloc(sizeof(*h) + u->unit.size);
 	if (h == NULL)
 		return -ENOMEM;
@@ -95,7 +95,8 @@ may_open(const struct recorder *r, uint64_t now_us)
 		return r->heads[MEDIA_AUDIO] != NULL && waited_us >= RECORDER_PICTURE_US;
 	if (!r->expects[MEDIA_VIDEO] || !r->expects[MEDIA_AUDIO])
 		return true;
-	return (has_ntp(r, MEDIA_VIDEO) && has_ntp(r, MEDIA_AUDIO)) || waited_us >= RECORDER_SYNC_US;
+	return (has_ntp(r, MEDIA_VIDEO) && has_ntp(r, MEDIA_AUDIO)) ||
+	       waited_us >= RECORDER_SYNC_US;
 }
 
 /* When the first unit of a kind was captured, or when it arrived if that is not known of both. */
@@ -114,11 +115,12 @@ static void
 align(struct recorder *r)
 {
 	const struct held *v = r->heads[MEDIA_VIDEO], *a = r->heads[MEDIA_AUDIO];
-	bool	 by_ntp = has_ntp(r, MEDIA_VIDEO) && has_ntp(r, MEDIA_AUDIO);
-	int64_t	 ahead_us = 0;	/* of video before audio */
+	bool by_ntp = has_ntp(r, MEDIA_VIDEO) && has_ntp(r, MEDIA_AUDIO);
+	int64_t ahead_us = 0; /* of video before audio */
 
 	if (v != NULL && a != NULL)
-		ahead_us = (int64_t)(begin_of(r, MEDIA_AUDIO, by_ntp) - begin_of(r, MEDIA_VIDEO, by_ntp));
+		ahead_us =
+		    (int64_t)(begin_of(r, MEDIA_AUDIO, by_ntp) - begin_of(r, MEDIA_VIDEO, by_ntp));
 	if (v != NULL)
 		r->offset_us[MEDIA_VIDEO] = (ahead_us < 0 ? -ahead_us : 0) - v->u.unit.time_us;
 	if (a != NULL)
@@ -140,10 +142,12 @@ static int
 open_writer(struct recorder *r, struct media_words *words)
 {
 	const struct held *v = r->heads[MEDIA_VIDEO];
-	const struct media_writer_config config = { .path = r->path, .format = r->format,
-		.has = { [MEDIA_VIDEO] = v != NULL, [MEDIA_AUDIO] = r->heads[MEDIA_AUDIO] != NULL },
-		.keyframe = v != NULL ? v->u.unit.data : NULL,
-		.keyframe_size = v != NULL ? v->u.unit.size : 0 };
+	const struct media_writer_config config = {
+	    .path = r->path,
+	    .format = r->format,
+	    .has = {[MEDIA_VIDEO] = v != NULL, [MEDIA_AUDIO] = r->heads[MEDIA_AUDIO] != NULL},
+	    .keyframe = v != NULL ? v->u.unit.data : NULL,
+	    .keyframe_size = v != NULL ? v->u.unit.size : 0};
 
 	r->writer = media_writer_open(&config, words);
 	return r->writer != NULL ? 0 : -EIO;

@@ -9,9 +9,9 @@
 #include "receiver.h"
 
 enum {
-	RECORDER_SYNC_US = 1500000,	/* wait for sender reports so long, then go by arrival */
-	RECORDER_PICTURE_US = 5000000,	/* wait for a keyframe so long, then record sound alone */
-	RECORDER_HELD_MAX = 64 << 20	/* octets held meanwhile */
+	RECORDER_SYNC_US = 1500000,    /* wait for sender reports so long, then go by arrival */
+	RECORDER_PICTURE_US = 5000000, /* wait for a keyframe so long, then record sound alone */
+	RECORDER_HELD_MAX = 64 << 20   /* octets held meanwhile */
 };
 
 struct recorder;
@@ -21,7 +21,7 @@ typedef int recorder_ntp_fn(void *arg, enum media_kind kind, uint32_t ts, uint64
 
 /* path and format are borrowed. expects: what the session receives. NULL with *words set. */
 struct recorder *recorder_new(const char *path, const char *format, const bool expects[MEDIA_KINDS],
-    recorder_ntp_fn *ntp, void *arg, struct media_words *words);
+			      recorder_ntp_fn *ntp, void *arg, struct media_words *words);
 /* 0, -EPIPE (the reader of a pipe is gone), -errno with *words set. */
 int recorder_unit(struct recorder *r, const struct receiver_unit *unit, struct media_words *words);
 /* Close the file and free. 0, -ENODATA if nothing was recorded, -errno with *words set. */

@@ -8,10 +8,10 @@
 
 enum {
 	SECOND_US = 1000000,
-	INTERVAL_WEIGHT = 16,	/* of the smoothed mean interval */
+	INTERVAL_WEIGHT = 16, /* of the smoothed mean interval */
 	FREEZE_INTERVALS = 3,
 	NUMBERS = 1 << TESTCARD_NUMBER_BITS,
-	LOUD = 1000000	/* mean square of 16-bit samples: -30 dB of full scale */
+	LOUD = 1000000 /* mean square of 16-bit samples: -30 dB of full scale */
 };
 
 int
@@ -75,12 +75,14 @@ see_picture(void *arg, const struct media_picture *p)
 	count_number(&v->card, testcard_read(p->luma, p->stride, p->width, p->height));
 }
 
-/* A freeze as getStats() has it: longer than three mean intervals, and than the mean plus 150 ms. */
+/* A freeze as getStats() has it: longer than three mean intervals, and than the mean plus 150 ms.
+ */
 static void
 watch_interval(struct verdict *v, uint64_t now_us)
 {
 	uint64_t gap_us = now_us - v->last_frame_us;
-	double	 limit_us = MAX_OF(FREEZE_INTERVALS * v->interval_us, v->interval_us + VERDICT_FREEZE_US);
+	double limit_us =
+	    MAX_OF(FREEZE_INTERVALS * v->interval_us, v->interval_us + VERDICT_FREEZE_US);
 
 	if (v->frames < 2) {
 		v->interval_us = (double)gap_us;
@@ -113,8 +115,8 @@ keep_latency(struct verdict *v, int64_t latency_us)
 static void
 see_frame(struct verdict *v, const struct receiver_unit *u, int64_t latency_us)
 {
-	if (media_decoder_push(v->decoder, u->unit.data, u->unit.size, u->unit.time_us, see_picture, v) <
-	    0) {
+	if (media_decoder_push(v->decoder, u->unit.data, u->unit.size, u->unit.time_us, see_picture,
+			       v) < 0) {
 		v->undecodable++;
 		return;
 	}
@@ -147,8 +149,8 @@ static void
 see_audio(struct verdict *v, const struct receiver_unit *u)
 {
 	static int16_t pcm[MEDIA_OPUS_FRAME_MAX * MEDIA_AUDIO_CHANNELS];
-	int	n = media_opus_decode(v->opus, u->unit.data, u->unit.size, pcm);
-	double	energy = 0;
+	int n = media_opus_decode(v->opus, u->unit.data, u->unit.size, pcm);
+	double energy = 0;
 
 	if (n < 0) {
 		v->undecodable++;

@@ -11,43 +11,43 @@
 #include "receiver.h"
 
 enum {
-	VERDICT_FREEZE_US = 150000,	/* over the mean interval, or three of them: a freeze */
-	VERDICT_LATENCIES_MAX = 4096,	/* samples kept, evenly over the run */
-	VERDICT_STEPS_MAX = 1024	/* steps of the tone remembered */
+	VERDICT_FREEZE_US = 150000,   /* over the mean interval, or three of them: a freeze */
+	VERDICT_LATENCIES_MAX = 4096, /* samples kept, evenly over the run */
+	VERDICT_STEPS_MAX = 1024      /* steps of the tone remembered */
 };
 
 /* What is wanted; a negative number or false: nothing. */
 struct verdict_wants {
-	double	min_fps, max_loss_percent, max_first_frame_s, max_freeze_s;
-	bool	audio, video, card;
+	double min_fps, max_loss_percent, max_first_frame_s, max_freeze_s;
+	bool audio, video, card;
 };
 
 /* The test card's numbers as they came. */
 struct verdict_card {
 	uint64_t count, unreadable, repeated, disordered;
-	int64_t	 first, last, missing;	/* missing: between neighbours that came */
+	int64_t first, last, missing; /* missing: between neighbours that came */
 };
 
 struct verdict {
-	struct media_decoder	*decoder;
+	struct media_decoder *decoder;
 	struct media_opus_decoder *opus;
-	uint64_t		 start_us;	/* of the session */
-	uint64_t		 first_packet_us, first_frame_us, last_frame_us;	/* 0: none */
-	uint64_t		 frames, keyframes, undecodable;
-	uint64_t		 freezes, freeze_us, freeze_max_us;
-	double			 interval_us;	/* mean between frames, smoothed */
-	unsigned		 width, height;
-	struct verdict_card	 card;
-	uint64_t		 audio_samples, loud_windows, windows;
-	uint8_t			 steps[VERDICT_STEPS_MAX];
-	size_t			 step_count;
-	int			 step_candidate;
-	uint32_t		 latencies_us[VERDICT_LATENCIES_MAX];
-	size_t			 latency_count;
-	uint64_t		 latency_seen;
+	uint64_t start_us;					 /* of the session */
+	uint64_t first_packet_us, first_frame_us, last_frame_us; /* 0: none */
+	uint64_t frames, keyframes, undecodable;
+	uint64_t freezes, freeze_us, freeze_max_us;
+	double interval_us; /* mean between frames, smoothed */
+	unsigned width, height;
+	struct verdict_card card;
+	uint64_t audio_samples, loud_windows, windows;
+	uint8_t steps[VERDICT_STEPS_MAX];
+	size_t step_count;
+	int step_candidate;
+	uint32_t latencies_us[VERDICT_LATENCIES_MAX];
+	size_t latency_count;
+	uint64_t latency_seen;
 };
 
-int verdict_init(struct verdict *v, uint64_t start_us);	/* 0 or -ENOMEM */
+int verdict_init(struct verdict *v, uint64_t start_us); /* 0 or -ENOMEM */
 void verdict_fini(struct verdict *v);
 void verdict_packet(struct verdict *v, uint64_t now_us);
 /* latency_us: from capture to now by the sender's clock; negative: unknown. */
@@ -58,6 +58,6 @@ json_t *verdict_json(const struct verdict *v, const struct peer *peer, uint64_t 
 void verdict_print(const struct verdict *v, const struct peer *peer, uint64_t now_us, FILE *out);
 /* Compare with what is wanted: an array of lines that say what failed; empty: all is well. */
 json_t *verdict_judge(const struct verdict *v, const struct verdict_wants *wants,
-    const struct peer *peer, uint64_t now_us);
+		      const struct peer *peer, uint64_t now_us);
 
 #endif

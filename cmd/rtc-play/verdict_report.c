@@ -35,7 +35,7 @@ loss_percent(const struct peer_stats *st)
 static struct peer_stats
 stats_of(const struct peer *peer)
 {
-	struct peer_stats st = { 0 };
+	struct peer_stats st = {0};
 
 	if (peer != NULL)
 		peer_stats(peer, &st);
@@ -77,9 +77,10 @@ card_json(const struct verdict *v)
 	if (!card_seen(v))
 		return json_null();
 	return json_pack("{sI sI sI sI sI sI sI sb}", "count", (json_int_t)c->count, "first",
-	    (json_int_t)c->first, "last", (json_int_t)c->last, "missing", (json_int_t)c->missing,
-	    "repeated", (json_int_t)c->repeated, "disordered", (json_int_t)c->disordered, "unreadable",
-	    (json_int_t)c->unreadable, "in_order", c->disordered == 0);
+			 (json_int_t)c->first, "last", (json_int_t)c->last, "missing",
+			 (json_int_t)c->missing, "repeated", (json_int_t)c->repeated, "disordered",
+			 (json_int_t)c->disordered, "unreadable", (json_int_t)c->unreadable,
+			 "in_order", c->disordered == 0);
 }
 
 static json_t *
@@ -87,13 +88,15 @@ video_json(const struct verdict *v, uint64_t now_us)
 {
 	if (v->frames == 0)
 		return json_null();
-	return json_pack("{ss si si sf sI sI sI sI sf sf so so}", "codec", "H264", "width",
-	    (int)v->width, "height", (int)v->height, "fps", fps_of(v, now_us), "frames",
-	    (json_int_t)v->frames, "keyframes", (json_int_t)v->keyframes, "undecodable",
-	    (json_int_t)v->undecodable, "freezes", (json_int_t)v->freezes, "freeze_ms",
-	    (double)v->freeze_us / 1000, "freeze_max_ms", (double)v->freeze_max_us / 1000, "card",
-	    card_json(v), "latency_ms", v->latency_count == 0 ? json_null()
-	    : json_pack("{sf sf}", "median", latency_ms(v, 0.5), "p95", latency_ms(v, 0.95)));
+	return json_pack(
+	    "{ss si si sf sI sI sI sI sf sf so so}", "codec", "H264", "width", (int)v->width,
+	    "height", (int)v->height, "fps", fps_of(v, now_us), "frames", (json_int_t)v->frames,
+	    "keyframes", (json_int_t)v->keyframes, "undecodable", (json_int_t)v->undecodable,
+	    "freezes", (json_int_t)v->freezes, "freeze_ms", (double)v->freeze_us / 1000,
+	    "freeze_max_ms", (double)v->freeze_max_us / 1000, "card", card_json(v), "latency_ms",
+	    v->latency_count == 0
+		? json_null()
+		: json_pack("{sf sf}", "median", latency_ms(v, 0.5), "p95", latency_ms(v, 0.95)));
 }
 
 static json_t *
@@ -107,23 +110,25 @@ audio_json(const struct verdict *v)
 	for (size_t i = 0; i < v->step_count; i++)
 		json_array_append_new(steps, json_integer(v->steps[i]));
 	return json_pack("{ss sf sf so}", "codec", "opus", "seconds",
-	    (double)v->audio_samples / MEDIA_AUDIO_RATE, "sound_seconds",
-	    (double)v->audio_samples / MEDIA_AUDIO_RATE * (double)v->loud_windows / (double)v->windows,
-	    "tone_steps", steps);
+			 (double)v->audio_samples / MEDIA_AUDIO_RATE, "sound_seconds",
+			 (double)v->audio_samples / MEDIA_AUDIO_RATE * (double)v->loud_windows /
+			     (double)v->windows,
+			 "tone_steps", steps);
 }
 
 static json_t *
 network_json(const struct peer *peer)
 {
 	struct peer_stats st = stats_of(peer);
-	struct peer_info  info;
-	char		  text[ADDR_TEXT_SIZE];
-	json_t		 *o = json_pack("{sI sI sI sf sI sI sI sI sf sf}", "packets",
-	    (json_int_t)st.rx_packets, "octets", (json_int_t)st.rx_octets, "lost", (json_int_t)st.rx_lost,
-	    "loss_percent", loss_percent(&st), "repaired", (json_int_t)st.rx_repaired, "duplicates",
-	    (json_int_t)st.rx_duplicates, "nacks", (json_int_t)st.nacks_sent, "plis",
-	    (json_int_t)st.plis_sent, "rtt_ms", (double)st.rtt_us / 1000, "jitter_ms",
-	    (double)st.jitter_us / 1000);
+	struct peer_info info;
+	char text[ADDR_TEXT_SIZE];
+	json_t *o =
+	    json_pack("{sI sI sI sf sI sI sI sI sf sf}", "packets", (json_int_t)st.rx_packets,
+		      "octets", (json_int_t)st.rx_octets, "lost", (json_int_t)st.rx_lost,
+		      "loss_percent", loss_percent(&st), "repaired", (json_int_t)st.rx_repaired,
+		      "duplicates", (json_int_t)st.rx_duplicates, "nacks",
+		      (json_int_t)st.nacks_sent, "plis", (json_int_t)st.plis_sent, "rtt_ms",
+		      (double)st.rtt_us / 1000, "jitter_ms", (double)st.jitter_us / 1000);
 
 	if (peer != NULL && peer_get_info(peer, &info) == 0) {
 		json_object_set_new(o, "remote", json_string(addr_format(&info.path.remote, text)));
@@ -136,9 +141,10 @@ network_json(const struct peer *peer)
 json_t *
 verdict_json(const struct verdict *v, const struct peer *peer, uint64_t now_us)
 {
-	return json_pack("{so so so s{sf sf}}", "video", video_json(v, now_us), "audio", audio_json(v),
-	    "network", network_json(peer), "times", "first_packet_ms",
-	    since_start_ms(v, v->first_packet_us), "first_frame_ms", since_start_ms(v, v->first_frame_us));
+	return json_pack("{so so so s{sf sf}}", "video", video_json(v, now_us), "audio",
+			 audio_json(v), "network", network_json(peer), "times", "first_packet_ms",
+			 since_start_ms(v, v->first_packet_us), "first_frame_ms",
+			 since_start_ms(v, v->first_frame_us));
 }
 
 void
@@ -147,21 +153,29 @@ verdict_print(const struct verdict *v, const struct peer *peer, uint64_t now_us,
 	struct peer_stats st = stats_of(peer);
 	const struct verdict_card *c = &v->card;
 
-	fprintf(out, "network  %" PRIu64 " packets, %.2f %% lost, %" PRIu64 " repaired, rtt %.1f ms\n",
-	    st.rx_packets, loss_percent(&st), st.rx_repaired, (double)st.rtt_us / 1000);
+	fprintf(out,
+		"network  %" PRIu64 " packets, %.2f %% lost, %" PRIu64 " repaired, rtt %.1f ms\n",
+		st.rx_packets, loss_percent(&st), st.rx_repaired, (double)st.rtt_us / 1000);
 	if (v->frames > 0)
-		fprintf(out, "video    H264 %ux%u, %" PRIu64 " frames, %.1f fps, first after %.0f ms, %" PRIu64
-		    " freezes (%.0f ms)\n", v->width, v->height, v->frames, fps_of(v, now_us),
-		    since_start_ms(v, v->first_frame_us), v->freezes, (double)v->freeze_us / 1000);
+		fprintf(out,
+			"video    H264 %ux%u, %" PRIu64
+			" frames, %.1f fps, first after %.0f ms, %" PRIu64 " freezes (%.0f ms)\n",
+			v->width, v->height, v->frames, fps_of(v, now_us),
+			since_start_ms(v, v->first_frame_us), v->freezes,
+			(double)v->freeze_us / 1000);
 	if (card_seen(v))
-		fprintf(out, "card     %" PRIu64 " numbers, %" PRId64 " to %" PRId64 ", %" PRId64 " missing, %"
-		    PRIu64 " disordered\n", c->count, c->first, c->last, c->missing, c->disordered);
+		fprintf(out,
+			"card     %" PRIu64 " numbers, %" PRId64 " to %" PRId64 ", %" PRId64
+			" missing, %" PRIu64 " disordered\n",
+			c->count, c->first, c->last, c->missing, c->disordered);
 	if (v->latency_count > 0)
-		fprintf(out, "latency  median %.0f ms, 95 %% within %.0f ms (by the sender's clock)\n",
-		    latency_ms(v, 0.5), latency_ms(v, 0.95));
+		fprintf(out,
+			"latency  median %.0f ms, 95 %% within %.0f ms (by the sender's clock)\n",
+			latency_ms(v, 0.5), latency_ms(v, 0.95));
 	if (v->windows == 0)
 		return;
-	fprintf(out, "audio    opus, %.1f s, tone steps", (double)v->audio_samples / MEDIA_AUDIO_RATE);
+	fprintf(out, "audio    opus, %.1f s, tone steps",
+		(double)v->audio_samples / MEDIA_AUDIO_RATE);
 	for (size_t i = 0; i < v->step_count && i < 32; i++)
 		fprintf(out, " %u", v->steps[i]);
 	fputs(v->step_count == 0 ? " none\n" : "\n", out);
@@ -195,24 +209,26 @@ longest_freeze_s(const struct verdict *v, uint64_t now_us)
 
 json_t *
 verdict_judge(const struct verdict *v, const struct verdict_wants *w, const struct peer *peer,
-    uint64_t now_us)
+	      uint64_t now_us)
 {
 	struct peer_stats st = stats_of(peer);
-	json_t	*faults = json_array();
-	double	 fps = fps_of(v, now_us), loss = loss_percent(&st);
-	double	 first_s = since_start_ms(v, v->first_frame_us) / 1000;
-	double	 freeze_s = longest_freeze_s(v, now_us);
+	json_t *faults = json_array();
+	double fps = fps_of(v, now_us), loss = loss_percent(&st);
+	double first_s = since_start_ms(v, v->first_frame_us) / 1000;
+	double freeze_s = longest_freeze_s(v, now_us);
 
 	fault(faults, w->video && v->frames == 0, "no picture was decoded");
 	fault(faults, w->audio && v->loud_windows == 0, "no sound was heard");
 	fault(faults, w->card && (!card_seen(v) || v->card.disordered > 0),
-	    "the test card was not seen, or not in order");
-	fault(faults, w->min_fps >= 0 && fps < w->min_fps, "%.2f fps is below %.2f", fps, w->min_fps);
+	      "the test card was not seen, or not in order");
+	fault(faults, w->min_fps >= 0 && fps < w->min_fps, "%.2f fps is below %.2f", fps,
+	      w->min_fps);
 	fault(faults, w->max_loss_percent >= 0 && loss > w->max_loss_percent,
-	    "%.2f %% lost is over %.2f %%", loss, w->max_loss_percent);
-	fault(faults, w->max_first_frame_s >= 0 && (v->frames == 0 || first_s > w->max_first_frame_s),
-	    "first frame after %.3f s is later than %.3f s", first_s, w->max_first_frame_s);
+	      "%.2f %% lost is over %.2f %%", loss, w->max_loss_percent);
+	fault(faults,
+	      w->max_first_frame_s >= 0 && (v->frames == 0 || first_s > w->max_first_frame_s),
+	      "first frame after %.3f s is later than %.3f s", first_s, w->max_first_frame_s);
 	fault(faults, w->max_freeze_s >= 0 && freeze_s > w->max_freeze_s,
-	    "a freeze of %.3f s is longer than %.3f s", freeze_s, w->max_freeze_s);
+	      "a freeze of %.3f s is longer than %.3f s", freeze_s, w->max_freeze_s);
 	return faults;
 }

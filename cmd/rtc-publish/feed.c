@@ -4,9 +4,9 @@
 #include <string.h>
 
 struct entry {
-	struct entry	 *next;
+	struct entry *next;
 	struct media_unit unit;
-	uint8_t		  data[];
+	uint8_t data[];
 };
 
 struct queue {
@@ -15,20 +15,20 @@ struct queue {
 
 /* queues, octets, ended, stopping and words are shared with the reading thread, under the mutex. */
 struct feed {
-	struct media_source	*source;
-	bool			 live;
-	void			(*ready)(void *arg);
-	void			*arg;
-	struct entry		*taken[MEDIA_KINDS];
-	struct queue		 queues[MEDIA_KINDS];
-	size_t			 octets;
-	bool			 ended, stopping;
-	struct media_words	 words;
-	uv_mutex_t		*mutex;	/* points into the next member; const functions lock it too */
-	uv_mutex_t		 mutex_storage;
-	uv_cond_t		 taken_some;
-	uv_thread_t		 thread;
-	uv_async_t		 async;
+	struct media_source *source;
+	bool live;
+	void (*ready)(void *arg);
+	void *arg;
+	struct entry *taken[MEDIA_KINDS];
+	struct queue queues[MEDIA_KINDS];
+	size_t octets;
+	bool ended, stopping;
+	struct media_words words;
+	uv_mutex_t *mutex; /* points into the next member; const functions lock it too */
+	uv_mutex_t mutex_storage;
+	uv_cond_t taken_some;
+	uv_thread_t thread;
+	uv_async_t async;
 };
 
 /* ---- queues; the mutex is held ---- */
@@ -108,8 +108,8 @@ read_source(void *arg)
 	bool going = true;
 
 	while (going) {
-		struct media_unit  u;
-		struct media_words words = { "" };
+		struct media_unit u;
+		struct media_words words = {""};
 		int r = media_source_next(f->source, &u, &words);
 
 		uv_mutex_lock(f->mutex);
@@ -134,7 +134,8 @@ on_async(uv_async_t *async)
 /* ---- life ---- */
 
 struct feed *
-feed_new(uv_loop_t *loop, struct media_source *source, bool live, void (*ready)(void *arg), void *arg)
+feed_new(uv_loop_t *loop, struct media_source *source, bool live, void (*ready)(void *arg),
+	 void *arg)
 {
 	struct feed *f = calloc(1, sizeof(*f));
 
@@ -153,7 +154,7 @@ feed_new(uv_loop_t *loop, struct media_source *source, bool live, void (*ready)(
 	f->async.data = f;
 	uv_unref((uv_handle_t *)&f->async);
 	if (!live && uv_thread_create(&f->thread, read_source, f) < 0) {
-		f->source = NULL;	/* still the caller's */
+		f->source = NULL; /* still the caller's */
 		f->live = true;
 		feed_free(f);
 		return NULL;
@@ -244,7 +245,8 @@ feed_ended(const struct feed *f, const char **words)
 	bool ended;
 
 	uv_mutex_lock(f->mutex);
-	ended = f->ended && f->queues[MEDIA_VIDEO].first == NULL && f->queues[MEDIA_AUDIO].first == NULL;
+	ended = f->ended && f->queues[MEDIA_VIDEO].first == NULL &&
+		f->queues[MEDIA_AUDIO].first == NULL;
 	uv_mutex_unlock(f->mutex);
 	*words = ended ? f->words.text : "";
 	return ended;

@@ -10,17 +10,17 @@
 #include "media/media_source.h"
 
 enum {
-	FEED_AHEAD_US = 1000000,	/* read ahead of each kind */
-	FEED_AHEAD_MAX_US = 10000000,	/* of one kind while the other has too little */
-	FEED_OCTETS_MAX = 32 << 20	/* waiting in both queues */
+	FEED_AHEAD_US = 1000000,      /* read ahead of each kind */
+	FEED_AHEAD_MAX_US = 10000000, /* of one kind while the other has too little */
+	FEED_OCTETS_MAX = 32 << 20    /* waiting in both queues */
 };
 
 struct feed;
 
-/* Takes the source. live: make units when due (no thread). ready (on the loop) says that there may be
- * something new. NULL without memory or thread; the source is then still the caller's. */
+/* Takes the source. live: make units when due (no thread). ready (on the loop) says that there may
+ * be something new. NULL without memory or thread; the source is then still the caller's. */
 struct feed *feed_new(uv_loop_t *loop, struct media_source *source, bool live,
-    void (*ready)(void *arg), void *arg);
+		      void (*ready)(void *arg), void *arg);
 /* Ends the thread and frees the source; memory goes when its handle is closed. Takes NULL. */
 void feed_free(struct feed *f);
 

@@ -17,34 +17,39 @@
 #include "sender.h"
 
 enum {
-	OPT_TEST = 256, OPT_LOOP, OPT_DURATION, OPT_STATS, OPT_NO_TRANSCODE, OPT_VIDEO_BITRATE,
+	OPT_TEST = 256,
+	OPT_LOOP,
+	OPT_DURATION,
+	OPT_STATS,
+	OPT_NO_TRANSCODE,
+	OPT_VIDEO_BITRATE,
 	OPT_AUDIO_BITRATE,
-	GRACE_MS = 100	/* after the last packet: time for a NACK of it */
+	GRACE_MS = 100 /* after the last packet: time for a NACK of it */
 };
 
 static struct publisher {
-	struct client_options	 client;
+	struct client_options client;
 	struct media_test_config test;
 	struct media_file_config file;
-	const char		*url;
-	bool			 testing, stats, json, quiet;
-	double			 duration_s;
+	const char *url;
+	bool testing, stats, json, quiet;
+	double duration_s;
 
-	uv_loop_t		 loop;
-	uv_timer_t		 second, grace;
-	struct whip_http	*http;
-	struct dtls_ctx		*dtls;
-	char			 endpoint[WHIP_URL_SIZE];
-	struct media_source	*source;
-	struct feed		*feed;
-	struct sender		 sender;
-	struct client_session	*session;
-	struct report_last	 last;
-	int			 track[MEDIA_KINDS];
-	bool			 ending;
-	int			 code;	/* exit status */
-	char			 words[WHIP_WORDS_SIZE];
-} p = { .track = { -1, -1 } };
+	uv_loop_t loop;
+	uv_timer_t second, grace;
+	struct whip_http *http;
+	struct dtls_ctx *dtls;
+	char endpoint[WHIP_URL_SIZE];
+	struct media_source *source;
+	struct feed *feed;
+	struct sender sender;
+	struct client_session *session;
+	struct report_last last;
+	int track[MEDIA_KINDS];
+	bool ending;
+	int code; /* exit status */
+	char words[WHIP_WORDS_SIZE];
+} p = {.track = {-1, -1}};
 
 static const char usage_text[] =
     "usage: rtc-publish [options] URL [FILE|-]\n"
@@ -57,27 +62,30 @@ static const char usage_text[] =
     "      --video-bitrate BPS   of what is encoded (1000000 test, 2000000 file)\n"
     "      --audio-bitrate BPS   of what is encoded (64000 test, 96000 file)\n"
     "      --stats               one JSON object a second on standard output\n"
-    "  -j, --json                the summary as a JSON object on standard output\n"
-    CLIENT_OPTIONS_HELP
-    "  -q, --quiet               errors only\n"
+    "  -j, --json                the summary as a JSON object on standard "
+    "output\n" CLIENT_OPTIONS_HELP "  -q, --quiet               errors only\n"
     "  -h, --help                this text\n"
     "  -V, --version             the version\n";
 
 static const struct option long_options[] = {
-	{ "format", required_argument, NULL, 'f' },
-	{ "test", optional_argument, NULL, OPT_TEST },
-	{ "loop", no_argument, NULL, OPT_LOOP },
-	{ "duration", required_argument, NULL, OPT_DURATION },
-	{ "no-transcode", no_argument, NULL, OPT_NO_TRANSCODE },
-	{ "video-bitrate", required_argument, NULL, OPT_VIDEO_BITRATE },
-	{ "audio-bitrate", required_argument, NULL, OPT_AUDIO_BITRATE },
-	{ "stats", no_argument, NULL, OPT_STATS },
-	{ "json", no_argument, NULL, 'j' },
-	{ "quiet", no_argument, NULL, 'q' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	CLIENT_LONG_OPTIONS,
-	{ NULL, 0, NULL, 0 },
+    {"format", required_argument, NULL, 'f'},
+    {"test", optional_argument, NULL, OPT_TEST},
+    {"loop", no_argument, NULL, OPT_LOOP},
+    {"duration", required_argument, NULL, OPT_DURATION},
+    {"no-transcode", no_argument, NULL, OPT_NO_TRANSCODE},
+    {"video-bitrate", required_argument, NULL, OPT_VIDEO_BITRATE},
+    {"audio-bitrate", required_argument, NULL, OPT_AUDIO_BITRATE},
+    {"stats", no_argument, NULL, OPT_STATS},
+    {"json", no_argument, NULL, 'j'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"token-file", required_argument, NULL, CLIENT_OPT_TOKEN_FILE},
+    {"ca-file", required_argument, NULL, CLIENT_OPT_CA_FILE},
+    {"insecure", no_argument, NULL, CLIENT_OPT_INSECURE},
+    {"resolve", required_argument, NULL, CLIENT_OPT_RESOLVE},
+    {"timeout", required_argument, NULL, CLIENT_OPT_TIMEOUT},
+    {NULL, 0, NULL, 0},
 };
 
 static _Noreturn void
@@ -168,13 +176,13 @@ on_connected(void *arg, const struct peer_info *info)
 
 	(void)arg;
 	log_info("session", "connected to %s, %s", addr_format(&info->path.remote, text),
-	    info->profile_name);
+		 info->profile_name);
 	p.feed = feed_new(&p.loop, p.source, p.testing, on_feed_ready, NULL);
 	if (p.feed == NULL) {
 		begin_end(EX_OSERR, "out of memory");
 		return;
 	}
-	p.source = NULL;	/* the feed's now */
+	p.source = NULL; /* the feed's now */
 	sender_start(&p.sender, p.feed, p.session, p.track);
 	if (p.stats || (!p.quiet && isatty(STDERR_FILENO)))
 		uv_timer_start(&p.second, on_second, 1000, 1000);
@@ -197,9 +205,9 @@ on_keyframe(void *arg, unsigned track)
 }
 
 static const struct client_session_events events = {
-	.connected = on_connected,
-	.ended = on_ended,
-	.keyframe = on_keyframe,
+    .connected = on_connected,
+    .ended = on_ended,
+    .keyframe = on_keyframe,
 };
 
 /* H.264 as every receiver takes it: it decodes other profiles too, whatever the label says. */
@@ -207,12 +215,18 @@ static int
 start_session(void)
 {
 	struct sdp_codec video[1], audio[1];
-	struct sdp_ext	 exts[4];
-	size_t		 ext_count = sdp_default_exts(true, exts, ARRAY_COUNT(exts)), count = 0;
+	struct sdp_ext exts[4];
+	size_t ext_count = sdp_default_exts(true, exts, ARRAY_COUNT(exts)), count = 0;
 	struct sdp_offer_track tracks[MEDIA_KINDS];
-	struct client_session_config config = { .loop = &p.loop, .http = p.http, .dtls = p.dtls,
-		.whip = &p.client.whip, .url = p.endpoint, .tracks = tracks, .events = &events,
-		.connect_timeout_us = (uint64_t)(p.client.timeout_s * 1e6) };
+	struct client_session_config config = {.loop = &p.loop,
+					       .http = p.http,
+					       .dtls = p.dtls,
+					       .whip = &p.client.whip,
+					       .url = p.endpoint,
+					       .tracks = tracks,
+					       .events = &events,
+					       .connect_timeout_us =
+						   (uint64_t)(p.client.timeout_s * 1e6)};
 
 	sdp_default_codecs(SDP_VIDEO, true, video, 1);
 	sdp_default_codecs(SDP_AUDIO, false, audio, 1);
@@ -220,10 +234,13 @@ start_session(void)
 		if (!media_source_has(p.source, k))
 			continue;
 		p.track[k] = (int)count;
-		tracks[count++] = (struct sdp_offer_track){
-			.kind = k == MEDIA_VIDEO ? SDP_VIDEO : SDP_AUDIO, .direction = SDP_SENDONLY,
-			.codec_count = 1, .codecs = k == MEDIA_VIDEO ? video : audio, .ext_count = ext_count,
-			.exts = exts };
+		tracks[count++] =
+		    (struct sdp_offer_track){.kind = k == MEDIA_VIDEO ? SDP_VIDEO : SDP_AUDIO,
+					     .direction = SDP_SENDONLY,
+					     .codec_count = 1,
+					     .codecs = k == MEDIA_VIDEO ? video : audio,
+					     .ext_count = ext_count,
+					     .exts = exts};
 	}
 	config.track_count = count;
 	p.session = client_session_start(&config);
@@ -236,7 +253,7 @@ static int
 parse_test(const char *text)
 {
 	char tail;
-	int  n;
+	int n;
 
 	p.testing = true;
 	if (text == NULL)
@@ -274,19 +291,41 @@ static int
 take_option(int opt)
 {
 	switch (opt) {
-	case 'f': p.file.format = optarg; return 0;
-	case 'j': p.json = true; return 0;
-	case 'q': p.quiet = true; log_set_level(LOG_ERROR); return 0;
-	case 'h': fputs(usage_text, stdout); exit(EX_OK);
-	case 'V': puts("rtc-publish " RTCKIT_VERSION); exit(EX_OK);
-	case OPT_TEST: return parse_test(optarg);
-	case OPT_LOOP: p.file.loop = true; return 0;
-	case OPT_DURATION: return parse_duration(optarg);
-	case OPT_STATS: p.stats = true; return 0;
-	case OPT_NO_TRANSCODE: p.file.no_transcode = true; return 0;
-	case OPT_VIDEO_BITRATE: return parse_bitrate(&p.file.video_bps, optarg);
-	case OPT_AUDIO_BITRATE: return parse_bitrate(&p.file.audio_bps, optarg);
-	default: return client_option_take(&p.client, opt, optarg) == 1 ? 0 : -EINVAL;
+	case 'f':
+		p.file.format = optarg;
+		return 0;
+	case 'j':
+		p.json = true;
+		return 0;
+	case 'q':
+		p.quiet = true;
+		log_set_level(LOG_ERROR);
+		return 0;
+	case 'h':
+		fputs(usage_text, stdout);
+		exit(EX_OK);
+	case 'V':
+		puts("rtc-publish " RTCKIT_VERSION);
+		exit(EX_OK);
+	case OPT_TEST:
+		return parse_test(optarg);
+	case OPT_LOOP:
+		p.file.loop = true;
+		return 0;
+	case OPT_DURATION:
+		return parse_duration(optarg);
+	case OPT_STATS:
+		p.stats = true;
+		return 0;
+	case OPT_NO_TRANSCODE:
+		p.file.no_transcode = true;
+		return 0;
+	case OPT_VIDEO_BITRATE:
+		return parse_bitrate(&p.file.video_bps, optarg);
+	case OPT_AUDIO_BITRATE:
+		return parse_bitrate(&p.file.audio_bps, optarg);
+	default:
+		return client_option_take(&p.client, opt, optarg) == 1 ? 0 : -EINVAL;
 	}
 }
 
@@ -315,10 +354,11 @@ parse_options(int argc, char **argv)
 static void
 open_source(void)
 {
-	struct media_words words = { "" };
+	struct media_words words = {""};
 
 	media_init();
-	p.source = p.testing ? media_source_test(&p.test, &words) : media_source_file(&p.file, &words);
+	p.source =
+	    p.testing ? media_source_test(&p.test, &words) : media_source_file(&p.file, &words);
 	if (p.source == NULL) {
 		log_error("input", "%s", words.text);
 		exit(p.testing ? EX_USAGE : EX_NOINPUT);

@@ -9,8 +9,8 @@
 enum { SECOND_US = 1000000 };
 
 static const unsigned clock_rate[MEDIA_KINDS] = {
-	[MEDIA_VIDEO] = MEDIA_VIDEO_RATE,
-	[MEDIA_AUDIO] = MEDIA_AUDIO_RATE,
+    [MEDIA_VIDEO] = MEDIA_VIDEO_RATE,
+    [MEDIA_AUDIO] = MEDIA_AUDIO_RATE,
 };
 
 static void pump(struct sender *s);
@@ -34,7 +34,9 @@ sender_init(struct sender *s, uv_loop_t *loop, sender_done_fn *done, void *arg)
 int64_t
 sender_media_us(const struct sender *s)
 {
-	return s->started ? (int64_t)(clock_now_us() - s->base_us) : 0;
+	uint64_t now_us = s->stopped_us != 0 ? s->stopped_us : clock_now_us();
+
+	return s->started ? (int64_t)(now_us - s->base_us) : 0;
 }
 
 /* ---- one packet ---- */
@@ -42,16 +44,21 @@ sender_media_us(const struct sender *s)
 static uint32_t
 timestamp_of(const struct sender *s, const struct media_unit *u)
 {
-	return s->ts_base[u->kind] + (uint32_t)(u->time_us * (int64_t)clock_rate[u->kind] / SECOND_US);
+	return s->ts_base[u->kind] +
+	       (uint32_t)(u->time_us * (int64_t)clock_rate[u->kind] / SECOND_US);
 }
 
 static void
 send_payload(struct sender *s, const struct media_unit *u, const uint8_t *payload, size_t size,
-    bool marker, bool first)
+	     bool marker, bool first)
 {
-	const struct peer_media m = { .pt = s->pt[u->kind], .marker = marker,
-		.keyframe = first && u->kind == MEDIA_VIDEO && u->keyframe, .ts = timestamp_of(s, u),
-		.capture_us = s->base_us + (uint64_t)u->time_us, .payload = payload, .payload_size = size };
+	const struct peer_media m = {.pt = s->pt[u->kind],
+				     .marker = marker,
+				     .keyframe = first && u->kind == MEDIA_VIDEO && u->keyframe,
+				     .ts = timestamp_of(s, u),
+				     .capture_us = s->base_us + (uint64_t)u->time_us,
+				     .payload = payload,
+				     .payload_size = size};
 
 	if (client_session_send(s->session, (unsigned)s->track[u->kind], &m) < 0)
 		s->counts.unsent++;
@@ -62,7 +69,7 @@ send_audio(struct sender *s, const struct media_unit *u)
 {
 	if (u->size > PEER_PAYLOAD_MAX)
 		return;
-	send_payload(s, u, u->data, u->size, !s->marked, true);	/* marker: a talkspurt begins */
+	send_payload(s, u, u->data, u->size, !s->marked, true); /* marker: a talkspurt begins */
 	s->marked = true;
 	s->counts.audio_packets++;
 }
@@ -78,8 +85,8 @@ start_frame(struct sender *s, const struct media_unit *u)
 	if (h264_pack_start(&s->pack, u->data, u->size, PEER_PAYLOAD_MAX) < 0)
 		return;
 	s->packing = s->first_packet = true;
-	s->burst = (unsigned)MAX_OF(packets * SENDER_WAKE_MS / SENDER_SPREAD_MS + 1,
-	    (size_t)SENDER_BURST);
+	s->burst =
+	    (unsigned)MAX_OF(packets * SENDER_WAKE_MS / SENDER_SPREAD_MS + 1, (size_t)SENDER_BURST);
 	s->counts.frames++;
 	s->counts.keyframes += u->keyframe;
 }
@@ -87,8 +94,8 @@ start_frame(struct sender *s, const struct media_unit *u)
 static void
 send_burst(struct sender *s, unsigned count)
 {
-	uint8_t	payload[PEER_PAYLOAD_MAX];
-	bool	last = false;
+	uint8_t payload[PEER_PAYLOAD_MAX];
+	bool last = false;
 
 	while (s->packing && count-- > 0) {
 		int n = h264_pack_next(&s->pack, payload, sizeof(payload), &last);
@@ -134,7 +141,7 @@ send_due(struct sender *s)
 	send_burst(s, s->burst);
 	while (feed_peek_us(s->feed, MEDIA_VIDEO) >= 0 &&
 	       feed_peek_us(s->feed, MEDIA_VIDEO) <= sender_media_us(s)) {
-		send_burst(s, UINT32_MAX);	/* the frame before must be out: its octets go */
+		send_burst(s, UINT32_MAX); /* the frame before must be out: its octets go */
 		if (!take_due(s, MEDIA_VIDEO, &u))
 			continue;
 		start_frame(s, &u);
@@ -145,7 +152,8 @@ send_due(struct sender *s)
 static bool
 start_clock(struct sender *s)
 {
-	int64_t video = feed_peek_us(s->feed, MEDIA_VIDEO), audio = feed_peek_us(s->feed, MEDIA_AUDIO);
+	int64_t video = feed_peek_us(s->feed, MEDIA_VIDEO),
+		audio = feed_peek_us(s->feed, MEDIA_AUDIO);
 	int64_t first = video < 0 || (audio >= 0 && audio < video) ? audio : video;
 
 	if (first < 0 && feed_due_us(s->feed) < 0)
@@ -156,7 +164,7 @@ start_clock(struct sender *s)
 }
 
 static int64_t
-earlier(int64_t a, int64_t b)	/* -1: never */
+earlier(int64_t a, int64_t b) /* -1: never */
 {
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
@@ -164,14 +172,15 @@ earlier(int64_t a, int64_t b)	/* -1: never */
 static void
 arm(struct sender *s)
 {
-	int64_t at = earlier(feed_peek_us(s->feed, MEDIA_VIDEO), feed_peek_us(s->feed, MEDIA_AUDIO));
+	int64_t at =
+	    earlier(feed_peek_us(s->feed, MEDIA_VIDEO), feed_peek_us(s->feed, MEDIA_AUDIO));
 	int64_t wait_us;
 
 	at = earlier(at, feed_due_us(s->feed));
 	if (s->duration_us > 0)
 		at = earlier(at, s->duration_us);
 	if (at < 0 && !s->packing)
-		return;	/* sender_ready() goes on */
+		return; /* sender_ready() goes on */
 	wait_us = s->packing ? SENDER_WAKE_MS * 1000 : at - sender_media_us(s);
 	uv_update_time(s->timer.loop);
 	uv_timer_start(&s->timer, on_timer, wait_us > 0 ? (uint64_t)(wait_us + 999) / 1000 : 0, 0);
@@ -212,17 +221,18 @@ pump(struct sender *s)
 
 void
 sender_start(struct sender *s, struct feed *feed, struct client_session *session,
-    const int track[MEDIA_KINDS])
+	     const int track[MEDIA_KINDS])
 {
 	s->feed = feed;
 	s->session = session;
 	for (unsigned k = 0; k < MEDIA_KINDS; k++) {
-		const struct peer_track *t = track[k] < 0 ? NULL
-							  : client_session_track(session, (unsigned)track[k]);
+		const struct peer_track *t =
+		    track[k] < 0 ? NULL : client_session_track(session, (unsigned)track[k]);
 
 		s->ts_base[k] = random_u32();
-		s->track[k] = t != NULL && (t->direction & PEER_SEND) != 0 && t->codec_count > 0 ? track[k]
-											  : -1;
+		s->track[k] = t != NULL && (t->direction & PEER_SEND) != 0 && t->codec_count > 0
+				  ? track[k]
+				  : -1;
 		s->pt[k] = s->track[k] >= 0 ? t->codecs[0].pt : 0;
 	}
 	s->running = true;
@@ -247,6 +257,8 @@ void
 sender_stop(struct sender *s)
 {
 	s->running = false;
+	if (s->stopped_us == 0)
+		s->stopped_us = clock_now_us();
 	if (!uv_is_closing((uv_handle_t *)&s->timer))
 		uv_close((uv_handle_t *)&s->timer, NULL);
 }

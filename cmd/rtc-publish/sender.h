@@ -1,4 +1,5 @@
-/* sender.h - units of a feed into RTP at their times: fragments, pacing inside a frame, timestamps. */
+/* sender.h - units of a feed into RTP at their times: fragments, pacing inside a frame, timestamps.
+ */
 #ifndef RTC_PUBLISH_SENDER_H
 #define RTC_PUBLISH_SENDER_H
 
@@ -7,47 +8,48 @@
 #include "h264/h264.h"
 
 enum {
-	SENDER_BURST = 3,	/* packets per wake at least, as browsers pace */
+	SENDER_BURST = 3, /* packets per wake at least, as browsers pace */
 	SENDER_WAKE_MS = 1,
 	SENDER_SPREAD_MS = 20,	/* a frame of any size has left after this */
-	SENDER_LATE_US = 500000	/* input later than this moves the clock instead of catching up */
+	SENDER_LATE_US = 500000 /* input later than this moves the clock instead of catching up */
 };
 
 struct sender_counts {
 	uint64_t frames, keyframes, audio_packets;
-	uint64_t keyframe_requests;	/* PLI and FIR that came */
-	uint64_t clock_shifts;	/* how often the input was late */
-	uint64_t unsent;	/* packets that the session refused */
+	uint64_t keyframe_requests; /* PLI and FIR that came */
+	uint64_t clock_shifts;	    /* how often the input was late */
+	uint64_t unsent;	    /* packets that the session refused */
 };
 
 /* How the sender came to its end: the input is over (words "") or broken, or the time is up. */
 typedef void sender_done_fn(void *arg, const char *words);
 
 struct sender {
-	uv_timer_t		 timer;
-	struct feed		*feed;	/* borrowed */
-	struct client_session	*session;	/* borrowed */
-	sender_done_fn		*done;
-	void			*arg;
-	int64_t			 duration_us;	/* of media; 0: no limit */
-	int			 track[MEDIA_KINDS];	/* m-line; -1: not sent */
-	uint8_t			 pt[MEDIA_KINDS];
-	uint32_t		 ts_base[MEDIA_KINDS];
-	bool			 running, started, packing, first_packet, marked;
-	uint64_t		 base_us;	/* clock at media time 0 */
-	struct media_unit	 frame;	/* being packed */
-	struct h264_pack	 pack;
-	unsigned		 burst;
-	struct sender_counts	 counts;
+	uv_timer_t timer;
+	struct feed *feed;		/* borrowed */
+	struct client_session *session; /* borrowed */
+	sender_done_fn *done;
+	void *arg;
+	int64_t duration_us;	/* of media; 0: no limit */
+	int track[MEDIA_KINDS]; /* m-line; -1: not sent */
+	uint8_t pt[MEDIA_KINDS];
+	uint32_t ts_base[MEDIA_KINDS];
+	bool running, started, packing, first_packet, marked;
+	uint64_t base_us;	 /* clock at media time 0 */
+	uint64_t stopped_us;	 /* clock at sender_stop(); 0: not yet */
+	struct media_unit frame; /* being packed */
+	struct h264_pack pack;
+	unsigned burst;
+	struct sender_counts counts;
 };
 
 void sender_init(struct sender *s, uv_loop_t *loop, sender_done_fn *done, void *arg);
 /* Begin: the session is connected. Tracks whose direction is not SEND are left out. */
 void sender_start(struct sender *s, struct feed *feed, struct client_session *session,
-    const int track[MEDIA_KINDS]);
-void sender_ready(struct sender *s);	/* the feed has something new */
-void sender_keyframe(struct sender *s);	/* somebody needs one */
-void sender_stop(struct sender *s);	/* also closes the timer */
-int64_t sender_media_us(const struct sender *s);	/* media time; 0 before the first unit */
+		  const int track[MEDIA_KINDS]);
+void sender_ready(struct sender *s);		 /* the feed has something new */
+void sender_keyframe(struct sender *s);		 /* somebody needs one */
+void sender_stop(struct sender *s);		 /* also closes the timer */
+int64_t sender_media_us(const struct sender *s); /* media time; 0 before the first unit */
 
 #endif

@@ -7,21 +7,21 @@
 
 enum client_code {
 	CLIENT_OK = 0,
-	CLIENT_DNS = 10,	/* the name does not resolve */
-	CLIENT_TCP = 11,	/* no connection to the HTTP server */
+	CLIENT_DNS = 10, /* the name does not resolve */
+	CLIENT_TCP = 11, /* no connection to the HTTP server */
 	CLIENT_TLS = 12,
-	CLIENT_HTTP = 20,	/* no answer, or one with another status than expected */
-	CLIENT_AUTH = 21,	/* 401 or 403 */
-	CLIENT_HEADERS = 22,	/* Location missing or unusable */
-	CLIENT_SDP = 30,	/* the answer cannot be used, or no common codec */
-	CLIENT_CANDIDATE = 40,	/* the answer names no address that can be used */
-	CLIENT_UDP = 41,	/* no ICE check was answered */
-	CLIENT_TCP_ONLY = 42,	/* only ICE-TCP is offered or works */
+	CLIENT_HTTP = 20,      /* no answer, or one with another status than expected */
+	CLIENT_AUTH = 21,      /* 401 or 403 */
+	CLIENT_HEADERS = 22,   /* Location missing or unusable */
+	CLIENT_SDP = 30,       /* the answer cannot be used, or no common codec */
+	CLIENT_CANDIDATE = 40, /* the answer names no address that can be used */
+	CLIENT_UDP = 41,       /* no ICE check was answered */
+	CLIENT_TCP_ONLY = 42,  /* only ICE-TCP is offered or works */
 	CLIENT_DTLS = 50,
-	CLIENT_NO_MEDIA = 55,	/* connected, but nothing arrives; or the path was lost */
-	CLIENT_BAD_MEDIA = 56,	/* what arrives cannot be used */
-	CLIENT_DELETE = 58,	/* the session could not be deleted */
-	CLIENT_INTERNAL = 70	/* EX_SOFTWARE: out of memory, no socket */
+	CLIENT_NO_MEDIA = 55,  /* connected, but nothing arrives; or the path was lost */
+	CLIENT_BAD_MEDIA = 56, /* what arrives cannot be used */
+	CLIENT_DELETE = 58,    /* the session could not be deleted */
+	CLIENT_INTERNAL = 70   /* EX_SOFTWARE: out of memory, no socket */
 };
 
 /* "dns", "tcp", "tls", "http" ...: the stage's name for people and JSON. */

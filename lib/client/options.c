@@ -12,8 +12,8 @@ static const double TIMEOUT_MAX_S = 3600;
 int
 client_number(double *out, const char *text, double low, double high)
 {
-	char	*end;
-	double	 v = strtod(text, &end);
+	char *end;
+	double v = strtod(text, &end);
 
 	if (end == text || *end != '\0' || !isfinite(v) || v < low || v > high)
 		return -EINVAL;
@@ -36,16 +36,24 @@ int
 client_option_take(struct client_options *o, int opt, const char *arg)
 {
 	switch (opt) {
-	case CLIENT_OPT_TOKEN_FILE: o->token_file = arg; return 1;
-	case CLIENT_OPT_CA_FILE: o->whip.ca_file = arg; return 1;
-	case CLIENT_OPT_INSECURE: o->whip.insecure = true; return 1;
-	case CLIENT_OPT_RESOLVE: return add_resolve(o, arg);
+	case CLIENT_OPT_TOKEN_FILE:
+		o->token_file = arg;
+		return 1;
+	case CLIENT_OPT_CA_FILE:
+		o->whip.ca_file = arg;
+		return 1;
+	case CLIENT_OPT_INSECURE:
+		o->whip.insecure = true;
+		return 1;
+	case CLIENT_OPT_RESOLVE:
+		return add_resolve(o, arg);
 	case CLIENT_OPT_TIMEOUT:
 		if (client_number(&o->timeout_s, arg, 0.1, TIMEOUT_MAX_S) == 0)
 			return 1;
 		log_error("options", "--timeout wants 0.1 to %g seconds", TIMEOUT_MAX_S);
 		return -EINVAL;
-	default: return 0;
+	default:
+		return 0;
 	}
 }
 
@@ -55,8 +63,9 @@ client_options_finish(struct client_options *o)
 	int r = whip_token(o->token, o->token_file);
 
 	if (r < 0) {
-		log_error("options", "token: %s: %s", o->token_file != NULL ? o->token_file : "$RTC_TOKEN",
-		    r == -EINVAL ? "not one line of printable characters" : strerror(-r));
+		log_error("options", "token: %s: %s",
+			  o->token_file != NULL ? o->token_file : "$RTC_TOKEN",
+			  r == -EINVAL ? "not one line of printable characters" : strerror(-r));
 		return r;
 	}
 	o->whip.token = o->token;

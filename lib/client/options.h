@@ -8,36 +8,32 @@
 
 enum { CLIENT_RESOLVE_MAX = 16 };
 
-/* Values of the shared long options, above any character. */
+/* Values of the shared long options in a table for getopt_long(), above any character. */
 enum client_option {
-	CLIENT_OPT_TOKEN_FILE = 1000, CLIENT_OPT_CA_FILE, CLIENT_OPT_INSECURE, CLIENT_OPT_RESOLVE,
+	CLIENT_OPT_TOKEN_FILE = 1000,
+	CLIENT_OPT_CA_FILE,
+	CLIENT_OPT_INSECURE,
+	CLIENT_OPT_RESOLVE,
 	CLIENT_OPT_TIMEOUT
 };
 
-#define CLIENT_LONG_OPTIONS                                               \
-	{ "token-file", required_argument, NULL, CLIENT_OPT_TOKEN_FILE }, \
-	{ "ca-file", required_argument, NULL, CLIENT_OPT_CA_FILE },       \
-	{ "insecure", no_argument, NULL, CLIENT_OPT_INSECURE },           \
-	{ "resolve", required_argument, NULL, CLIENT_OPT_RESOLVE },       \
-	{ "timeout", required_argument, NULL, CLIENT_OPT_TIMEOUT }
-
-#define CLIENT_OPTIONS_HELP                                                                       \
-	"  --token-file FILE         Bearer token: the first line of FILE (else $RTC_TOKEN)\n"    \
-	"  --ca-file FILE            certificates to trust, PEM\n"                                \
-	"  --insecure                do not verify the server's certificate\n"                    \
-	"  --resolve HOST:PORT:ADDR  use ADDR for HOST:PORT; may be repeated\n"                   \
+#define CLIENT_OPTIONS_HELP                                                                        \
+	"  --token-file FILE         Bearer token: the first line of FILE (else $RTC_TOKEN)\n"     \
+	"  --ca-file FILE            certificates to trust, PEM\n"                                 \
+	"  --insecure                do not verify the server's certificate\n"                     \
+	"  --resolve HOST:PORT:ADDR  use ADDR for HOST:PORT; may be repeated\n"                    \
 	"  --timeout SECONDS         of each stage: a request, ICE, DTLS (10)\n"
 
 struct client_options {
-	struct whip_options	 whip;
-	const char		*token_file;
-	const char		*resolve[CLIENT_RESOLVE_MAX];
-	char			 token[WHIP_TOKEN_SIZE];
-	double			 timeout_s;
+	struct whip_options whip;
+	const char *token_file;
+	const char *resolve[CLIENT_RESOLVE_MAX];
+	char token[WHIP_TOKEN_SIZE];
+	double timeout_s;
 };
 
-/* 1 if opt was one of the shared options and good; 0 if it is not one; -EINVAL if arg is bad (a line
- * was written to standard error). */
+/* 1 if opt was one of the shared options and good; 0 if it is not one; -EINVAL if arg is bad (a
+ * line was written to standard error). */
 int client_option_take(struct client_options *o, int opt, const char *arg);
 /* After the last option: reads the token. 0 or -errno with a line on standard error. */
 int client_options_finish(struct client_options *o);

@@ -25,9 +25,9 @@ static void
 on_failed(void *arg, enum peer_stage stage, const char *words)
 {
 	static const enum client_code codes[] = {
-		[PEER_STAGE_ICE] = CLIENT_UDP,
-		[PEER_STAGE_DTLS] = CLIENT_DTLS,
-		[PEER_STAGE_MEDIA] = CLIENT_NO_MEDIA,
+	    [PEER_STAGE_ICE] = CLIENT_UDP,
+	    [PEER_STAGE_DTLS] = CLIENT_DTLS,
+	    [PEER_STAGE_MEDIA] = CLIENT_NO_MEDIA,
 	};
 
 	session_end(arg, codes[stage], words);
@@ -94,15 +94,15 @@ on_hole(void *arg, unsigned track)
 }
 
 static const struct peer_events peer_events = {
-	.connected = on_connected,
-	.failed = on_failed,
-	.closed = on_closed,
-	.packet = on_packet,
-	.keyframe = on_keyframe,
-	.sender_report = on_sender_report,
-	.bitrate = on_bitrate,
-	.bye = on_bye,
-	.hole = on_hole,
+    .connected = on_connected,
+    .failed = on_failed,
+    .closed = on_closed,
+    .packet = on_packet,
+    .keyframe = on_keyframe,
+    .sender_report = on_sender_report,
+    .bitrate = on_bitrate,
+    .bye = on_bye,
+    .hole = on_hole,
 };
 
 /* ---- stopping ---- */
@@ -111,7 +111,7 @@ static void
 report_stopped(struct client_session *s, enum client_code code, const char *words)
 {
 	if (s->stopped != NULL)
-		s->stopped(s->cfg.arg, code, words);	/* may free s */
+		s->stopped(s->cfg.arg, code, words); /* may free s */
 }
 
 static void
@@ -136,13 +136,13 @@ begin_stop(struct client_session *s)
 	session_names_forget(s);
 	session_sockets_close(s);
 	uv_timer_stop(&s->driver.timer);
-	if (!s->posting)	/* else when the POST is answered: there may be a session by then */
+	if (!s->posting) /* else when the POST is answered: there may be a session by then */
 		delete_session(s);
 }
 
 void
 client_session_stop(struct client_session *s,
-    void (*stopped)(void *arg, enum client_code code, const char *words))
+		    void (*stopped)(void *arg, enum client_code code, const char *words))
 {
 	if (s->stopping)
 		return;
@@ -210,9 +210,9 @@ flush(void *object, uint64_t now_us)
 }
 
 static const struct loop_driver_ops driver_ops = {
-	.timeout = on_timeout,
-	.deadline = get_deadline,
-	.flush = flush,
+    .timeout = on_timeout,
+    .deadline = get_deadline,
+    .flush = flush,
 };
 
 void
@@ -227,7 +227,7 @@ session_settle(struct client_session *s)
 static void
 take_answer(struct client_session *s, const struct whip_result *r)
 {
-	char		 words[WHIP_WORDS_SIZE] = "";
+	char words[WHIP_WORDS_SIZE] = "";
 	enum client_code code;
 
 	s->times.answer_us = clock_now_us() - s->start_us;
@@ -270,7 +270,7 @@ post_offer(struct client_session *s)
 	if (s->whip == NULL)
 		return -ENOMEM;
 	s->posting = true;
-	s->cfg.url = NULL;	/* was copied */
+	s->cfg.url = NULL; /* was copied */
 	return 0;
 }
 
@@ -296,16 +296,16 @@ make_peer(struct client_session *s)
 {
 	uint64_t now_us = clock_now_us();
 	const struct peer_config config = {
-		.dtls = s->cfg.dtls,
-		.events = &peer_events,
-		.arg = s,
-		.ice = PEER_ICE_FULL,
-		.seed = random_u64(),
-		.connect_timeout_us = s->cfg.connect_timeout_us,
-		.ntp_base = clock_ntp() - clock_us_to_ntp(now_us),
-		.decrypt = s->cfg.decrypt,
-		.sample = s->cfg.sample,
-		.history_count = s->cfg.history_count,
+	    .dtls = s->cfg.dtls,
+	    .events = &peer_events,
+	    .arg = s,
+	    .ice = PEER_ICE_FULL,
+	    .seed = random_u64(),
+	    .connect_timeout_us = s->cfg.connect_timeout_us,
+	    .ntp_base = clock_ntp() - clock_us_to_ntp(now_us),
+	    .decrypt = s->cfg.decrypt,
+	    .sample = s->cfg.sample,
+	    .history_count = s->cfg.history_count,
 	};
 
 	s->start_us = now_us;

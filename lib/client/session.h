@@ -22,8 +22,8 @@ enum { CLIENT_SESSION_TRACKS_MAX = 4 };
 
 /* Each may be NULL. All run on the loop. words are one line for a person, borrowed. */
 struct client_session_events {
-	void (*answered)(void *arg);	/* client_session_track() tells what was agreed */
-	void (*connected)(void *arg, const struct peer_info *info);	/* media may be sent */
+	void (*answered)(void *arg); /* client_session_track() tells what was agreed */
+	void (*connected)(void *arg, const struct peer_info *info); /* media may be sent */
 	void (*ended)(void *arg, enum client_code code, const char *words);
 	/* See struct peer_events. now_us is the time the packet was read. */
 	void (*packet)(void *arg, uint64_t now_us, const struct peer_packet *packet);
@@ -32,27 +32,28 @@ struct client_session_events {
 	void (*bitrate)(void *arg, uint64_t bitrate_bps);
 	void (*bye)(void *arg, unsigned track);
 	void (*hole)(void *arg, unsigned track);
-	/* The batch of datagrams that was waiting has been handled: a place to work on what came. */
+	/* The batch of datagrams that was waiting has been handled: a place to work on what came.
+	 */
 	void (*drained)(void *arg, uint64_t now_us);
 };
 
 /* Borrowed for the session's life: loop, http, dtls, whip, events, arg. The texts of the tracks are
  * borrowed until answered or ended; the rest is copied. */
 struct client_session_config {
-	uv_loop_t			*loop;
-	struct whip_http		*http;
-	struct dtls_ctx			*dtls;
-	const struct whip_options	*whip;
-	const char			*url;	/* see whip_url() */
-	const struct sdp_offer_track	*tracks;	/* by m-line; at most CLIENT_SESSION_TRACKS_MAX */
-	size_t				 track_count;
+	uv_loop_t *loop;
+	struct whip_http *http;
+	struct dtls_ctx *dtls;
+	const struct whip_options *whip;
+	const char *url;		      /* see whip_url() */
+	const struct sdp_offer_track *tracks; /* by m-line; at most CLIENT_SESSION_TRACKS_MAX */
+	size_t track_count;
 	const struct client_session_events *events;
-	void				*arg;
-	enum peer_decrypt		 decrypt;	/* see struct peer_config */
-	unsigned			 sample;
-	size_t				 history_count;
-	uint64_t			 connect_timeout_us;
-	bool				 no_candidates;	/* leave our host candidates out of the offer */
+	void *arg;
+	enum peer_decrypt decrypt; /* see struct peer_config */
+	unsigned sample;
+	size_t history_count;
+	uint64_t connect_timeout_us;
+	bool no_candidates; /* leave our host candidates out of the offer */
 };
 
 struct client_session;
@@ -66,19 +67,19 @@ int client_session_send(struct client_session *s, unsigned track, const struct p
 void client_session_flush(struct client_session *s);
 int client_session_request_keyframe(struct client_session *s, unsigned track);
 
-/* What was agreed for an m-line, after answered; NULL before and past the last. codecs[0] is the one
- * to send. Borrowed. */
+/* What was agreed for an m-line, after answered; NULL before and past the last. codecs[0] is the
+ * one to send. Borrowed. */
 const struct peer_track *client_session_track(const struct client_session *s, unsigned track);
 /* For stats, info, explain: borrowed, NULL before answered. */
 const struct peer *client_session_peer(const struct client_session *s);
 
 /* Microseconds since client_session_start(); 0: not reached. */
 struct client_session_times {
-	uint64_t answer_us;	/* POST answered */
-	uint64_t ice_us, dtls_us;	/* path found; keys ready */
+	uint64_t answer_us;	  /* POST answered */
+	uint64_t ice_us, dtls_us; /* path found; keys ready */
 };
 void client_session_times(const struct client_session *s, struct client_session_times *out);
-uint64_t client_session_start_us(const struct client_session *s);	/* clock_now_us() of the start */
+uint64_t client_session_start_us(const struct client_session *s); /* clock_now_us() of the start */
 
 /*
  * End it: BYE, close_notify, DELETE (after the POST's answer if that is still on its way), sockets
@@ -86,10 +87,10 @@ uint64_t client_session_start_us(const struct client_session *s);	/* clock_now_u
  * It may be called inside any callback. Again: ignored.
  */
 void client_session_stop(struct client_session *s,
-    void (*stopped)(void *arg, enum client_code code, const char *words));
+			 void (*stopped)(void *arg, enum client_code code, const char *words));
 
-/* At any time, also inside stopped (no other callback): drops everything without DELETE. Memory goes
- * when the handles are closed. Takes NULL. */
+/* At any time, also inside stopped (no other callback): drops everything without DELETE. Memory
+ * goes when the handles are closed. Takes NULL. */
 void client_session_free(struct client_session *s);
 
 #endif

@@ -6,69 +6,69 @@
 #include "loop/loop.h"
 
 enum {
-	SESSION_FAMILIES = 2,	/* IPv4 and IPv6: a socket each */
-	SESSION_NAMES_MAX = 4,	/* host names among the candidates that are looked up */
-	SESSION_HOSTS_MAX = 8	/* our own host candidates */
+	SESSION_FAMILIES = 2,  /* IPv4 and IPv6: a socket each */
+	SESSION_NAMES_MAX = 4, /* host names among the candidates that are looked up */
+	SESSION_HOSTS_MAX = 8  /* our own host candidates */
 };
 
 /* A UDP socket; its index is the channel of its ICE tuples. */
 struct session_socket {
-	uv_poll_t		 poll;
-	int			 fd;	/* -1: not open */
-	struct client_session	*session;
+	uv_poll_t poll;
+	int fd; /* -1: not open */
+	struct client_session *session;
 };
 
 /* A look-up of a candidate's name; lives until its callback, whatever becomes of the session. */
 struct session_name {
-	uv_getaddrinfo_t	 request;
-	struct client_session	*session;	/* NULL: given up */
-	uint32_t		 priority;
-	uint16_t		 port;
+	uv_getaddrinfo_t request;
+	struct client_session *session; /* NULL: given up */
+	uint32_t priority;
+	uint16_t port;
 };
 
 struct client_session {
 	struct client_session_config cfg;
-	struct sdp_offer_track	 offered[CLIENT_SESSION_TRACKS_MAX];
+	struct sdp_offer_track offered[CLIENT_SESSION_TRACKS_MAX];
 	struct {
 		uint32_t ssrc, rtx_ssrc;
-	}			 ours[CLIENT_SESSION_TRACKS_MAX];
-	struct session_socket	 sockets[SESSION_FAMILIES];
-	struct session_name	*names[SESSION_NAMES_MAX];
-	struct loop_driver	 driver;
-	struct peer		*peer;
-	struct whip_client	*whip;
-	struct sdp		*offer;	/* until answered */
-	struct peer_track	 tracks[CLIENT_SESSION_TRACKS_MAX];
-	size_t			 track_count;
+	} ours[CLIENT_SESSION_TRACKS_MAX];
+	struct session_socket sockets[SESSION_FAMILIES];
+	struct session_name *names[SESSION_NAMES_MAX];
+	struct loop_driver driver;
+	struct peer *peer;
+	struct whip_client *whip;
+	struct sdp *offer; /* until answered */
+	struct peer_track tracks[CLIENT_SESSION_TRACKS_MAX];
+	size_t track_count;
 	struct client_session_times times;
-	uint64_t		 start_us;
-	unsigned		 pair_count, handle_count;
-	int			 depth;	/* inside the peer's callbacks */
-	bool			 posting, answered, ended, stopping, stop_begun, freed;
+	uint64_t start_us;
+	unsigned pair_count, handle_count;
+	int depth; /* inside the peer's callbacks */
+	bool posting, answered, ended, stopping, stop_begun, freed;
 	void (*stopped)(void *arg, enum client_code code, const char *words);
 };
 
 /* session.c */
 void session_end(struct client_session *s, enum client_code code, const char *words);
 void session_settle(struct client_session *s);
-void session_enter(struct client_session *s);	/* around calls into the peer that call back */
+void session_enter(struct client_session *s); /* around calls into the peer that call back */
 void session_leave(struct client_session *s);
 void session_handle_closed(struct client_session *s);
 
 /* session_net.c */
-int session_socket_open(struct client_session *s, unsigned family);	/* 0 or 1; again: fine */
+int session_socket_open(struct client_session *s, unsigned family); /* 0 or 1; again: fine */
 void session_sockets_close(struct client_session *s);
 uint16_t session_socket_port(const struct client_session *s, unsigned family);
-void session_send_all(struct client_session *s);	/* drain peer_poll() */
+void session_send_all(struct client_session *s); /* drain peer_poll() */
 int session_add_address(struct client_session *s, const struct addr *a, uint32_t priority);
 void session_add_name(struct client_session *s, const char *name, uint16_t port, uint32_t priority);
 void session_names_forget(struct client_session *s);
 bool session_names_pending(const struct client_session *s);
 
 /* session_sdp.c */
-char *session_make_offer(struct client_session *s);	/* the caller frees; NULL without memory */
+char *session_make_offer(struct client_session *s); /* the caller frees; NULL without memory */
 /* Take the answer: start the peer and pair its candidates. CLIENT_OK, or a code with words. */
 enum client_code session_take_answer(struct client_session *s, const char *text, size_t size,
-    char *words, size_t words_size);
+				     char *words, size_t words_size);
 
 #endif

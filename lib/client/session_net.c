@@ -1,4 +1,6 @@
 /* session_net.c - the sockets of a client session and the candidates of the other side. */
+#include "client/session_impl.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,13 +8,12 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "client/session_impl.h"
 
 enum {
-	BATCH = 16,	/* datagrams per recvmmsg and sendmmsg */
-	BATCHES_PER_WAKE = 8,	/* so that one session cannot starve the others */
+	BATCH = 16,	      /* datagrams per recvmmsg and sendmmsg */
+	BATCHES_PER_WAKE = 8, /* so that one session cannot starve the others */
 	BUFFER_SIZE = 2048,
-	SOCKET_BUFFER = 1 << 20	/* octets: a keyframe's burst */
+	SOCKET_BUFFER = 1 << 20 /* octets: a keyframe's burst */
 };
 
 static int
@@ -25,10 +26,10 @@ family_of(unsigned index)
 
 /* Shared by all sessions of a thread: used inside one call only. */
 struct batch {
-	struct mmsghdr		msgs[BATCH];
-	struct iovec		vecs[BATCH];
+	struct mmsghdr msgs[BATCH];
+	struct iovec vecs[BATCH];
 	struct sockaddr_storage from[BATCH];
-	uint8_t			buf[BATCH][BUFFER_SIZE];
+	uint8_t buf[BATCH][BUFFER_SIZE];
 };
 static _Thread_local struct batch in;
 
@@ -36,9 +37,11 @@ static int
 receive_batch(const struct session_socket *k)
 {
 	for (unsigned i = 0; i < BATCH; i++) {
-		in.vecs[i] = (struct iovec){ in.buf[i], BUFFER_SIZE };
-		in.msgs[i].msg_hdr = (struct msghdr){ .msg_name = &in.from[i],
-			.msg_namelen = sizeof(in.from[i]), .msg_iov = &in.vecs[i], .msg_iovlen = 1 };
+		in.vecs[i] = (struct iovec){in.buf[i], BUFFER_SIZE};
+		in.msgs[i].msg_hdr = (struct msghdr){.msg_name = &in.from[i],
+						     .msg_namelen = sizeof(in.from[i]),
+						     .msg_iov = &in.vecs[i],
+						     .msg_iovlen = 1};
 	}
 	return recvmmsg(k->fd, in.msgs, BATCH, MSG_DONTWAIT, NULL);
 }
@@ -55,7 +58,8 @@ take_batch(struct client_session *s, uint32_t channel, int count)
 		if ((in.msgs[i].msg_hdr.msg_flags & MSG_TRUNC) != 0 ||
 		    addr_from_sockaddr(&from.remote, (struct sockaddr *)&in.from[i]) < 0)
 			continue;
-		/* What is not for the peer, or does not authenticate, is dropped: anyone can send it. */
+		/* What is not for the peer, or does not authenticate, is dropped: anyone can send
+		 * it. */
 		(void)peer_input(s->peer, clock_now_us(), &from, in.buf[i], in.msgs[i].msg_len);
 	}
 }
@@ -88,19 +92,21 @@ static _Thread_local struct peer_datagram out[BATCH];
 static void
 send_batch(const struct client_session *s, unsigned first, unsigned end)
 {
-	struct mmsghdr	msgs[BATCH];
-	struct iovec	vecs[BATCH];
-	uint32_t	channel = out[first].to.channel;
-	unsigned	done = first;
+	struct mmsghdr msgs[BATCH];
+	struct iovec vecs[BATCH];
+	uint32_t channel = out[first].to.channel;
+	unsigned done = first;
 
 	for (unsigned i = first; i < end; i++) {
-		vecs[i] = (struct iovec){ out[i].buf, out[i].size };
-		msgs[i].msg_hdr = (struct msghdr){ .msg_name = &out[i].to.remote.sa,
-			.msg_namelen = addr_size(&out[i].to.remote), .msg_iov = &vecs[i], .msg_iovlen = 1 };
+		vecs[i] = (struct iovec){out[i].buf, out[i].size};
+		msgs[i].msg_hdr = (struct msghdr){.msg_name = &out[i].to.remote.sa,
+						  .msg_namelen = addr_size(&out[i].to.remote),
+						  .msg_iov = &vecs[i],
+						  .msg_iovlen = 1};
 	}
 	if (channel >= SESSION_FAMILIES || s->sockets[channel].fd < 0)
 		return;
-	while (done < end) {	/* a datagram that the kernel refuses is lost, as on any path */
+	while (done < end) { /* a datagram that the kernel refuses is lost, as on any path */
 		int n = sendmmsg(s->sockets[channel].fd, msgs + done, end - done, MSG_DONTWAIT);
 
 		done += n > 0 ? (unsigned)n : 1;
@@ -131,7 +137,7 @@ static int
 bind_any(int fd, int family)
 {
 	static const int size = SOCKET_BUFFER, on = 1;
-	struct sockaddr_storage a = { .ss_family = (sa_family_t)family };
+	struct sockaddr_storage a = {.ss_family = (sa_family_t)family};
 
 	/* Best effort: the kernel caps them at its own limit. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
@@ -139,7 +145,10 @@ bind_any(int fd, int family)
 	if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0)
 		return -errno;
 	return bind(fd, (struct sockaddr *)&a,
-	    family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) < 0 ? -errno : 0;
+		    family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)) <
+		       0
+		   ? -errno
+		   : 0;
 }
 
 int
@@ -192,8 +201,8 @@ session_sockets_close(struct client_session *s)
 uint16_t
 session_socket_port(const struct client_session *s, unsigned family)
 {
-	struct addr	a;
-	socklen_t	size = sizeof(a);
+	struct addr a;
+	socklen_t size = sizeof(a);
 
 	if (s->sockets[family].fd < 0 || getsockname(s->sockets[family].fd, &a.sa, &size) < 0)
 		return 0;
@@ -205,9 +214,9 @@ session_socket_port(const struct client_session *s, unsigned family)
 int
 session_add_address(struct client_session *s, const struct addr *a, uint32_t priority)
 {
-	unsigned	 family = a->sa.sa_family == AF_INET6;
+	unsigned family = a->sa.sa_family == AF_INET6;
 	struct ice_tuple tuple;
-	int		 r = session_socket_open(s, family);
+	int r = session_socket_open(s, family);
 
 	if (r < 0)
 		return r;
@@ -231,9 +240,9 @@ forget_name(struct session_name *n)
 static void
 on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 {
-	struct session_name	*n = request->data;
-	struct client_session	*s = n->session;
-	struct addr		 a;
+	struct session_name *n = request->data;
+	struct client_session *s = n->session;
+	struct addr a;
 
 	forget_name(n);
 	for (struct addrinfo *i = list; s != NULL && status == 0 && i != NULL; i = i->ai_next) {
@@ -248,13 +257,14 @@ on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 		return;
 	session_settle(s);
 	if (s->pair_count == 0 && !session_names_pending(s))
-		session_end(s, CLIENT_CANDIDATE, "the names in the answer's candidates do not resolve");
+		session_end(s, CLIENT_CANDIDATE,
+			    "the names in the answer's candidates do not resolve");
 }
 
 void
 session_add_name(struct client_session *s, const char *name, uint16_t port, uint32_t priority)
 {
-	static const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
+	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
 	struct session_name *n;
 
 	for (unsigned i = 0; i < SESSION_NAMES_MAX; i++) {
@@ -282,7 +292,7 @@ session_names_forget(struct client_session *s)
 		if (s->names[i] == NULL)
 			continue;
 		s->names[i]->session = NULL;
-		(void)uv_cancel((uv_req_t *)&s->names[i]->request);	/* its callback frees it */
+		(void)uv_cancel((uv_req_t *)&s->names[i]->request); /* its callback frees it */
 		s->names[i] = NULL;
 	}
 }

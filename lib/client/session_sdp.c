@@ -1,4 +1,6 @@
 /* session_sdp.c - the offer of a client session, and what the answer makes of it. */
+#include "client/session_impl.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,22 +10,21 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "client/session_impl.h"
 
 /* ---- the offer ---- */
 
 /* Our own addresses: of interfaces that are up, loopback and IPv6 link-local ones left out. */
 struct hosts {
-	struct sdp_candidate	candidates[SESSION_HOSTS_MAX];
-	char			text[SESSION_HOSTS_MAX][ADDR_TEXT_SIZE];
-	char			foundation[SESSION_HOSTS_MAX][12];
-	size_t			count;
+	struct sdp_candidate candidates[SESSION_HOSTS_MAX];
+	char text[SESSION_HOSTS_MAX][ADDR_TEXT_SIZE];
+	char foundation[SESSION_HOSTS_MAX][12];
+	size_t count;
 };
 
 static void
 add_host(struct hosts *h, const struct client_session *s, const struct addr *a)
 {
-	size_t	 i = h->count;
+	size_t i = h->count;
 	unsigned family = a->sa.sa_family == AF_INET6;
 	uint16_t port = session_socket_port(s, family);
 
@@ -32,9 +33,14 @@ add_host(struct hosts *h, const struct client_session *s, const struct addr *a)
 		return;
 	addr_format_host(a, h->text[i]);
 	snprintf(h->foundation[i], sizeof(h->foundation[i]), "%zu", i + 1);
-	h->candidates[i] = (struct sdp_candidate){ .foundation = h->foundation[i], .component = 1,
-		.proto = SDP_UDP, .priority = ice_priority(ICE_HOST, (uint16_t)(65535 - i), 1),
-		.address = h->text[i], .port = port, .type = SDP_HOST };
+	h->candidates[i] =
+	    (struct sdp_candidate){.foundation = h->foundation[i],
+				   .component = 1,
+				   .proto = SDP_UDP,
+				   .priority = ice_priority(ICE_HOST, (uint16_t)(65535 - i), 1),
+				   .address = h->text[i],
+				   .port = port,
+				   .type = SDP_HOST};
 	h->count++;
 }
 
@@ -42,11 +48,11 @@ static void
 list_hosts(struct hosts *h, struct client_session *s)
 {
 	uv_interface_address_t *list;
-	struct addr	a;
-	int		count;
+	struct addr a;
+	int count;
 
 	for (unsigned family = 0; family < SESSION_FAMILIES; family++)
-		(void)session_socket_open(s, family);	/* a host without IPv6 has none */
+		(void)session_socket_open(s, family); /* a host without IPv6 has none */
 	if (uv_interface_addresses(&list, &count) < 0)
 		return;
 	for (int i = 0; i < count; i++)
@@ -64,7 +70,7 @@ choose_ssrcs(struct client_session *s, struct sdp_local *local)
 
 		if ((t->direction & SDP_SENDONLY) == 0)
 			continue;
-		s->ours[i].ssrc = random_u32() | 1;	/* 0 means none */
+		s->ours[i].ssrc = random_u32() | 1; /* 0 means none */
 		if (t->codec_count > 0 && t->codecs[0].rtx_pt >= 0)
 			s->ours[i].rtx_ssrc = s->ours[i].ssrc ^ 0x80000000u;
 		local->tracks[i].ssrc = s->ours[i].ssrc;
@@ -75,10 +81,10 @@ choose_ssrcs(struct client_session *s, struct sdp_local *local)
 char *
 session_make_offer(struct client_session *s)
 {
-	const struct ice_creds	*ice = peer_local(s->peer);
-	struct sdp_local	*local = calloc(1, sizeof(*local));
-	struct hosts		*hosts = calloc(1, sizeof(*hosts));
-	char			*text = malloc(SDP_SIZE_MAX), cname[17];
+	const struct ice_creds *ice = peer_local(s->peer);
+	struct sdp_local *local = calloc(1, sizeof(*local));
+	struct hosts *hosts = calloc(1, sizeof(*hosts));
+	char *text = malloc(SDP_SIZE_MAX), cname[17];
 
 	if (local == NULL || hosts == NULL || text == NULL)
 		goto fail;
@@ -97,7 +103,7 @@ session_make_offer(struct client_session *s)
 	s->offer = sdp_offer(local, s->offered, s->cfg.track_count);
 	if (s->offer == NULL || sdp_write(s->offer, text, SDP_SIZE_MAX) < 0)
 		goto fail;
-	for (size_t i = 0; i < s->offer->media_count; i++)	/* their texts go with hosts */
+	for (size_t i = 0; i < s->offer->media_count; i++) /* their texts go with hosts */
 		s->offer->media[i].candidate_count = s->offer->media[i].ssrc_count = 0;
 	goto out;
 fail:
@@ -135,7 +141,7 @@ static void
 take_track(struct client_session *s, size_t index, const struct sdp_track *from)
 {
 	struct peer_track *to = &s->tracks[index];
-	uint32_t	   fb = 0;
+	uint32_t fb = 0;
 
 	memset(to, 0, sizeof(*to));
 	text_copy(to->mid, sizeof(to->mid), from->mid);
@@ -162,9 +168,9 @@ static int
 start_peer(struct client_session *s, const struct sdp_plan *plan)
 {
 	struct peer_remote r = {
-		.lite = plan->remote_lite,
-		.role = plan->dtls_client ? DTLS_CLIENT : DTLS_SERVER,
-		.tracks = s->tracks,
+	    .lite = plan->remote_lite,
+	    .role = plan->dtls_client ? DTLS_CLIENT : DTLS_SERVER,
+	    .tracks = s->tracks,
 	};
 
 	s->track_count = MIN_OF(plan->track_count, s->cfg.track_count);
@@ -186,8 +192,8 @@ pair_candidates(struct client_session *s, const struct sdp_plan *plan, char *wor
 
 	for (size_t i = 0; i < plan->candidate_count; i++) {
 		const struct sdp_candidate *c = &plan->candidates[i];
-		size_t		 length = strlen(c->address);
-		struct addr	 a;
+		size_t length = strlen(c->address);
+		struct addr a;
 
 		tcp_count += c->proto == SDP_TCP;
 		if (c->proto != SDP_UDP || c->component > 1 || c->port == 0)
@@ -204,7 +210,7 @@ pair_candidates(struct client_session *s, const struct sdp_plan *plan, char *wor
 		return CLIENT_TCP_ONLY;
 	}
 	snprintf(words, size, "none of the %zu candidates in the answer can be used from here",
-	    plan->candidate_count);
+		 plan->candidate_count);
 	return CLIENT_CANDIDATE;
 }
 
@@ -215,19 +221,20 @@ use_plan(struct client_session *s, const struct sdp_plan *plan, char *words, siz
 
 	if (r == 0)
 		return pair_candidates(s, plan, words, size);
-	text_copy(words, size, r == -EINVAL ? "the answer's credentials, fingerprint or tracks are unusable"
-					    : "out of memory");
+	text_copy(words, size,
+		  r == -EINVAL ? "the answer's credentials, fingerprint or tracks are unusable"
+			       : "out of memory");
 	return r == -EINVAL ? CLIENT_SDP : CLIENT_INTERNAL;
 }
 
 enum client_code
 session_take_answer(struct client_session *s, const char *text, size_t size, char *words,
-    size_t words_size)
+		    size_t words_size)
 {
-	struct sdp_problem	 problem = { SDP_NO_MEMORY, "out of memory" };
-	struct sdp		*answer = sdp_parse(text, size, &problem);
-	struct sdp_plan		*plan = calloc(1, sizeof(*plan));
-	enum client_code	 code = CLIENT_SDP;
+	struct sdp_problem problem = {SDP_NO_MEMORY, "out of memory"};
+	struct sdp *answer = sdp_parse(text, size, &problem);
+	struct sdp_plan *plan = calloc(1, sizeof(*plan));
+	enum client_code code = CLIENT_SDP;
 
 	if (answer != NULL && plan != NULL &&
 	    sdp_negotiate_answer(plan, s->offer, answer, &problem) == 0)

@@ -16,22 +16,22 @@ enum { DETAIL_SIZE = 256, CREATED = 201 };
 enum method { POST_OFFER, DELETE_SESSION };
 
 struct whip_client {
-	struct whip_http		*http;
-	const struct whip_options	*options;
-	struct whip_http_transfer	 transfer;
-	whip_done_fn			*done;
-	void				*arg;
-	enum method			 method;
-	CURL				*easy;	/* of the request that runs; NULL: none */
-	struct curl_slist		*headers, *resolve;
-	char				*offer;	/* owned */
-	bool				 was_https;	/* a hop before this one was encrypted */
-	unsigned			 redirects;
-	size_t				 body_size;
-	char				 url[WHIP_URL_SIZE], session_url[WHIP_URL_SIZE];
-	char				 body[WHIP_BODY_MAX + 1];
-	char				 curl_error[CURL_ERROR_SIZE];
-	char				 words[WHIP_WORDS_SIZE];
+	struct whip_http *http;
+	const struct whip_options *options;
+	struct whip_http_transfer transfer;
+	whip_done_fn *done;
+	void *arg;
+	enum method method;
+	CURL *easy; /* of the request that runs; NULL: none */
+	struct curl_slist *headers, *resolve;
+	char *offer;	/* owned */
+	bool was_https; /* a hop before this one was encrypted */
+	unsigned redirects;
+	size_t body_size;
+	char url[WHIP_URL_SIZE], session_url[WHIP_URL_SIZE];
+	char body[WHIP_BODY_MAX + 1];
+	char curl_error[CURL_ERROR_SIZE];
+	char words[WHIP_WORDS_SIZE];
 };
 
 static size_t
@@ -41,7 +41,7 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	size_t octets = size * count;
 
 	if (octets > WHIP_BODY_MAX - c->body_size)
-		return 0;	/* libcurl ends the transfer with CURLE_WRITE_ERROR */
+		return 0; /* libcurl ends the transfer with CURLE_WRITE_ERROR */
 	memcpy(c->body + c->body_size, data, octets);
 	c->body_size += octets;
 	return octets;
@@ -113,8 +113,9 @@ begin_request(struct whip_client *c)
 	curl_easy_setopt(c->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, c->curl_error);
 	curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS,
-	    (long)(o->timeout_ms > 0 ? o->timeout_ms : WHIP_TIMEOUT_MS));
-	curl_easy_setopt(c->easy, CURLOPT_USERAGENT, o->agent != NULL ? o->agent : "rtckit/" RTCKIT_VERSION);
+			 (long)(o->timeout_ms > 0 ? o->timeout_ms : WHIP_TIMEOUT_MS));
+	curl_easy_setopt(c->easy, CURLOPT_USERAGENT,
+			 o->agent != NULL ? o->agent : "rtckit/" RTCKIT_VERSION);
 	curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, c);
 	set_method(c);
@@ -145,7 +146,8 @@ code_of_timeout(const struct whip_client *c)
 		return CLIENT_DNS;
 	if (time_of(c->easy, CURLINFO_CONNECT_TIME_T) == 0)
 		return CLIENT_TCP;
-	if (strncasecmp(c->url, "https:", 6) == 0 && time_of(c->easy, CURLINFO_APPCONNECT_TIME_T) == 0)
+	if (strncasecmp(c->url, "https:", 6) == 0 &&
+	    time_of(c->easy, CURLINFO_APPCONNECT_TIME_T) == 0)
 		return CLIENT_TLS;
 	return CLIENT_HTTP;
 }
@@ -155,17 +157,23 @@ code_of_curl(const struct whip_client *c, CURLcode result)
 {
 	switch (result) {
 	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY: return CLIENT_DNS;
-	case CURLE_COULDNT_CONNECT: return CLIENT_TCP;
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return CLIENT_DNS;
+	case CURLE_COULDNT_CONNECT:
+		return CLIENT_TCP;
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CIPHER:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION: return CLIENT_TLS;
-	case CURLE_OPERATION_TIMEDOUT: return code_of_timeout(c);
-	case CURLE_OUT_OF_MEMORY: return CLIENT_INTERNAL;
-	default: return CLIENT_HTTP;
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return CLIENT_TLS;
+	case CURLE_OPERATION_TIMEDOUT:
+		return code_of_timeout(c);
+	case CURLE_OUT_OF_MEMORY:
+		return CLIENT_INTERNAL;
+	default:
+		return CLIENT_HTTP;
 	}
 }
 
@@ -173,8 +181,8 @@ code_of_curl(const struct whip_client *c, CURLcode result)
 static void
 problem_detail(const struct whip_client *c, char *out, size_t cap)
 {
-	json_t		*root = json_loadb(c->body, c->body_size, JSON_REJECT_DUPLICATES, NULL);
-	const char	*text = json_string_value(json_object_get(root, "detail"));
+	json_t *root = json_loadb(c->body, c->body_size, JSON_REJECT_DUPLICATES, NULL);
+	const char *text = json_string_value(json_object_get(root, "detail"));
 
 	if (text == NULL)
 		text = json_string_value(json_object_get(root, "title"));
@@ -191,18 +199,22 @@ static const char *
 status_words(int status)
 {
 	static const struct {
-		int	    status;
+		int status;
 		const char *words;
 	} rows[] = {
-		{ 200, "the status must be 201 Created" },
-		{ 301, "a redirect of a POST must be 307 or 308" },
-		{ 302, "a redirect of a POST must be 307 or 308" },
-		{ 303, "a redirect of a POST must be 307 or 308" },
-		{ 401, "a token is wanted (--token-file)" }, { 403, "the token is not accepted" },
-		{ 404, "no WHIP or WHEP endpoint at this path" }, { 405, "the path takes no POST" },
-		{ 406, "the offer is not acceptable" }, { 409, "the stream has a publisher already" },
-		{ 415, "the endpoint takes no application/sdp" }, { 502, "the gateway found no server" },
-		{ 503, "the server is overloaded or not ready" },
+	    {200, "the status must be 201 Created"},
+	    {301, "a redirect of a POST must be 307 or 308"},
+	    {302, "a redirect of a POST must be 307 or 308"},
+	    {303, "a redirect of a POST must be 307 or 308"},
+	    {401, "a token is wanted (--token-file)"},
+	    {403, "the token is not accepted"},
+	    {404, "no WHIP or WHEP endpoint at this path"},
+	    {405, "the path takes no POST"},
+	    {406, "the offer is not acceptable"},
+	    {409, "the stream has a publisher already"},
+	    {415, "the endpoint takes no application/sdp"},
+	    {502, "the gateway found no server"},
+	    {503, "the server is overloaded or not ready"},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
@@ -233,9 +245,9 @@ static int
 resolve_location(const struct whip_client *c, char *out)
 {
 	struct curl_header *h;
-	CURLU	*base;
-	char	*full = NULL;
-	int	 r = -EINVAL;
+	CURLU *base;
+	char *full = NULL;
+	int r = -EINVAL;
 
 	if (curl_easy_header(c->easy, "Location", 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
 		return -ENOENT;
@@ -254,8 +266,8 @@ resolve_location(const struct whip_client *c, char *out)
 static enum client_code
 judge_post(struct whip_client *c, int status)
 {
-	char	location[WHIP_URL_SIZE];
-	int	r;
+	char location[WHIP_URL_SIZE];
+	int r;
 
 	if (status != CREATED)
 		return refuse_status(c, status);
@@ -265,7 +277,8 @@ judge_post(struct whip_client *c, int status)
 	if (c->body_size == 0)
 		return fail(c, CLIENT_SDP, "the answer has no body");
 	if (r == -ENOENT)
-		return fail(c, CLIENT_HEADERS, "the answer has no Location: the session cannot be deleted");
+		return fail(c, CLIENT_HEADERS,
+			    "the answer has no Location: the session cannot be deleted");
 	if (r < 0)
 		return fail(c, CLIENT_HEADERS, "the Location of the answer is not a usable URL");
 	return CLIENT_OK;
@@ -274,7 +287,7 @@ judge_post(struct whip_client *c, int status)
 static enum client_code
 judge_delete(struct whip_client *c, int status)
 {
-	if (status / 100 == 2 || status == 404)	/* 404: it is gone, which was the aim */
+	if (status / 100 == 2 || status == 404) /* 404: it is gone, which was the aim */
 		return CLIENT_OK;
 	snprintf(c->words, sizeof(c->words), "HTTP %d to the DELETE of the session", status);
 	return CLIENT_DELETE;
@@ -313,8 +326,8 @@ follow(struct whip_client *c, CURLcode result, int status)
 static void
 finish(struct whip_client *c, CURLcode result)
 {
-	struct whip_result out = { .words = c->words, .session_url = c->session_url };
-	long	status = 0;
+	struct whip_result out = {.words = c->words, .session_url = c->session_url};
+	long status = 0;
 
 	if (c->easy != NULL) {
 		curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -332,7 +345,7 @@ finish(struct whip_client *c, CURLcode result)
 	out.answer = out.code == CLIENT_OK ? c->body : "";
 	out.answer_size = out.code == CLIENT_OK ? c->body_size : 0;
 	end_request(c);
-	c->done(c->arg, &out);	/* may free c */
+	c->done(c->arg, &out); /* may free c */
 }
 
 static void
@@ -350,7 +363,7 @@ on_done(void *arg, CURLcode result)
 
 struct whip_client *
 whip_client_post(struct whip_http *http, const struct whip_options *options, const char *url,
-    const char *offer, whip_done_fn *done, void *arg)
+		 const char *offer, whip_done_fn *done, void *arg)
 {
 	struct whip_client *c = calloc(1, sizeof(*c));
 
@@ -360,7 +373,7 @@ whip_client_post(struct whip_http *http, const struct whip_options *options, con
 	c->options = options;
 	c->done = done;
 	c->arg = arg;
-	c->transfer = (struct whip_http_transfer){ on_done, c };
+	c->transfer = (struct whip_http_transfer){on_done, c};
 	c->offer = strdup(offer);
 	if (c->offer == NULL || !text_copy(c->url, sizeof(c->url), url) || begin_request(c) < 0) {
 		whip_client_free(c);

@@ -19,40 +19,40 @@
 #include "client/client.h"
 
 enum {
-	WHIP_BODY_MAX = 65536,	/* octets of an answer or problem */
-	WHIP_URL_SIZE = 2048,	/* of a URL with its NUL */
+	WHIP_BODY_MAX = 65536, /* octets of an answer or problem */
+	WHIP_URL_SIZE = 2048,  /* of a URL with its NUL */
 	WHIP_TOKEN_SIZE = 4096,
 	WHIP_WORDS_SIZE = 512,
 	WHIP_REDIRECTS_MAX = 5,
-	WHIP_TIMEOUT_MS = 10000	/* of a request, if the options do not say */
+	WHIP_TIMEOUT_MS = 10000 /* of a request, if the options do not say */
 };
 
 /* What a command line says. Borrowed for the client's life; zero is a good default. */
 struct whip_options {
-	const char	*token;	/* Bearer; NULL: none */
-	const char	*ca_file;	/* PEM; NULL: the system's */
-	bool		 insecure;	/* do not verify the TLS certificate */
-	const char	*agent;	/* User-Agent; NULL: "rtckit/VERSION" */
-	const char	*const *resolve;	/* "host:port:address" as curl's --resolve */
-	size_t		 resolve_count;
-	uint64_t	 timeout_ms;	/* of each request; 0: WHIP_TIMEOUT_MS */
+	const char *token;	    /* Bearer; NULL: none */
+	const char *ca_file;	    /* PEM; NULL: the system's */
+	bool insecure;		    /* do not verify the TLS certificate */
+	const char *agent;	    /* User-Agent; NULL: "rtckit/VERSION" */
+	const char *const *resolve; /* "host:port:address" as curl's --resolve */
+	size_t resolve_count;
+	uint64_t timeout_ms; /* of each request; 0: WHIP_TIMEOUT_MS */
 };
 
 /* How a request ended. Everything borrowed for the call. */
 struct whip_result {
-	enum client_code code;	/* CLIENT_OK, or the stage that failed */
-	const char	*words;	/* one line for a person, without secrets; "" if OK */
-	int		 status;	/* HTTP; 0: none came */
-	const char	*answer;	/* the body of a 201, NUL-terminated; "" otherwise */
-	size_t		 answer_size;
-	const char	*session_url;	/* resolved Location (RFC 3986 s.5); "" if none. A secret. */
-	unsigned	 redirects;
-	uint64_t	 dns_us, tcp_us, tls_us, total_us;	/* of the last hop; 0 not reached */
+	enum client_code code; /* CLIENT_OK, or the stage that failed */
+	const char *words;     /* one line for a person, without secrets; "" if OK */
+	int status;	       /* HTTP; 0: none came */
+	const char *answer;    /* the body of a 201, NUL-terminated; "" otherwise */
+	size_t answer_size;
+	const char *session_url; /* resolved Location (RFC 3986 s.5); "" if none. A secret. */
+	unsigned redirects;
+	uint64_t dns_us, tcp_us, tls_us, total_us; /* of the last hop; 0 not reached */
 };
 typedef void whip_done_fn(void *arg, const struct whip_result *result);
 
 struct whip_http;
-struct whip_http *whip_http_new(uv_loop_t *loop);	/* NULL without memory */
+struct whip_http *whip_http_new(uv_loop_t *loop); /* NULL without memory */
 /* After all its clients. Handles close on the loop: run it once more (loop_finish). Takes NULL. */
 void whip_http_free(struct whip_http *http);
 
@@ -64,7 +64,8 @@ struct whip_client;
  * answer with a Location): whip_client_delete() then deletes it.
  */
 struct whip_client *whip_client_post(struct whip_http *http, const struct whip_options *options,
-    const char *url, const char *offer, whip_done_fn *done, void *arg);
+				     const char *url, const char *offer, whip_done_fn *done,
+				     void *arg);
 
 /* DELETE the session; after the POST is done. Any 2xx and 404 after it are success. 0 if a request
  * was begun (done will be called), -ENOENT if there is no session to delete. */
@@ -75,16 +76,17 @@ void whip_client_free(struct whip_client *client);
 
 enum whip_action { WHIP_PUBLISH, WHIP_PLAY };
 /*
- * The endpoint that a user's URL stands for: http(s) URLs as they are; "webrtc://host[:port]/app/stream[?query]"
- * becomes http://host:port/rtc/v1/whip/ or whep/ with app and stream (port 1985 unless said;
- * "schema=https" in the query: https, port 443). 0; -EINVAL (another scheme, names outside the
- * allow-list); -ENOSPC. out untouched on error.
+ * The endpoint that a user's URL stands for: http(s) URLs as they are;
+ * "webrtc://host[:port]/app/stream[?query]" becomes http://host:port/rtc/v1/whip/ or whep/ with app
+ * and stream (port 1985 unless said; "schema=https" in the query: https, port 443). 0; -EINVAL
+ * (another scheme, names outside the allow-list); -ENOSPC. out untouched on error.
  */
 int whip_url(char *out, size_t cap, const char *url, enum whip_action action);
 
 /*
  * Read a Bearer token: the first line of the file, or if file is NULL the environment variable
- * RTC_TOKEN. 0 with token set ("" if there is none), -errno, -EINVAL (not printable ASCII, too long).
+ * RTC_TOKEN. 0 with token set ("" if there is none), -errno, -EINVAL (not printable ASCII, too
+ * long).
  */
 int whip_token(char token[static WHIP_TOKEN_SIZE], const char *file);
 

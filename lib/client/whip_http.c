@@ -4,27 +4,27 @@
 #include <stdlib.h>
 
 struct whip_http {
-	uv_loop_t	*loop;
-	CURLM		*multi;
-	uv_timer_t	 timer;
+	uv_loop_t *loop;
+	CURLM *multi;
+	uv_timer_t timer;
 };
 
 /* A descriptor that libcurl wants watched. */
 struct watched {
-	uv_poll_t		 poll;
-	struct whip_http	*http;
-	curl_socket_t		 fd;
+	uv_poll_t poll;
+	struct whip_http *http;
+	curl_socket_t fd;
 };
 
 static void
 report_done(struct whip_http *http)
 {
-	CURLMsg	*m;
-	int	 left;
+	CURLMsg *m;
+	int left;
 
 	while ((m = curl_multi_info_read(http->multi, &left)) != NULL) {
 		struct whip_http_transfer *t = NULL;
-		CURL	*easy = m->easy_handle;
+		CURL *easy = m->easy_handle;
 		CURLcode result = m->data.result;
 
 		if (m->msg != CURLMSG_DONE)
@@ -38,9 +38,9 @@ report_done(struct whip_http *http)
 static void
 on_ready(uv_poll_t *poll, int status, int events)
 {
-	struct watched	 *w = poll->data;
+	struct watched *w = poll->data;
 	struct whip_http *http = w->http;
-	int		  mask = 0, running;
+	int mask = 0, running;
 
 	if ((events & UV_READABLE) != 0)
 		mask |= CURL_CSELECT_IN;
@@ -90,7 +90,7 @@ static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
 {
 	struct whip_http *http = arg;
-	struct watched	 *w = assigned;
+	struct watched *w = assigned;
 
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
@@ -104,8 +104,12 @@ on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
 		w = watch(http, fd);
 	if (w == NULL)
 		return -1;
-	return uv_poll_start(&w->poll, ((what & CURL_POLL_IN) != 0 ? UV_READABLE : 0) |
-	    ((what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0), on_ready) < 0 ? -1 : 0;
+	return uv_poll_start(&w->poll,
+			     ((what & CURL_POLL_IN) != 0 ? UV_READABLE : 0) |
+				 ((what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0),
+			     on_ready) < 0
+		   ? -1
+		   : 0;
 }
 
 static int
@@ -155,7 +159,7 @@ whip_http_free(struct whip_http *http)
 	if (http == NULL)
 		return;
 	curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, NULL);
-	curl_multi_cleanup(http->multi);	/* closes idle connections: on_socket sees them go */
+	curl_multi_cleanup(http->multi); /* closes idle connections: on_socket sees them go */
 	uv_close((uv_handle_t *)&http->timer, free_http);
 }
 

@@ -10,8 +10,8 @@
 typedef void whip_http_done_fn(void *arg, CURLcode result);
 
 struct whip_http_transfer {
-	whip_http_done_fn	*done;
-	void			*arg;
+	whip_http_done_fn *done;
+	void *arg;
 };
 
 /* Start a transfer; *t (borrowed until done or abort) becomes the handle's private pointer. */

@@ -1,4 +1,6 @@
 /* whip_url.c - what a user types: URLs and tokens. */
+#include "client/whip_client.h"
+
 #include <errno.h>
 #include <curl/curl.h>
 #include <stdio.h>
@@ -7,7 +9,6 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
-#include "client/whip_client.h"
 
 enum { API_PORT = 1985, HTTPS_PORT = 443 };
 
@@ -28,14 +29,15 @@ parts_free(struct parts *p)
 static int
 parts_get(struct parts *p, const char *url)
 {
-	CURLU	*u = curl_url();
-	int	 r = -EINVAL;
+	CURLU *u = curl_url();
+	int r = -EINVAL;
 
-	if (u != NULL && curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+	if (u != NULL &&
+	    curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
 	    curl_url_get(u, CURLUPART_HOST, &p->host, 0) == CURLUE_OK &&
 	    curl_url_get(u, CURLUPART_PATH, &p->path, 0) == CURLUE_OK)
 		r = 0;
-	if (r == 0) {	/* absent ones stay NULL */
+	if (r == 0) { /* absent ones stay NULL */
 		(void)curl_url_get(u, CURLUPART_PORT, &p->port, 0);
 		(void)curl_url_get(u, CURLUPART_QUERY, &p->query, 0);
 	}
@@ -45,7 +47,8 @@ parts_get(struct parts *p, const char *url)
 
 /* "/app/stream" into its two names. */
 static int
-split_path(const char *path, char app[static TEXT_NAME_MAX + 1], char stream[static TEXT_NAME_MAX + 1])
+split_path(const char *path, char app[static TEXT_NAME_MAX + 1],
+	   char stream[static TEXT_NAME_MAX + 1])
 {
 	const char *slash = path[0] == '/' ? strchr(path + 1, '/') : NULL;
 
@@ -77,21 +80,23 @@ wants_https(const char *query)
 static int
 from_webrtc(char *out, size_t cap, const char *url, enum whip_action action)
 {
-	struct parts	p = { 0 };
-	char		app[TEXT_NAME_MAX + 1], stream[TEXT_NAME_MAX + 1];
-	char		text[WHIP_URL_SIZE];
-	bool		https;
-	int		n, r = parts_get(&p, url);
+	struct parts p = {0};
+	char app[TEXT_NAME_MAX + 1], stream[TEXT_NAME_MAX + 1];
+	char text[WHIP_URL_SIZE];
+	bool https;
+	int n, r = parts_get(&p, url);
 
 	if (r == 0)
 		r = split_path(p.path, app, stream);
 	if (r == 0) {
 		https = wants_https(p.query);
 		n = snprintf(text, sizeof(text), "%s://%s:%d/rtc/v1/%s/?app=%s&stream=%s%s%s",
-		    https ? "https" : "http", p.host,
-		    p.port != NULL ? atoi(p.port) : https ? HTTPS_PORT : API_PORT,
-		    action == WHIP_PUBLISH ? "whip" : "whep", app, stream, p.query != NULL ? "&" : "",
-		    p.query != NULL ? p.query : "");
+			     https ? "https" : "http", p.host,
+			     p.port != NULL ? atoi(p.port)
+			     : https	    ? HTTPS_PORT
+					    : API_PORT,
+			     action == WHIP_PUBLISH ? "whip" : "whep", app, stream,
+			     p.query != NULL ? "&" : "", p.query != NULL ? p.query : "");
 		r = (size_t)n < MIN_OF(cap, sizeof(text)) ? 0 : -ENOSPC;
 		if (r == 0)
 			memcpy(out, text, (size_t)n + 1);
@@ -103,8 +108,8 @@ from_webrtc(char *out, size_t cap, const char *url, enum whip_action action)
 int
 whip_url(char *out, size_t cap, const char *url, enum whip_action action)
 {
-	CURLU	*u;
-	bool	 good;
+	CURLU *u;
+	bool good;
 
 	if (strncasecmp(url, "webrtc://", 9) == 0)
 		return from_webrtc(out, cap, url, action);
@@ -124,15 +129,15 @@ whip_url(char *out, size_t cap, const char *url, enum whip_action action)
 static int
 read_line(char *out, size_t cap, const char *path)
 {
-	FILE	*f = fopen(path, "re");
-	int	 r = 0;
+	FILE *f = fopen(path, "re");
+	int r = 0;
 
 	if (f == NULL)
 		return -errno;
 	errno = 0;
 	if (fgets(out, (int)cap, f) == NULL) {
 		out[0] = '\0';
-		r = -errno;	/* 0 at the end of an empty file */
+		r = -errno; /* 0 at the end of an empty file */
 	}
 	fclose(f);
 	if (r == 0 && strlen(out) + 1 == cap)
@@ -144,9 +149,9 @@ read_line(char *out, size_t cap, const char *path)
 int
 whip_token(char token[static WHIP_TOKEN_SIZE], const char *file)
 {
-	char		 text[WHIP_TOKEN_SIZE] = "";
-	const char	*env = getenv("RTC_TOKEN");
-	int		 r = 0;
+	char text[WHIP_TOKEN_SIZE] = "";
+	const char *env = getenv("RTC_TOKEN");
+	int r = 0;
 
 	if (file != NULL)
 		r = read_line(text, sizeof(text), file);

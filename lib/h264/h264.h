@@ -1,6 +1,6 @@
 /*
- * h264.h - H.264 over RTP (RFC 6184): NAL units, packetiser, depacketiser, SPS.  Sans-IO, pure where
- * it can be.
+ * h264.h - H.264 over RTP (RFC 6184): NAL units, packetiser, depacketiser, SPS.  Sans-IO, pure
+ * where it can be.
  */
 #ifndef RTCKIT_H264_H264_H
 #define RTCKIT_H264_H264_H
@@ -9,22 +9,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum h264_nalu_type {	/* ITU-T H.264 table 7-1; 24.. RFC 6184 s.5.2 */
-	H264_SLICE = 1, H264_IDR = 5, H264_SEI = 6, H264_SPS = 7, H264_PPS = 8, H264_AUD = 9,
-	H264_STAP_A = 24, H264_FU_A = 28
+enum h264_nalu_type { /* ITU-T H.264 table 7-1; 24.. RFC 6184 s.5.2 */
+		      H264_SLICE = 1,
+		      H264_IDR = 5,
+		      H264_SEI = 6,
+		      H264_SPS = 7,
+		      H264_PPS = 8,
+		      H264_AUD = 9,
+		      H264_STAP_A = 24,
+		      H264_FU_A = 28
 };
 
 /*
- * Does this RTP payload begin or carry a decodable join point: an IDR slice's first fragment, an SPS
- * (alone or in a STAP-A)? For the relay's keyframe recognition; bounded, pure.
+ * Does this RTP payload begin or carry a decodable join point: an IDR slice's first fragment, an
+ * SPS (alone or in a STAP-A)? For the relay's keyframe recognition; bounded, pure.
  */
 bool h264_payload_starts_keyframe(const uint8_t *payload, size_t size);
 
 /* What SPS tells (7.3.2.1.1). */
 struct h264_sps {
-	uint8_t	 profile_idc, constraints, level_idc;
-	uint32_t width, height;	/* after cropping */
-	double	 fps;	/* from VUI timing; 0 if absent */
+	uint8_t profile_idc, constraints, level_idc;
+	uint32_t width, height; /* after cropping */
+	double fps;		/* from VUI timing; 0 if absent */
 };
 /* nalu: with its header octet, with emulation prevention. 0, -ENOMSG (not an SPS), -EBADMSG. */
 int h264_sps_parse(struct h264_sps *sps, const uint8_t *nalu, size_t size);
@@ -43,10 +49,10 @@ enum { H264_AU_NALUS_MAX = 256 };
 struct h264_pack {
 	struct {
 		const uint8_t *p;
-		size_t	       size;
-	}	nalus[H264_AU_NALUS_MAX];
-	size_t	nalu_count, nalu_index, offset;	/* offset: octets of the current NALU already sent */
-	size_t	max_payload;
+		size_t size;
+	} nalus[H264_AU_NALUS_MAX];
+	size_t nalu_count, nalu_index, offset; /* offset: octets of the current NALU already sent */
+	size_t max_payload;
 };
 /* 0, or -ENOSPC if the unit has more than H264_AU_NALUS_MAX NALUs, -EBADMSG if empty. AUDs are left
  * out. */
@@ -59,17 +65,18 @@ int h264_pack_next(struct h264_pack *p, uint8_t *out, size_t cap, bool *last);
  * Depacketiser: payloads of one access unit in order, Annex B out (4-octet start codes). Bounded by
  * cap (growable up to H264_AU_MAX). Single NAL, STAP-A, FU-A; others -> -EBADMSG.
  */
-enum { H264_AU_MAX = 8 << 20 };	/* octets */
+enum { H264_AU_MAX = 8 << 20 }; /* octets */
 struct h264_depack {
-	uint8_t	*buf;	/* owned */
-	size_t	 size, cap;
-	bool	 in_fragment, damaged;	/* damaged: a fragment was missing in this unit */
-	bool	 keyframe;	/* holds an IDR slice */
+	uint8_t *buf; /* owned */
+	size_t size, cap;
+	bool in_fragment, damaged; /* damaged: a fragment was missing in this unit */
+	bool keyframe;		   /* holds an IDR slice */
 };
 void h264_depack_init(struct h264_depack *d);
 void h264_depack_fini(struct h264_depack *d);
-void h264_depack_reset(struct h264_depack *d);	/* begin the next access unit */
-/* 0, -EBADMSG (unit marked damaged), -ENOSPC, -ENOMEM. An empty payload is 0 and changes nothing. */
+void h264_depack_reset(struct h264_depack *d); /* begin the next access unit */
+/* 0, -EBADMSG (unit marked damaged), -ENOSPC, -ENOMEM. An empty payload is 0 and changes nothing.
+ */
 int h264_depack_push(struct h264_depack *d, const uint8_t *payload, size_t size);
 
 #endif

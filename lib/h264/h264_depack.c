@@ -8,9 +8,11 @@
 #include "base/bytes.h"
 
 enum {
-	NALU_SINGLE_MAX = 23,	/* types 1..23 stand for themselves (s.5.4) */
-	TYPE_MASK = 0x1f, KEEP_MASK = 0xe0,
-	FU_START = 0x80, FU_END = 0x40,
+	NALU_SINGLE_MAX = 23, /* types 1..23 stand for themselves (s.5.4) */
+	TYPE_MASK = 0x1f,
+	KEEP_MASK = 0xe0,
+	FU_START = 0x80,
+	FU_END = 0x40,
 	FIRST_CAP = 16384
 };
 
@@ -37,8 +39,8 @@ h264_depack_reset(struct h264_depack *d)
 static int
 reserve(struct h264_depack *d, size_t more)
 {
-	size_t	 cap = d->cap > 0 ? d->cap : FIRST_CAP;
-	uint8_t	*buf;
+	size_t cap = d->cap > 0 ? d->cap : FIRST_CAP;
+	uint8_t *buf;
 
 	if (more > H264_AU_MAX - d->size)
 		return -ENOSPC;
@@ -58,7 +60,7 @@ reserve(struct h264_depack *d, size_t more)
 static int
 append_nalu(struct h264_depack *d, uint8_t header, const uint8_t *body, size_t size)
 {
-	static const uint8_t start_code[4] = { 0, 0, 0, 1 };
+	static const uint8_t start_code[4] = {0, 0, 0, 1};
 	int r = reserve(d, sizeof(start_code) + 1 + size);
 
 	if (r < 0)
@@ -85,7 +87,8 @@ push_stap(struct h264_depack *d, const uint8_t *p, size_t size)
 {
 	int r = 0;
 
-	for (size_t at = 0; at < size; at += 2u + be16(p + at))	/* validate before anything is taken */
+	for (size_t at = 0; at < size;
+	     at += 2u + be16(p + at)) /* validate before anything is taken */
 		if (size - at < 3 || be16(p + at) == 0 || be16(p + at) > size - at - 2)
 			return damage(d);
 	if (size == 0)
@@ -99,7 +102,7 @@ static int
 push_fragment(struct h264_depack *d, const uint8_t *p, size_t size)
 {
 	unsigned type;
-	int	 r;
+	int r;
 
 	if (size < 2)
 		return damage(d);
@@ -133,7 +136,7 @@ h264_depack_push(struct h264_depack *d, const uint8_t *payload, size_t size)
 	type = payload[0] & TYPE_MASK;
 	if (type == H264_FU_A)
 		return push_fragment(d, payload, size);
-	d->damaged |= d->in_fragment;	/* the fragment before this one has no end */
+	d->damaged |= d->in_fragment; /* the fragment before this one has no end */
 	d->in_fragment = false;
 	if (type == H264_STAP_A)
 		return push_stap(d, payload + 1, size - 1);

@@ -22,7 +22,7 @@ nalu_joins(unsigned type, const uint8_t *body, size_t size)
 static bool
 stap_joins(const uint8_t *p, size_t size)
 {
-	while (size > 3) {	/* two octets of size, the NALU (RFC 6184 s.5.7.1) */
+	while (size > 3) { /* two octets of size, the NALU (RFC 6184 s.5.7.1) */
 		size_t nalu_size = be16(p);
 
 		if (nalu_size == 0 || nalu_size > size - 2)
@@ -69,13 +69,13 @@ find_start_code(const uint8_t *buf, size_t size, size_t from)
 size_t
 h264_annexb_next(const uint8_t *buf, size_t size, const uint8_t **nalu, size_t *nalu_size)
 {
-	size_t	start = find_start_code(buf, size, 0);
+	size_t start = find_start_code(buf, size, 0);
 
 	while (start < size) {
-		size_t	begin = start + 3, end;
+		size_t begin = start + 3, end;
 
 		start = end = find_start_code(buf, size, begin);
-		while (end > begin && buf[end - 1] == 0)	/* trailing_zero_8bits (B.1) */
+		while (end > begin && buf[end - 1] == 0) /* trailing_zero_8bits (B.1) */
 			end--;
 		if (end > begin) {
 			*nalu = buf + begin;

@@ -7,16 +7,18 @@
 #include "base/bytes.h"
 
 enum {
-	FU_HEADER_SIZE = 2,	/* FU indicator and FU header (s.5.8) */
-	FU_START = 0x80, FU_END = 0x40,
-	STAP_LENGTH_SIZE = 2,	/* before each NALU (s.5.7.1) */
-	NRI_MASK = 0x60, TYPE_MASK = 0x1f
+	FU_HEADER_SIZE = 2, /* FU indicator and FU header (s.5.8) */
+	FU_START = 0x80,
+	FU_END = 0x40,
+	STAP_LENGTH_SIZE = 2, /* before each NALU (s.5.7.1) */
+	NRI_MASK = 0x60,
+	TYPE_MASK = 0x1f
 };
 
 int
 h264_pack_start(struct h264_pack *p, const uint8_t *annexb, size_t size, size_t max_payload)
 {
-	size_t	offset = 0, consumed, nalu_size, count = 0;
+	size_t offset = 0, consumed, nalu_size, count = 0;
 	const uint8_t *nalu;
 
 	for (;; offset += consumed) {
@@ -68,7 +70,7 @@ stap_count(const struct h264_pack *p, size_t *payload_size)
 static int
 write_stap(struct h264_pack *p, size_t count, size_t total, uint8_t *out, size_t cap)
 {
-	uint8_t	*at = out + 1, nri = 0;
+	uint8_t *at = out + 1, nri = 0;
 
 	if (cap < total)
 		return -ENOSPC;
@@ -76,7 +78,7 @@ write_stap(struct h264_pack *p, size_t count, size_t total, uint8_t *out, size_t
 		const uint8_t *nalu = p->nalus[p->nalu_index].p;
 		size_t size = p->nalus[p->nalu_index].size;
 
-		nri = MAX_OF(nri, (uint8_t)(nalu[0] & NRI_MASK));	/* the highest (s.5.7) */
+		nri = MAX_OF(nri, (uint8_t)(nalu[0] & NRI_MASK)); /* the highest (s.5.7) */
 		put_be16(at, (uint16_t)size);
 		memcpy(at + STAP_LENGTH_SIZE, nalu, size);
 		at += STAP_LENGTH_SIZE + size;
@@ -101,11 +103,11 @@ write_single(struct h264_pack *p, uint8_t *out, size_t cap)
 static int
 write_fragment(struct h264_pack *p, uint8_t *out, size_t cap)
 {
-	const uint8_t	*nalu = p->nalus[p->nalu_index].p;
-	size_t		 body = p->nalus[p->nalu_index].size - 1, sent = p->offset > 0 ? p->offset - 1 : 0;
-	size_t		 room = p->max_payload - FU_HEADER_SIZE;
-	size_t		 count = (body + room - 1) / room, equal = (body + count - 1) / count;
-	size_t		 size = MIN_OF(equal, body - sent);
+	const uint8_t *nalu = p->nalus[p->nalu_index].p;
+	size_t body = p->nalus[p->nalu_index].size - 1, sent = p->offset > 0 ? p->offset - 1 : 0;
+	size_t room = p->max_payload - FU_HEADER_SIZE;
+	size_t count = (body + room - 1) / room, equal = (body + count - 1) / count;
+	size_t size = MIN_OF(equal, body - sent);
 
 	if (cap < FU_HEADER_SIZE + size)
 		return -ENOSPC;
@@ -124,8 +126,8 @@ write_fragment(struct h264_pack *p, uint8_t *out, size_t cap)
 int
 h264_pack_next(struct h264_pack *p, uint8_t *out, size_t cap, bool *last)
 {
-	size_t	total = 0, count;
-	int	n;
+	size_t total = 0, count;
+	int n;
 
 	if (p->nalu_index >= p->nalu_count)
 		return 0;

@@ -7,18 +7,18 @@
 
 enum {
 	SPS_ID_MAX = 31,
-	SPS_SIDE_MAX = 16384,	/* luma samples; level 6.2 allows less */
-	POC_CYCLE_MAX = 255,	/* num_ref_frames_in_pic_order_cnt_cycle */
+	SPS_SIDE_MAX = 16384, /* luma samples; level 6.2 allows less */
+	POC_CYCLE_MAX = 255,  /* num_ref_frames_in_pic_order_cnt_cycle */
 	EXTENDED_SAR = 255
 };
 
 /* Bits of a NALU; emulation prevention octets (00 00 03) are left out as they are met (7.4.1). */
 struct bits {
-	const uint8_t	*p, *end;
-	unsigned	 zeros;	/* zero octets in a row before p */
-	uint8_t		 octet;
-	unsigned	 left;	/* bits of octet not read yet */
-	bool		 overrun;
+	const uint8_t *p, *end;
+	unsigned zeros; /* zero octets in a row before p */
+	uint8_t octet;
+	unsigned left; /* bits of octet not read yet */
+	bool overrun;
 };
 
 static void
@@ -39,7 +39,7 @@ bits_refill(struct bits *b)
 }
 
 static uint32_t
-bits_u(struct bits *b, unsigned count)	/* 0..32 */
+bits_u(struct bits *b, unsigned count) /* 0..32 */
 {
 	uint32_t v = 0;
 
@@ -53,7 +53,7 @@ bits_u(struct bits *b, unsigned count)	/* 0..32 */
 }
 
 static uint32_t
-bits_ue(struct bits *b)	/* Exp-Golomb (9.1) */
+bits_ue(struct bits *b) /* Exp-Golomb (9.1) */
 {
 	unsigned zeros = 0;
 
@@ -72,7 +72,7 @@ bits_se(struct bits *b)
 }
 
 static void
-skip_scaling_list(struct bits *b, unsigned count)	/* 7.3.2.1.1.1 */
+skip_scaling_list(struct bits *b, unsigned count) /* 7.3.2.1.1.1 */
 {
 	uint32_t last = 8, next = 8;
 
@@ -85,7 +85,8 @@ skip_scaling_list(struct bits *b, unsigned count)	/* 7.3.2.1.1.1 */
 static bool
 profile_is_high(uint8_t profile)
 {
-	static const uint8_t high[] = { 100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135 };
+	static const uint8_t high[] = {100, 110, 122, 244, 44,	83, 86,
+				       118, 128, 138, 139, 134, 135};
 
 	for (size_t i = 0; i < sizeof(high); i++)
 		if (high[i] == profile)
@@ -99,9 +100,9 @@ read_chroma(struct bits *b)
 {
 	unsigned chroma = bits_ue(b), separate = chroma == 3 ? bits_u(b, 1) : 0;
 
-	bits_ue(b);	/* bit_depth_luma_minus8 */
+	bits_ue(b); /* bit_depth_luma_minus8 */
 	bits_ue(b);
-	bits_u(b, 1);	/* qpprime_y_zero_transform_bypass_flag */
+	bits_u(b, 1); /* qpprime_y_zero_transform_bypass_flag */
 	if (bits_u(b, 1) != 0)
 		for (unsigned i = 0; i < (chroma == 3 ? 12u : 8u); i++)
 			if (bits_u(b, 1) != 0)
@@ -140,14 +141,14 @@ read_vui_fps(struct bits *b)
 
 	if (bits_u(b, 1) != 0 && bits_u(b, 8) == EXTENDED_SAR)
 		bits_u(b, 32);
-	if (bits_u(b, 1) != 0)	/* overscan_info */
+	if (bits_u(b, 1) != 0) /* overscan_info */
 		bits_u(b, 1);
-	if (bits_u(b, 1) != 0) {	/* video_signal_type */
+	if (bits_u(b, 1) != 0) { /* video_signal_type */
 		bits_u(b, 4);
 		if (bits_u(b, 1) != 0)
 			bits_u(b, 24);
 	}
-	if (bits_u(b, 1) != 0) {	/* chroma_loc_info */
+	if (bits_u(b, 1) != 0) { /* chroma_loc_info */
 		bits_ue(b);
 		bits_ue(b);
 	}
@@ -170,7 +171,7 @@ read_size(struct bits *b, unsigned chroma, struct h264_sps *out)
 	height *= 16 * (uint64_t)fields;
 	if (progressive == 0)
 		bits_u(b, 1);
-	bits_u(b, 1);	/* direct_8x8_inference_flag */
+	bits_u(b, 1); /* direct_8x8_inference_flag */
 	if (bits_u(b, 1) != 0) {
 		crop_x = bits_ue(b);
 		crop_x = (crop_x + bits_ue(b)) * unit_x;
@@ -188,9 +189,9 @@ read_size(struct bits *b, unsigned chroma, struct h264_sps *out)
 int
 h264_sps_parse(struct h264_sps *sps, const uint8_t *nalu, size_t size)
 {
-	struct bits	b = { 0 };
-	struct h264_sps	out = { 0 };
-	unsigned	chroma = 1;
+	struct bits b = {0};
+	struct h264_sps out = {0};
+	unsigned chroma = 1;
 
 	if (size < 1 || (nalu[0] & 0x1f) != H264_SPS)
 		return -ENOMSG;
@@ -205,10 +206,10 @@ h264_sps_parse(struct h264_sps *sps, const uint8_t *nalu, size_t size)
 		return -EBADMSG;
 	if (profile_is_high(out.profile_idc))
 		chroma = read_chroma(&b);
-	bits_ue(&b);	/* log2_max_frame_num_minus4 */
+	bits_ue(&b); /* log2_max_frame_num_minus4 */
 	skip_poc(&b);
-	bits_ue(&b);	/* max_num_ref_frames */
-	bits_u(&b, 1);	/* gaps_in_frame_num_value_allowed_flag */
+	bits_ue(&b);   /* max_num_ref_frames */
+	bits_u(&b, 1); /* gaps_in_frame_num_value_allowed_flag */
 	if (read_size(&b, chroma, &out) < 0)
 		return -EBADMSG;
 	if (bits_u(&b, 1) != 0)

@@ -13,10 +13,10 @@
 #include <stdint.h>
 
 enum {
-	MEDIA_AUDIO_RATE = 48000,	/* Hz: Opus in RTP (RFC 7587 s.4.1) */
+	MEDIA_AUDIO_RATE = 48000, /* Hz: Opus in RTP (RFC 7587 s.4.1) */
 	MEDIA_AUDIO_CHANNELS = 2,
-	MEDIA_AUDIO_FRAME = 960,	/* samples of 20 ms */
-	MEDIA_VIDEO_RATE = 90000	/* Hz of RTP timestamps */
+	MEDIA_AUDIO_FRAME = 960, /* samples of 20 ms */
+	MEDIA_VIDEO_RATE = 90000 /* Hz of RTP timestamps */
 };
 
 enum media_kind { MEDIA_VIDEO, MEDIA_AUDIO };
@@ -24,12 +24,12 @@ enum { MEDIA_KINDS = 2 };
 
 /* One access unit: H.264 in Annex B form with parameter sets before each IDR, or an Opus packet. */
 struct media_unit {
-	enum media_kind	 kind;
-	bool		 keyframe;	/* of video; true for audio */
-	int64_t		 time_us;	/* presentation, from the start of the source; >= 0 */
-	int64_t		 duration_us;	/* 0 unknown */
-	const uint8_t	*data;	/* borrowed until the next call of the object that gave it */
-	size_t		 size;
+	enum media_kind kind;
+	bool keyframe;	     /* of video; true for audio */
+	int64_t time_us;     /* presentation, from the start of the source; >= 0 */
+	int64_t duration_us; /* 0 unknown */
+	const uint8_t *data; /* borrowed until the next call of the object that gave it */
+	size_t size;
 };
 
 /* Why something failed: one line for a person, without control characters. */

@@ -6,9 +6,9 @@
 #include <string.h>
 
 struct media_decoder {
-	AVCodecContext	*codec;
-	AVFrame		*frame;
-	AVPacket	*packet;
+	AVCodecContext *codec;
+	AVFrame *frame;
+	AVPacket *packet;
 };
 
 struct media_decoder *
@@ -25,7 +25,7 @@ media_decoder_new(void)
 	if (d->codec == NULL || d->frame == NULL || d->packet == NULL)
 		goto fail;
 	d->codec->flags |= AV_CODEC_FLAG_LOW_DELAY;
-	d->codec->thread_count = 1;	/* threads would delay pictures */
+	d->codec->thread_count = 1; /* threads would delay pictures */
 	if (avcodec_open2(d->codec, h264, NULL) < 0)
 		goto fail;
 	return d;
@@ -48,20 +48,25 @@ media_decoder_free(struct media_decoder *d)
 static void
 give_picture(const AVFrame *f, media_picture_fn *fn, void *arg)
 {
-	const struct media_picture p = { .width = (unsigned)f->width, .height = (unsigned)f->height,
-		.luma = f->data[0], .stride = f->linesize[0], .time_us = f->pts,
-		.damaged = f->decode_error_flags != 0 || (f->flags & AV_FRAME_FLAG_CORRUPT) != 0 };
+	const struct media_picture p = {.width = (unsigned)f->width,
+					.height = (unsigned)f->height,
+					.luma = f->data[0],
+					.stride = f->linesize[0],
+					.time_us = f->pts,
+					.damaged = f->decode_error_flags != 0 ||
+						   (f->flags & AV_FRAME_FLAG_CORRUPT) != 0};
 
 	fn(arg, &p);
 }
 
 int
 media_decoder_push(struct media_decoder *d, const uint8_t *data, size_t size, int64_t time_us,
-    media_picture_fn *fn, void *arg)
+		   media_picture_fn *fn, void *arg)
 {
 	int count = 0, r;
 
-	if (size > INT32_MAX / 2 || av_new_packet(d->packet, (int)size) < 0)	/* padded, as it wants */
+	if (size > INT32_MAX / 2 ||
+	    av_new_packet(d->packet, (int)size) < 0) /* padded, as it wants */
 		return -ENOMEM;
 	memcpy(d->packet->data, data, size);
 	d->packet->pts = time_us;

@@ -5,22 +5,22 @@
 #include "media/media.h"
 
 struct media_picture {
-	unsigned	 width, height;
-	const uint8_t	*luma;	/* borrowed for the call */
-	int		 stride;
-	int64_t		 time_us;	/* as given with its unit */
-	bool		 damaged;	/* the decoder had to conceal something */
+	unsigned width, height;
+	const uint8_t *luma; /* borrowed for the call */
+	int stride;
+	int64_t time_us; /* as given with its unit */
+	bool damaged;	 /* the decoder had to conceal something */
 };
 typedef void media_picture_fn(void *arg, const struct media_picture *picture);
 
 struct media_decoder;
-struct media_decoder *media_decoder_new(void);	/* NULL without memory */
+struct media_decoder *media_decoder_new(void); /* NULL without memory */
 void media_decoder_free(struct media_decoder *d);
 /*
  * One access unit in Annex B form. Calls fn for the pictures that come out (without B-frames at
  * once). Their count, -EBADMSG if it cannot be decoded, -ENOMEM.
  */
 int media_decoder_push(struct media_decoder *d, const uint8_t *data, size_t size, int64_t time_us,
-    media_picture_fn *fn, void *arg);
+		       media_picture_fn *fn, void *arg);
 
 #endif

@@ -1,18 +1,18 @@
 /* media_encoder.c - H.264 for WebRTC by libx264. */
+#include "media/media_ff.h"
+
 #include <errno.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/opt.h>
 #include <libswscale/swscale.h>
 #include <stdlib.h>
 
-#include "media/media_ff.h"
-
 struct media_encoder {
-	AVCodecContext		*codec;
-	AVFrame			*frame;	/* for the owner to draw in, and target of conversions */
-	AVPacket		*packet;
-	struct SwsContext	*scaler;	/* NULL until a frame needs it */
-	int64_t			 last_us;
+	AVCodecContext *codec;
+	AVFrame *frame; /* for the owner to draw in, and target of conversions */
+	AVPacket *packet;
+	struct SwsContext *scaler; /* NULL until a frame needs it */
+	int64_t last_us;
 };
 
 /* One thread and one slice: slices would make several fragments trains of one frame. */
@@ -22,11 +22,11 @@ set_options(AVCodecContext *c, const struct media_encoder_config *config)
 	c->width = (int)config->width;
 	c->height = (int)config->height;
 	c->pix_fmt = AV_PIX_FMT_YUV420P;
-	c->time_base = (AVRational){ 1, 1000000 };
-	c->framerate = (AVRational){ (int)config->fps_num, (int)config->fps_den };
+	c->time_base = (AVRational){1, 1000000};
+	c->framerate = (AVRational){(int)config->fps_num, (int)config->fps_den};
 	c->bit_rate = config->bitrate_bps;
 	c->rc_max_rate = config->bitrate_bps;
-	c->rc_buffer_size = (int)config->bitrate_bps / 2;	/* half a second: keyframes stay small */
+	c->rc_buffer_size = (int)config->bitrate_bps / 2; /* half a second: keyframes stay small */
 	c->gop_size = (int)config->gop_count;
 	c->max_b_frames = 0;
 	c->thread_count = 1;
@@ -40,7 +40,7 @@ set_options(AVCodecContext *c, const struct media_encoder_config *config)
 
 static int
 open_codec(struct media_encoder *e, const struct media_encoder_config *config,
-    struct media_words *words)
+	   struct media_words *words)
 {
 	const AVCodec *x264 = avcodec_find_encoder_by_name("libx264");
 	int r;
@@ -104,22 +104,23 @@ convert(struct media_encoder *e, const AVFrame *in)
 {
 	if (media_encoder_frame(e) == NULL)
 		return -ENOMEM;
-	e->scaler = sws_getCachedContext(e->scaler, in->width, in->height, in->format, e->frame->width,
-	    e->frame->height, e->frame->format, SWS_BILINEAR, NULL, NULL, NULL);
+	e->scaler = sws_getCachedContext(e->scaler, in->width, in->height, in->format,
+					 e->frame->width, e->frame->height, e->frame->format,
+					 SWS_BILINEAR, NULL, NULL, NULL);
 	if (e->scaler == NULL)
 		return -ENOMEM;
-	sws_scale(e->scaler, (const uint8_t *const *)in->data, in->linesize, 0, in->height, e->frame->data,
-	    e->frame->linesize);
+	sws_scale(e->scaler, (const uint8_t *const *)in->data, in->linesize, 0, in->height,
+		  e->frame->data, e->frame->linesize);
 	return 0;
 }
 
 int
 media_encoder_encode(struct media_encoder *e, const AVFrame *frame, int64_t time_us, bool keyframe,
-    struct media_unit *out)
+		     struct media_unit *out)
 {
 	int r = frame == e->frame ? 0 : convert(e, frame);
 
-	if (r < 0 || time_us <= e->last_us)	/* libx264 wants time to go on */
+	if (r < 0 || time_us <= e->last_us) /* libx264 wants time to go on */
 		return r;
 	e->last_us = time_us;
 	e->frame->pts = time_us;
@@ -131,8 +132,10 @@ media_encoder_encode(struct media_encoder *e, const AVFrame *frame, int64_t time
 	r = avcodec_receive_packet(e->codec, e->packet);
 	if (r < 0)
 		return r == AVERROR(EAGAIN) ? 0 : media_fail_av(NULL, "", r);
-	*out = (struct media_unit){ .kind = MEDIA_VIDEO, .time_us = e->packet->pts,
-		.keyframe = (e->packet->flags & AV_PKT_FLAG_KEY) != 0, .data = e->packet->data,
-		.size = (size_t)e->packet->size };
+	*out = (struct media_unit){.kind = MEDIA_VIDEO,
+				   .time_us = e->packet->pts,
+				   .keyframe = (e->packet->flags & AV_PKT_FLAG_KEY) != 0,
+				   .data = e->packet->data,
+				   .size = (size_t)e->packet->size};
 	return 1;
 }

@@ -16,19 +16,20 @@ int media_fail_av(struct media_words *words, const char *what, int av_error);
 /* ---- H.264 encoder (libx264): constrained baseline, no delay, one slice, headers repeated ---- */
 
 struct media_encoder_config {
-	unsigned width, height;	/* even */
+	unsigned width, height; /* even */
 	unsigned fps_num, fps_den;
 	unsigned bitrate_bps;
-	unsigned gop_count;	/* frames between keyframes at most */
+	unsigned gop_count; /* frames between keyframes at most */
 };
 struct media_encoder;
 struct media_encoder *media_encoder_new(const struct media_encoder_config *config,
-    struct media_words *words);
+					struct media_words *words);
 void media_encoder_free(struct media_encoder *e);
 /* A writable YUV 4:2:0 frame of its size, owned by the encoder. NULL without memory. */
 AVFrame *media_encoder_frame(struct media_encoder *e);
-/* Encode a frame (of any size and format: it is converted). 1 with *out set (borrowed), 0, -errno. */
-int media_encoder_encode(struct media_encoder *e, const AVFrame *frame, int64_t time_us, bool keyframe,
-    struct media_unit *out);
+/* Encode a frame (of any size and format: it is converted). 1 with *out set (borrowed), 0, -errno.
+ */
+int media_encoder_encode(struct media_encoder *e, const AVFrame *frame, int64_t time_us,
+			 bool keyframe, struct media_unit *out);
 
 #endif

@@ -1,4 +1,6 @@
 /* media_file.c - a file or pipe as a source, by libavformat. */
+#include "media/media_source_impl.h"
+
 #include <errno.h>
 #include <libavcodec/bsf.h>
 #include <poll.h>
@@ -9,44 +11,44 @@
 
 #include "media/media_ff.h"
 #include "media/media_opus.h"
-#include "media/media_source_impl.h"
 #include "media/media_transcode.h"
 
 enum {
-	VIDEO_BPS = 2000000, AUDIO_BPS = 96000,
+	VIDEO_BPS = 2000000,
+	AUDIO_BPS = 96000,
 	SECOND_US = 1000000,
 	PIPE_BUFFER = 65536,
-	PIPE_ANALYZE_US = 2 * SECOND_US,	/* live input waits while it is probed */
-	POLL_MS = 100	/* how soon an interrupt is seen */
+	PIPE_ANALYZE_US = 2 * SECOND_US, /* live input waits while it is probed */
+	POLL_MS = 100			 /* how soon an interrupt is seen */
 };
 
-static const AVRational microseconds = { 1, SECOND_US };
+static const AVRational microseconds = {1, SECOND_US};
 
 /* A unit that waits to be taken. */
 struct owned {
-	struct owned	 *next;
+	struct owned *next;
 	struct media_unit unit;
-	uint8_t		  data[];
+	uint8_t data[];
 };
 
 struct file_stream {
-	AVStream		*av;	/* NULL: there is none */
-	struct media_transcoder *transcoder;	/* NULL: passes untouched */
-	AVBSFContext		*bsf;	/* of H.264 that passes */
-	int64_t			 last_us;
+	AVStream *av;			     /* NULL: there is none */
+	struct media_transcoder *transcoder; /* NULL: passes untouched */
+	AVBSFContext *bsf;		     /* of H.264 that passes */
+	int64_t last_us;
 };
 
 struct file_source {
-	struct media_source	 base;
+	struct media_source base;
 	struct media_file_config cfg;
-	AVFormatContext		*format;
-	AVIOContext		*pipe;
-	AVPacket		*packet;
-	struct file_stream	 streams[MEDIA_KINDS];
-	struct owned		*first, *last, *taken;
-	int64_t			 start_us, offset_us, end_us;	/* end: of what was emitted */
-	bool			 ended;
-	unsigned		 emitted;	/* since the start or the last seek */
+	AVFormatContext *format;
+	AVIOContext *pipe;
+	AVPacket *packet;
+	struct file_stream streams[MEDIA_KINDS];
+	struct owned *first, *last, *taken;
+	int64_t start_us, offset_us, end_us; /* end: of what was emitted */
+	bool ended;
+	unsigned emitted; /* since the start or the last seek */
 };
 
 /* ---- units out ---- */
@@ -58,7 +60,7 @@ emit(void *arg, const struct media_unit *unit)
 	struct owned *o;
 
 	if (unit->time_us < 0)
-		return 0;	/* priming samples before the start */
+		return 0; /* priming samples before the start */
 	o = malloc(sizeof(*o) + unit->size);
 	if (o == NULL)
 		return -ENOMEM;
@@ -100,18 +102,23 @@ time_of(const struct file_source *f, struct file_stream *st, const AVPacket *p)
 	AVRational fps = st->av->avg_frame_rate;
 
 	if (ts != AV_NOPTS_VALUE)
-		return av_rescale_q(ts, st->av->time_base, microseconds) - f->start_us + f->offset_us;
-	return st->last_us + (fps.num > 0 ? (int64_t)SECOND_US * fps.den / fps.num : SECOND_US / 25);
+		return av_rescale_q(ts, st->av->time_base, microseconds) - f->start_us +
+		       f->offset_us;
+	return st->last_us +
+	       (fps.num > 0 ? (int64_t)SECOND_US * fps.den / fps.num : SECOND_US / 25);
 }
 
 static int
 pass_packet(struct file_source *f, enum media_kind kind, const AVPacket *p)
 {
 	struct file_stream *st = &f->streams[kind];
-	struct media_unit unit = { .kind = kind, .time_us = time_of(f, st, p), .data = p->data,
-		.keyframe = kind == MEDIA_AUDIO || (p->flags & AV_PKT_FLAG_KEY) != 0,
-		.duration_us = av_rescale_q(p->duration, st->av->time_base, microseconds),
-		.size = (size_t)p->size };
+	struct media_unit unit = {
+	    .kind = kind,
+	    .time_us = time_of(f, st, p),
+	    .data = p->data,
+	    .keyframe = kind == MEDIA_AUDIO || (p->flags & AV_PKT_FLAG_KEY) != 0,
+	    .duration_us = av_rescale_q(p->duration, st->av->time_base, microseconds),
+	    .size = (size_t)p->size};
 
 	if (kind == MEDIA_AUDIO) {
 		int samples = media_opus_samples(p->data, (size_t)p->size);
@@ -134,7 +141,7 @@ filter_packet(struct file_source *f, AVPacket *p)
 	AVBSFContext *bsf = f->streams[MEDIA_VIDEO].bsf;
 	int r = av_bsf_send_packet(bsf, p);
 
-	if (r < 0) {	/* damaged: the next may be whole */
+	if (r < 0) { /* damaged: the next may be whole */
 		av_packet_unref(p);
 		return 0;
 	}
@@ -160,8 +167,9 @@ take_packet(struct file_source *f)
 		if (st->av == NULL || st->av->index != p->stream_index)
 			continue;
 		if (st->transcoder != NULL)
-			r = media_transcoder_push(st->transcoder, p, k == MEDIA_VIDEO &&
-			    atomic_exchange(&f->base.keyframe_wanted, false));
+			r = media_transcoder_push(
+			    st->transcoder, p,
+			    k == MEDIA_VIDEO && atomic_exchange(&f->base.keyframe_wanted, false));
 		else if (st->bsf != NULL)
 			r = filter_packet(f, p);
 		else
@@ -251,7 +259,8 @@ static const char *
 why_not_pass(const AVCodecParameters *p)
 {
 	if (p->codec_type == AVMEDIA_TYPE_AUDIO)
-		return p->codec_id == AV_CODEC_ID_OPUS && p->ch_layout.nb_channels <= 2 ? NULL : "to Opus";
+		return p->codec_id == AV_CODEC_ID_OPUS && p->ch_layout.nb_channels <= 2 ? NULL
+											: "to Opus";
 	if (p->codec_id != AV_CODEC_ID_H264)
 		return "to H.264";
 	if (p->video_delay > 0)
@@ -267,7 +276,7 @@ add_note(struct file_source *f, const AVCodecParameters *p, const char *why)
 	size_t used = strlen(f->base.note);
 
 	snprintf(f->base.note + used, sizeof(f->base.note) - used, "%s%s re-encoded: %s",
-	    used > 0 ? "; " : "", avcodec_get_name(p->codec_id), why);
+		 used > 0 ? "; " : "", avcodec_get_name(p->codec_id), why);
 }
 
 /* Parameter sets before each IDR, from the container's header (avcC) or from the stream's own. */
@@ -276,7 +285,8 @@ open_filter(struct file_stream *st, struct media_words *words)
 {
 	const AVCodecParameters *p = st->av->codecpar;
 	bool avcc = p->extradata_size > 0 && p->extradata[0] == 1;
-	int r = av_bsf_list_parse_str(avcc ? "h264_mp4toannexb" : "dump_extra=freq=keyframe", &st->bsf);
+	int r =
+	    av_bsf_list_parse_str(avcc ? "h264_mp4toannexb" : "dump_extra=freq=keyframe", &st->bsf);
 
 	if (r >= 0)
 		r = avcodec_parameters_copy(st->bsf->par_in, p);
@@ -293,8 +303,9 @@ open_stream(struct file_source *f, enum media_kind kind, struct media_words *wor
 	struct file_stream *st = &f->streams[kind];
 	unsigned bps = kind == MEDIA_VIDEO ? f->cfg.video_bps : f->cfg.audio_bps;
 	const char *why;
-	int index = av_find_best_stream(f->format,
-	    kind == MEDIA_VIDEO ? AVMEDIA_TYPE_VIDEO : AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
+	int index = av_find_best_stream(
+	    f->format, kind == MEDIA_VIDEO ? AVMEDIA_TYPE_VIDEO : AVMEDIA_TYPE_AUDIO, -1, -1, NULL,
+	    0);
 
 	st->last_us = -1;
 	if (index < 0)
@@ -309,7 +320,10 @@ open_stream(struct file_source *f, enum media_kind kind, struct media_words *wor
 		return media_fail(words, -EINVAL, "would be %s", f->base.note);
 	f->base.encodes[kind] = true;
 	st->transcoder = media_transcoder_new(st->av,
-	    bps != 0 ? bps : kind == MEDIA_VIDEO ? VIDEO_BPS : AUDIO_BPS, emit, f, words);
+					      bps != 0		    ? bps
+					      : kind == MEDIA_VIDEO ? VIDEO_BPS
+								    : AUDIO_BPS,
+					      emit, f, words);
 	return st->transcoder != NULL ? 0 : -EIO;
 }
 
@@ -318,7 +332,7 @@ static int
 read_pipe(void *arg, uint8_t *buf, int size)
 {
 	struct file_source *f = arg;
-	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
 	ssize_t n;
 
 	while (!atomic_load(&f->base.interrupted)) {
@@ -362,20 +376,21 @@ static int
 open_input(struct file_source *f, struct media_words *words)
 {
 	const AVInputFormat *format = NULL;
-	char	path[4096];
-	bool	piped = strcmp(f->cfg.path, "-") == 0;
-	int	r;
+	char path[4096];
+	bool piped = strcmp(f->cfg.path, "-") == 0;
+	int r;
 
 	if (f->cfg.format != NULL) {
 		format = av_find_input_format(f->cfg.format);
 		if (format == NULL)
-			return media_fail(words, -EINVAL, "no format of the name %s", f->cfg.format);
+			return media_fail(words, -EINVAL, "no format of the name %s",
+					  f->cfg.format);
 	}
 	f->packet = av_packet_alloc();
 	f->format = avformat_alloc_context();
 	if (f->packet == NULL || f->format == NULL || (piped && open_pipe(f) < 0))
 		return media_fail(words, -ENOMEM, "out of memory");
-	f->format->interrupt_callback = (AVIOInterruptCB){ is_interrupted, f };
+	f->format->interrupt_callback = (AVIOInterruptCB){is_interrupted, f};
 	/* "file:", so that a colon in a name does not make a protocol of it. */
 	snprintf(path, sizeof(path), "%s%s", piped ? "" : "file:", piped ? "" : f->cfg.path);
 	r = avformat_open_input(&f->format, path, format, NULL);
@@ -404,7 +419,7 @@ free_source(struct media_source *s)
 	free(f);
 }
 
-static const struct media_source_ops ops = { .next = next, .due_us = due_us, .free = free_source };
+static const struct media_source_ops ops = {.next = next, .due_us = due_us, .free = free_source};
 
 struct media_source *
 media_source_file(const struct media_file_config *config, struct media_words *words)

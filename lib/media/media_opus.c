@@ -21,7 +21,7 @@ struct media_opus_encoder *
 media_opus_encoder_new(unsigned bitrate_bps)
 {
 	OpusEncoder *e = opus_encoder_create(MEDIA_AUDIO_RATE, MEDIA_AUDIO_CHANNELS,
-	    OPUS_APPLICATION_AUDIO, NULL);
+					     OPUS_APPLICATION_AUDIO, NULL);
 
 	if (e != NULL)
 		opus_encoder_ctl(e, OPUS_SET_BITRATE((opus_int32)bitrate_bps));
@@ -37,7 +37,7 @@ media_opus_encoder_free(struct media_opus_encoder *e)
 
 int
 media_opus_encode(struct media_opus_encoder *e, const int16_t *pcm,
-    uint8_t out[static MEDIA_OPUS_PACKET_MAX])
+		  uint8_t out[static MEDIA_OPUS_PACKET_MAX])
 {
 	int n = opus_encode(encoder_of(e), pcm, MEDIA_AUDIO_FRAME, out, MEDIA_OPUS_PACKET_MAX);
 
@@ -47,8 +47,8 @@ media_opus_encode(struct media_opus_encoder *e, const int16_t *pcm,
 struct media_opus_decoder *
 media_opus_decoder_new(void)
 {
-	return (struct media_opus_decoder *)opus_decoder_create(MEDIA_AUDIO_RATE, MEDIA_AUDIO_CHANNELS,
-	    NULL);
+	return (struct media_opus_decoder *)opus_decoder_create(MEDIA_AUDIO_RATE,
+								MEDIA_AUDIO_CHANNELS, NULL);
 }
 
 void

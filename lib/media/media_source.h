@@ -14,26 +14,26 @@
 struct media_source;
 
 struct media_test_config {	/* 0: the default */
-	unsigned width, height;	/* 640x360; even, from 160x90 to 3840x2160 */
-	unsigned fps;	/* 25; 1..120 */
+	unsigned width, height; /* 640x360; even, from 160x90 to 3840x2160 */
+	unsigned fps;		/* 25; 1..120 */
 	unsigned video_bps;	/* 1000000 */
 	unsigned audio_bps;	/* 64000 */
 };
 /* Both NULL on failure, with *words set. */
 struct media_source *media_source_test(const struct media_test_config *config,
-    struct media_words *words);
+				       struct media_words *words);
 
 struct media_file_config {
-	const char	*path;	/* "-": standard input */
-	const char	*format;	/* libavformat's name; NULL: probed */
-	bool		 loop;	/* start again at the end; standard input cannot */
-	bool		 no_transcode;	/* fail where a stream does not pass untouched */
-	unsigned	 video_bps, audio_bps;	/* of what is encoded anew; 0: 2000000 and 96000 */
+	const char *path;	       /* "-": standard input */
+	const char *format;	       /* libavformat's name; NULL: probed */
+	bool loop;		       /* start again at the end; standard input cannot */
+	bool no_transcode;	       /* fail where a stream does not pass untouched */
+	unsigned video_bps, audio_bps; /* of what is encoded anew; 0: 2000000 and 96000 */
 };
 struct media_source *media_source_file(const struct media_file_config *config,
-    struct media_words *words);
+				       struct media_words *words);
 
-void media_source_free(struct media_source *s);	/* takes NULL */
+void media_source_free(struct media_source *s); /* takes NULL */
 
 bool media_source_has(const struct media_source *s, enum media_kind kind);
 /* Is this kind encoded here, so that a keyframe can be had for the asking? */

@@ -7,17 +7,17 @@
 #include "media/media_source.h"
 
 struct media_source_ops {
-	int	(*next)(struct media_source *s, struct media_unit *out, struct media_words *words);
+	int (*next)(struct media_source *s, struct media_unit *out, struct media_words *words);
 	int64_t (*due_us)(const struct media_source *s);
-	void	(*free)(struct media_source *s);
+	void (*free)(struct media_source *s);
 };
 
 /* The first member of each kind. */
 struct media_source {
-	const struct media_source_ops	*ops;
-	bool		 has[MEDIA_KINDS], encodes[MEDIA_KINDS];
-	atomic_bool	 keyframe_wanted, interrupted;
-	char		 note[200];
+	const struct media_source_ops *ops;
+	bool has[MEDIA_KINDS], encodes[MEDIA_KINDS];
+	atomic_bool keyframe_wanted, interrupted;
+	char note[200];
 };
 
 #endif

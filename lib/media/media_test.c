@@ -1,27 +1,34 @@
 /* media_test.c - the test card and its tone as a source (docs/testcard.md). */
+#include "media/media_source_impl.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "media/media_ff.h"
 #include "media/media_opus.h"
-#include "media/media_source_impl.h"
 #include "media/testcard.h"
 
 enum {
-	WIDTH = 640, HEIGHT = 360, FPS = 25, VIDEO_BPS = 1000000, AUDIO_BPS = 64000,
-	WIDTH_MAX = 3840, HEIGHT_MAX = 2160, FPS_MAX = 120,
-	GOP_SECONDS = 4,	/* keyframes come on demand; this is for servers that do not ask */
+	WIDTH = 640,
+	HEIGHT = 360,
+	FPS = 25,
+	VIDEO_BPS = 1000000,
+	AUDIO_BPS = 64000,
+	WIDTH_MAX = 3840,
+	HEIGHT_MAX = 2160,
+	FPS_MAX = 120,
+	GOP_SECONDS = 4, /* keyframes come on demand; this is for servers that do not ask */
 	SECOND_US = 1000000
 };
 
 struct test_source {
-	struct media_source	 base;
+	struct media_source base;
 	struct media_test_config cfg;
-	struct media_encoder	*video;
+	struct media_encoder *video;
 	struct media_opus_encoder *audio;
-	struct testcard_tone	 tone;
-	uint64_t		 frame_count, packet_count;
-	uint8_t			 packet[MEDIA_OPUS_PACKET_MAX];
+	struct testcard_tone tone;
+	uint64_t frame_count, packet_count;
+	uint8_t packet[MEDIA_OPUS_PACKET_MAX];
 };
 
 static int64_t
@@ -48,15 +55,17 @@ due_us(const struct media_source *s)
 static int
 next_frame(struct test_source *t, struct media_unit *out, struct media_words *words)
 {
-	AVFrame	*f = media_encoder_frame(t->video);
-	int64_t	 time_us = video_due_us(t);
-	bool	 keyframe = atomic_exchange(&t->base.keyframe_wanted, false);
-	int	 r;
+	AVFrame *f = media_encoder_frame(t->video);
+	int64_t time_us = video_due_us(t);
+	bool keyframe = atomic_exchange(&t->base.keyframe_wanted, false);
+	int r;
 
 	if (f == NULL)
 		return media_fail(words, -ENOMEM, "out of memory");
-	const struct testcard_picture picture = { t->cfg.width, t->cfg.height,
-		{ f->data[0], f->data[1], f->data[2] }, { f->linesize[0], f->linesize[1], f->linesize[2] } };
+	const struct testcard_picture picture = {t->cfg.width,
+						 t->cfg.height,
+						 {f->data[0], f->data[1], f->data[2]},
+						 {f->linesize[0], f->linesize[1], f->linesize[2]}};
 
 	testcard_draw(&picture, (uint16_t)t->frame_count++, (uint64_t)time_us);
 	r = media_encoder_encode(t->video, f, time_us, keyframe, out);
@@ -70,17 +79,21 @@ next_packet(struct test_source *t, struct media_unit *out, struct media_words *w
 {
 	int16_t pcm[MEDIA_AUDIO_FRAME * MEDIA_AUDIO_CHANNELS];
 	int64_t time_us = audio_due_us(t);
-	int	n;
+	int n;
 
 	testcard_tone(&t->tone, pcm, MEDIA_AUDIO_FRAME, MEDIA_AUDIO_CHANNELS, MEDIA_AUDIO_RATE,
-	    t->packet_count * MEDIA_AUDIO_FRAME);
+		      t->packet_count * MEDIA_AUDIO_FRAME);
 	t->packet_count++;
 	n = media_opus_encode(t->audio, pcm, t->packet);
 	if (n < 0)
 		return media_fail(words, n, "the Opus encoder refuses");
-	*out = (struct media_unit){ .kind = MEDIA_AUDIO, .keyframe = true, .time_us = time_us,
-		.duration_us = (int64_t)MEDIA_AUDIO_FRAME * SECOND_US / MEDIA_AUDIO_RATE, .data = t->packet,
-		.size = (size_t)n };
+	*out = (struct media_unit){.kind = MEDIA_AUDIO,
+				   .keyframe = true,
+				   .time_us = time_us,
+				   .duration_us =
+				       (int64_t)MEDIA_AUDIO_FRAME * SECOND_US / MEDIA_AUDIO_RATE,
+				   .data = t->packet,
+				   .size = (size_t)n};
 	return 1;
 }
 
@@ -103,7 +116,7 @@ free_source(struct media_source *s)
 	free(t);
 }
 
-static const struct media_source_ops ops = { .next = next, .due_us = due_us, .free = free_source };
+static const struct media_source_ops ops = {.next = next, .due_us = due_us, .free = free_source};
 
 static int
 fill_config(struct media_test_config *c, const struct media_test_config *in)
@@ -114,8 +127,9 @@ fill_config(struct media_test_config *c, const struct media_test_config *in)
 	c->fps = in->fps != 0 ? in->fps : FPS;
 	c->video_bps = in->video_bps != 0 ? in->video_bps : VIDEO_BPS;
 	c->audio_bps = in->audio_bps != 0 ? in->audio_bps : AUDIO_BPS;
-	if (c->width < TESTCARD_WIDTH_MIN || c->width > WIDTH_MAX || c->height < TESTCARD_HEIGHT_MIN ||
-	    c->height > HEIGHT_MAX || c->width % 2 != 0 || c->height % 2 != 0 || c->fps > FPS_MAX)
+	if (c->width < TESTCARD_WIDTH_MIN || c->width > WIDTH_MAX ||
+	    c->height < TESTCARD_HEIGHT_MIN || c->height > HEIGHT_MAX || c->width % 2 != 0 ||
+	    c->height % 2 != 0 || c->fps > FPS_MAX)
 		return -EINVAL;
 	return 0;
 }
@@ -126,14 +140,18 @@ media_source_test(const struct media_test_config *config, struct media_words *wo
 	struct test_source *t = calloc(1, sizeof(*t));
 
 	if (t == NULL || fill_config(&t->cfg, config) < 0) {
-		media_fail(words, 0, "the test picture is even, %dx%d to %dx%d, at 1 to %d frames a second",
-		    TESTCARD_WIDTH_MIN, TESTCARD_HEIGHT_MIN, WIDTH_MAX, HEIGHT_MAX, FPS_MAX);
+		media_fail(words, 0,
+			   "the test picture is even, %dx%d to %dx%d, at 1 to %d frames a second",
+			   TESTCARD_WIDTH_MIN, TESTCARD_HEIGHT_MIN, WIDTH_MAX, HEIGHT_MAX, FPS_MAX);
 		free(t);
 		return NULL;
 	}
-	const struct media_encoder_config video = { .width = t->cfg.width, .height = t->cfg.height,
-		.fps_num = t->cfg.fps, .fps_den = 1, .bitrate_bps = t->cfg.video_bps,
-		.gop_count = t->cfg.fps * GOP_SECONDS };
+	const struct media_encoder_config video = {.width = t->cfg.width,
+						   .height = t->cfg.height,
+						   .fps_num = t->cfg.fps,
+						   .fps_den = 1,
+						   .bitrate_bps = t->cfg.video_bps,
+						   .gop_count = t->cfg.fps * GOP_SECONDS};
 
 	t->base.ops = &ops;
 	t->base.has[MEDIA_VIDEO] = t->base.has[MEDIA_AUDIO] = true;

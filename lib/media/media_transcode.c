@@ -13,26 +13,27 @@
 enum {
 	SECOND_US = 1000000,
 	GOP_SECONDS = 4,
-	FPS_FALLBACK = 25, FPS_MAX = 120,
-	GAP_US = 100000,	/* a jump of audio time by more than this is taken over */
-	FIFO_MAX = 10 * MEDIA_AUDIO_RATE	/* samples waiting to be encoded */
+	FPS_FALLBACK = 25,
+	FPS_MAX = 120,
+	GAP_US = 100000,		 /* a jump of audio time by more than this is taken over */
+	FIFO_MAX = 10 * MEDIA_AUDIO_RATE /* samples waiting to be encoded */
 };
 
 struct media_transcoder {
-	const AVStream		*stream;
-	AVCodecContext		*decoder;
-	AVFrame			*frame;
-	media_emit_fn		*emit;
-	void			*arg;
-	int64_t			 offset_us;
-	bool			 keyframe;
-	struct media_encoder	*video;
+	const AVStream *stream;
+	AVCodecContext *decoder;
+	AVFrame *frame;
+	media_emit_fn *emit;
+	void *arg;
+	int64_t offset_us;
+	bool keyframe;
+	struct media_encoder *video;
 	/* Audio: decoded, resampled, cut into packets of 20 ms. */
-	SwrContext		*swr;
-	AVAudioFifo		*fifo;
+	SwrContext *swr;
+	AVAudioFifo *fifo;
 	struct media_opus_encoder *opus;
-	int64_t			 head_us;	/* time of the first sample in the FIFO's run */
-	uint64_t		 head_count;	/* samples taken out since head_us */
+	int64_t head_us;     /* time of the first sample in the FIFO's run */
+	uint64_t head_count; /* samples taken out since head_us */
 };
 
 static int
@@ -43,7 +44,7 @@ open_decoder(struct media_transcoder *t, struct media_words *words)
 
 	if (codec == NULL)
 		return media_fail(words, -ENOENT, "no decoder for %s",
-		    avcodec_get_name(t->stream->codecpar->codec_id));
+				  avcodec_get_name(t->stream->codecpar->codec_id));
 	t->decoder = avcodec_alloc_context3(codec);
 	t->frame = av_frame_alloc();
 	if (t->decoder == NULL || t->frame == NULL)
@@ -61,12 +62,14 @@ open_video(struct media_transcoder *t, unsigned bitrate_bps, struct media_words 
 	AVRational fps = t->stream->avg_frame_rate;
 
 	if (fps.num <= 0 || fps.den <= 0 || fps.num / fps.den > FPS_MAX)
-		fps = (AVRational){ FPS_FALLBACK, 1 };
+		fps = (AVRational){FPS_FALLBACK, 1};
 	const struct media_encoder_config config = {
-		.width = (unsigned)t->stream->codecpar->width & ~1u,
-		.height = (unsigned)t->stream->codecpar->height & ~1u,
-		.fps_num = (unsigned)fps.num, .fps_den = (unsigned)fps.den, .bitrate_bps = bitrate_bps,
-		.gop_count = (unsigned)(fps.num * GOP_SECONDS / fps.den) + 1 };
+	    .width = (unsigned)t->stream->codecpar->width & ~1u,
+	    .height = (unsigned)t->stream->codecpar->height & ~1u,
+	    .fps_num = (unsigned)fps.num,
+	    .fps_den = (unsigned)fps.den,
+	    .bitrate_bps = bitrate_bps,
+	    .gop_count = (unsigned)(fps.num * GOP_SECONDS / fps.den) + 1};
 
 	t->video = media_encoder_new(&config, words);
 	return t->video != NULL ? 0 : -EIO;
@@ -82,7 +85,7 @@ open_audio(struct media_transcoder *t, unsigned bitrate_bps, struct media_words 
 
 struct media_transcoder *
 media_transcoder_new(const AVStream *stream, unsigned bitrate_bps, media_emit_fn *emit, void *arg,
-    struct media_words *words)
+		     struct media_words *words)
 {
 	struct media_transcoder *t = calloc(1, sizeof(*t));
 	int r;
@@ -95,8 +98,9 @@ media_transcoder_new(const AVStream *stream, unsigned bitrate_bps, media_emit_fn
 	t->head_us = AV_NOPTS_VALUE;
 	r = open_decoder(t, words);
 	if (r == 0)
-		r = stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO ? open_video(t, bitrate_bps, words)
-								      : open_audio(t, bitrate_bps, words);
+		r = stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO
+			? open_video(t, bitrate_bps, words)
+			: open_audio(t, bitrate_bps, words);
 	if (r < 0) {
 		media_transcoder_free(t);
 		return NULL;
@@ -145,14 +149,17 @@ emit_frame(struct media_transcoder *t, int64_t time_us)
 static int
 drain_fifo(struct media_transcoder *t, bool end)
 {
-	int16_t	pcm[MEDIA_AUDIO_FRAME * MEDIA_AUDIO_CHANNELS];
+	int16_t pcm[MEDIA_AUDIO_FRAME * MEDIA_AUDIO_CHANNELS];
 	uint8_t packet[MEDIA_OPUS_PACKET_MAX];
-	void	*planes[] = { pcm };
-	int	n, r = 0;
+	void *planes[] = {pcm};
+	int n, r = 0;
 
 	while (r == 0 && av_audio_fifo_size(t->fifo) >= (end ? 1 : MEDIA_AUDIO_FRAME)) {
-		struct media_unit unit = { .kind = MEDIA_AUDIO, .keyframe = true, .data = packet,
-			.duration_us = (int64_t)MEDIA_AUDIO_FRAME * SECOND_US / MEDIA_AUDIO_RATE };
+		struct media_unit unit = {.kind = MEDIA_AUDIO,
+					  .keyframe = true,
+					  .data = packet,
+					  .duration_us = (int64_t)MEDIA_AUDIO_FRAME * SECOND_US /
+							 MEDIA_AUDIO_RATE};
 
 		n = av_audio_fifo_read(t->fifo, planes, MEDIA_AUDIO_FRAME);
 		if (n <= 0)
@@ -197,7 +204,7 @@ make_resampler(struct media_transcoder *t)
 		av_channel_layout_default(&in, in.nb_channels);
 	if (r >= 0)
 		r = swr_alloc_set_opts2(&t->swr, &stereo, AV_SAMPLE_FMT_S16, MEDIA_AUDIO_RATE, &in,
-		    t->frame->format, t->frame->sample_rate, 0, NULL);
+					t->frame->format, t->frame->sample_rate, 0, NULL);
 	if (r >= 0)
 		r = swr_init(t->swr);
 	if (r < 0)
@@ -210,16 +217,17 @@ static int
 emit_samples(struct media_transcoder *t, int64_t time_us)
 {
 	uint8_t *pcm = NULL;
-	int	 room, n, r = make_resampler(t);
+	int room, n, r = make_resampler(t);
 
 	if (r < 0)
 		return r;
 	room = swr_get_out_samples(t->swr, t->frame->nb_samples);
-	if (room < 0 || av_samples_alloc(&pcm, NULL, MEDIA_AUDIO_CHANNELS, room, AV_SAMPLE_FMT_S16, 0) < 0)
+	if (room < 0 ||
+	    av_samples_alloc(&pcm, NULL, MEDIA_AUDIO_CHANNELS, room, AV_SAMPLE_FMT_S16, 0) < 0)
 		return -ENOMEM;
 	n = swr_convert(t->swr, &pcm, room, (const uint8_t **)t->frame->extended_data,
-	    t->frame->nb_samples);
-	if (n < 0) {	/* the format changed in mid-stream: begin anew with the next frame */
+			t->frame->nb_samples);
+	if (n < 0) { /* the format changed in mid-stream: begin anew with the next frame */
 		swr_free(&t->swr);
 		n = 0;
 	}
@@ -235,7 +243,7 @@ emit_samples(struct media_transcoder *t, int64_t time_us)
 static int
 emit_decoded(struct media_transcoder *t)
 {
-	static const AVRational us = { 1, SECOND_US };
+	static const AVRational us = {1, SECOND_US};
 	int64_t pts = t->frame->best_effort_timestamp, time_us;
 
 	if (pts == AV_NOPTS_VALUE)
@@ -262,7 +270,7 @@ media_transcoder_push(struct media_transcoder *t, const AVPacket *packet, bool k
 
 	t->keyframe |= keyframe;
 	if (r < 0 && packet != NULL)
-		return r == AVERROR(ENOMEM) ? -ENOMEM : 0;	/* damaged: the next may be whole */
+		return r == AVERROR(ENOMEM) ? -ENOMEM : 0; /* damaged: the next may be whole */
 	while (out == 0 && avcodec_receive_frame(t->decoder, t->frame) >= 0) {
 		out = emit_decoded(t);
 		av_frame_unref(t->frame);

@@ -10,9 +10,11 @@
 typedef int media_emit_fn(void *arg, const struct media_unit *unit);
 
 struct media_transcoder;
-/* Video becomes H.264 of the same size, audio Opus. The stream is borrowed. NULL with *words set. */
+/* Video becomes H.264 of the same size, audio Opus. The stream is borrowed. NULL with *words set.
+ */
 struct media_transcoder *media_transcoder_new(const AVStream *stream, unsigned bitrate_bps,
-    media_emit_fn *emit, void *arg, struct media_words *words);
+					      media_emit_fn *emit, void *arg,
+					      struct media_words *words);
 void media_transcoder_free(struct media_transcoder *t);
 /* Times that come out are the stream's plus offset_us. */
 void media_transcoder_offset(struct media_transcoder *t, int64_t offset_us);

@@ -14,32 +14,33 @@
 enum {
 	SECOND_US = 1000000,
 	PIPE_BUFFER = 32768,
-	INTERLEAVE_US = 500000,	/* do not wait longer for a track that is silent */
+	INTERLEAVE_US = 500000, /* do not wait longer for a track that is silent */
 	HEADER_MAX = 4096	/* octets of parameter sets */
 };
 
-static const AVRational microseconds = { 1, SECOND_US };
+static const AVRational microseconds = {1, SECOND_US};
 
 struct media_writer {
-	AVFormatContext	*format;
-	AVIOContext	*pipe;
-	AVPacket	*packet;
-	AVStream	*streams[MEDIA_KINDS];	/* NULL: left out */
-	int64_t		 last_dts[MEDIA_KINDS];
-	int		 error;	/* of the pipe: -errno */
-	bool		 begun;
+	AVFormatContext *format;
+	AVIOContext *pipe;
+	AVPacket *packet;
+	AVStream *streams[MEDIA_KINDS]; /* NULL: left out */
+	int64_t last_dts[MEDIA_KINDS];
+	int error; /* of the pipe: -errno */
+	bool begun;
 };
 
 static const enum AVCodecID codec_ids[MEDIA_KINDS] = {
-	[MEDIA_VIDEO] = AV_CODEC_ID_H264,
-	[MEDIA_AUDIO] = AV_CODEC_ID_OPUS,
+    [MEDIA_VIDEO] = AV_CODEC_ID_H264,
+    [MEDIA_AUDIO] = AV_CODEC_ID_OPUS,
 };
 
 static const AVOutputFormat *
 find_format(const char *path, const char *name)
 {
-	static const struct { const char *alias, *name; } aliases[] = { { "mkv", "matroska" },
-		{ "ts", "mpegts" } };
+	static const struct {
+		const char *alias, *name;
+	} aliases[] = {{"mkv", "matroska"}, {"ts", "mpegts"}};
 
 	if (name == NULL && strcmp(path, "-") == 0)
 		name = "matroska";
@@ -63,13 +64,13 @@ format_takes(const AVOutputFormat *of, enum media_kind kind)
 
 int
 media_writer_check(const char *path, const char *format, bool takes[MEDIA_KINDS],
-    struct media_words *words)
+		   struct media_words *words)
 {
 	const AVOutputFormat *of = find_format(path, format);
 
 	if (of == NULL)
 		return media_fail(words, -EINVAL, "no container format for %s (say -f FORMAT)",
-		    format != NULL ? format : path);
+				  format != NULL ? format : path);
 	for (unsigned k = 0; k < MEDIA_KINDS; k++)
 		takes[k] = format_takes(of, k);
 	if (!takes[MEDIA_VIDEO] && !takes[MEDIA_AUDIO])
@@ -127,15 +128,16 @@ set_extradata(AVCodecParameters *p, const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* The SPS and PPS of a keyframe in Annex B form: the muxers make avcC of it and then convert units. */
+/* The SPS and PPS of a keyframe in Annex B form: the muxers make avcC of it and then convert units.
+ */
 static int
 fill_video(AVCodecParameters *p, const uint8_t *unit, size_t size, struct media_words *words)
 {
-	static const uint8_t start_code[] = { 0, 0, 0, 1 };
-	struct h264_sps	 sps;
-	uint8_t		 header[HEADER_MAX];
-	const uint8_t	*nalu;
-	size_t		 used = 0, n;
+	static const uint8_t start_code[] = {0, 0, 0, 1};
+	struct h264_sps sps;
+	uint8_t header[HEADER_MAX];
+	const uint8_t *nalu;
+	size_t used = 0, n;
 
 	for (size_t at = 0, step; (step = h264_annexb_next(unit + at, size - at, &nalu, &n)) > 0;
 	     at += step) {
@@ -162,8 +164,9 @@ fill_video(AVCodecParameters *p, const uint8_t *unit, size_t size, struct media_
 static int
 fill_audio(AVCodecParameters *p)
 {
-	static const uint8_t head[19] = { 'O', 'p', 'u', 's', 'H', 'e', 'a', 'd', 1, MEDIA_AUDIO_CHANNELS,
-		0, 0, 0x80, 0xbb, 0, 0, 0, 0, 0 };
+	static const uint8_t head[19] = {
+	    'O', 'p', 'u',  's',  'H', 'e', 'a', 'd', 1, MEDIA_AUDIO_CHANNELS,
+	    0,	 0,   0x80, 0xbb, 0,   0,   0,	 0,   0};
 
 	p->codec_type = AVMEDIA_TYPE_AUDIO;
 	p->sample_rate = MEDIA_AUDIO_RATE;
@@ -174,14 +177,14 @@ fill_audio(AVCodecParameters *p)
 
 static int
 add_stream(struct media_writer *w, enum media_kind kind, const struct media_writer_config *c,
-    struct media_words *words)
+	   struct media_words *words)
 {
 	AVStream *st = avformat_new_stream(w->format, NULL);
 
 	if (st == NULL)
 		return media_fail(words, -ENOMEM, "out of memory");
 	st->codecpar->codec_id = codec_ids[kind];
-	st->time_base = (AVRational){ 1, kind == MEDIA_VIDEO ? MEDIA_VIDEO_RATE : MEDIA_AUDIO_RATE };
+	st->time_base = (AVRational){1, kind == MEDIA_VIDEO ? MEDIA_VIDEO_RATE : MEDIA_AUDIO_RATE};
 	w->streams[kind] = st;
 	w->last_dts[kind] = INT64_MIN;
 	return kind == MEDIA_VIDEO ? fill_video(st->codecpar, c->keyframe, c->keyframe_size, words)
@@ -205,9 +208,9 @@ set_options(struct media_writer *w, AVDictionary **options)
 static int
 begin(struct media_writer *w, const struct media_writer_config *c, struct media_words *words)
 {
-	AVDictionary	*options = NULL;
-	bool		 piped = strcmp(c->path, "-") == 0, takes[MEDIA_KINDS];
-	int		 r = media_writer_check(c->path, c->format, takes, words);
+	AVDictionary *options = NULL;
+	bool piped = strcmp(c->path, "-") == 0, takes[MEDIA_KINDS];
+	int r = media_writer_check(c->path, c->format, takes, words);
 
 	if (r < 0)
 		return r;
@@ -221,7 +224,8 @@ begin(struct media_writer *w, const struct media_writer_config *c, struct media_
 	if (r < 0)
 		return r;
 	if (w->format->nb_streams == 0)
-		return media_fail(words, -EINVAL, "nothing that %s can hold", w->format->oformat->name);
+		return media_fail(words, -EINVAL, "nothing that %s can hold",
+				  w->format->oformat->name);
 	if (!piped)
 		r = avio_open(&w->format->pb, c->path, AVIO_FLAG_WRITE);
 	if (r < 0)
@@ -276,12 +280,12 @@ int
 media_writer_write(struct media_writer *w, const struct media_unit *unit, struct media_words *words)
 {
 	AVStream *st = w->streams[unit->kind];
-	int64_t	  dts;
+	int64_t dts;
 
 	if (st == NULL)
 		return 0;
 	dts = av_rescale_q(unit->time_us, microseconds, st->time_base);
-	if (dts <= w->last_dts[unit->kind])	/* containers refuse time that stands still */
+	if (dts <= w->last_dts[unit->kind]) /* containers refuse time that stands still */
 		dts = w->last_dts[unit->kind] + 1;
 	w->last_dts[unit->kind] = dts;
 	if (av_new_packet(w->packet, (int)unit->size) < 0)
@@ -304,7 +308,7 @@ media_writer_close(struct media_writer *w, struct media_words *words)
 	if (w->begun && w->error == 0)
 		r = av_write_trailer(w->format);
 	if (r >= 0 && w->pipe == NULL)
-		r = avio_closep(&w->format->pb);	/* a full disk may show only here */
+		r = avio_closep(&w->format->pb); /* a full disk may show only here */
 	r = result_of(w, r, words);
 	free_writer(w);
 	return r;

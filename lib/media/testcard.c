@@ -9,13 +9,17 @@
 #include "base/bytes.h"
 
 enum {
-	LUMA_BLACK = 16, LUMA_WHITE = 235, LUMA_FACE = 70, LUMA_HAND = 220, CHROMA_NONE = 128,
+	LUMA_BLACK = 16,
+	LUMA_WHITE = 235,
+	LUMA_FACE = 70,
+	LUMA_HAND = 220,
+	CHROMA_NONE = 128,
 	CODE_BITS = TESTCARD_COLUMNS,
 	CHECK_BITS = CODE_BITS - TESTCARD_NUMBER_BITS,
-	CHECK_SALT = 5,	/* so that number 0 is not all black */
+	CHECK_SALT = 5, /* so that number 0 is not all black */
 	BARS = 8,
 	HAND_TURN_US = 4000000,
-	BOX_STEP = 4	/* luma samples per frame */
+	BOX_STEP = 4 /* luma samples per frame */
 };
 
 /* The 20 bits of the code: number, then check (docs/testcard.md). */
@@ -43,11 +47,13 @@ draw_code(const struct testcard_picture *p, uint16_t number)
 	unsigned middle = p->height / 8, bottom = p->height / 4;
 
 	for (unsigned c = 0; c < TESTCARD_COLUMNS; c++) {
-		bool	 bit = (code >> (CODE_BITS - 1 - c) & 1u) != 0;
-		unsigned x0 = c * p->width / TESTCARD_COLUMNS, x1 = (c + 1) * p->width / TESTCARD_COLUMNS;
+		bool bit = (code >> (CODE_BITS - 1 - c) & 1u) != 0;
+		unsigned x0 = c * p->width / TESTCARD_COLUMNS,
+			 x1 = (c + 1) * p->width / TESTCARD_COLUMNS;
 
 		fill(p->plane[0], p->stride[0], x0, 0, x1, middle, bit ? LUMA_WHITE : LUMA_BLACK);
-		fill(p->plane[0], p->stride[0], x0, middle, x1, bottom, bit ? LUMA_BLACK : LUMA_WHITE);
+		fill(p->plane[0], p->stride[0], x0, middle, x1, bottom,
+		     bit ? LUMA_BLACK : LUMA_WHITE);
 	}
 }
 
@@ -55,9 +61,11 @@ draw_code(const struct testcard_picture *p, uint16_t number)
 static void
 draw_bars(const struct testcard_picture *p)
 {
-	static const struct { uint8_t y, u, v; } bars[BARS] = {
-		{ 180, 128, 128 }, { 162, 44, 142 }, { 131, 156, 44 }, { 112, 72, 58 },
-		{ 84, 184, 198 }, { 65, 100, 212 }, { 50, 212, 114 }, { 40, 128, 128 },
+	static const struct {
+		uint8_t y, u, v;
+	} bars[BARS] = {
+	    {180, 128, 128}, {162, 44, 142}, {131, 156, 44}, {112, 72, 58},
+	    {84, 184, 198},  {65, 100, 212}, {50, 212, 114}, {40, 128, 128},
 	};
 	unsigned top = p->height / 4;
 
@@ -76,10 +84,10 @@ draw_bars(const struct testcard_picture *p)
 static void
 draw_hand(const struct testcard_picture *p, uint64_t time_us)
 {
-	double	angle = 2 * M_PI * (double)(time_us % HAND_TURN_US) / HAND_TURN_US;
-	double	ux = sin(angle), uy = -cos(angle);
-	int	radius = (int)p->height / 5, cx = (int)p->width / 2, cy = (int)p->height * 5 / 8;
-	double	thick = radius * 0.08 + 1;
+	double angle = 2 * M_PI * (double)(time_us % HAND_TURN_US) / HAND_TURN_US;
+	double ux = sin(angle), uy = -cos(angle);
+	int radius = (int)p->height / 5, cx = (int)p->width / 2, cy = (int)p->height * 5 / 8;
+	double thick = radius * 0.08 + 1;
 
 	for (int dy = -radius; dy <= radius; dy++) {
 		uint8_t *line = p->plane[0] + (ptrdiff_t)(cy + dy) * p->stride[0] + cx;

@@ -11,18 +11,19 @@
 enum {
 	TESTCARD_COLUMNS = 20,
 	TESTCARD_NUMBER_BITS = 16,
-	TESTCARD_CONTRAST_MIN = 48,	/* luma between a block and its inverse, 0..255 */
+	TESTCARD_CONTRAST_MIN = 48, /* luma between a block and its inverse, 0..255 */
 	TESTCARD_TONES = 8,
 	TESTCARD_TONE_BASE_HZ = 400,
 	TESTCARD_TONE_STEP_HZ = 100,
-	TESTCARD_WIDTH_MIN = 160, TESTCARD_HEIGHT_MIN = 90
+	TESTCARD_WIDTH_MIN = 160,
+	TESTCARD_HEIGHT_MIN = 90
 };
 
 /* A planar 4:2:0 picture; the planes are borrowed. Width and height are even. */
 struct testcard_picture {
-	unsigned  width, height;
-	uint8_t	 *plane[3];	/* Y, U, V */
-	int	  stride[3];	/* octets */
+	unsigned width, height;
+	uint8_t *plane[3]; /* Y, U, V */
+	int stride[3];	   /* octets */
 };
 
 /*
@@ -35,14 +36,14 @@ void testcard_draw(const struct testcard_picture *p, uint16_t number, uint64_t t
 int testcard_read(const uint8_t *luma, int stride, unsigned width, unsigned height);
 
 /*
- * Fill frame_count samples of an interleaved 16-bit tone that starts at sample `first` of the media.
- * Phase goes on across the calls that continue each other; state is 0 before the first.
+ * Fill frame_count samples of an interleaved 16-bit tone that starts at sample `first` of the
+ * media. Phase goes on across the calls that continue each other; state is 0 before the first.
  */
 struct testcard_tone {
-	double phase;	/* radians */
+	double phase; /* radians */
 };
 void testcard_tone(struct testcard_tone *t, int16_t *out, size_t frame_count, unsigned channels,
-    unsigned sample_rate, uint64_t first);
+		   unsigned sample_rate, uint64_t first);
 
 /*
  * Which step (0..7) the window of one channel carries; stride: samples from one to the next of the

@@ -14,11 +14,11 @@ step_hz(unsigned step)
 
 void
 testcard_tone(struct testcard_tone *t, int16_t *out, size_t frame_count, unsigned channels,
-    unsigned sample_rate, uint64_t first)
+	      unsigned sample_rate, uint64_t first)
 {
 	for (size_t i = 0; i < frame_count; i++) {
 		unsigned step = (unsigned)((first + i) / sample_rate % TESTCARD_TONES);
-		int16_t	 v = (int16_t)lrint(sin(t->phase) * AMPLITUDE * FULL_SCALE);
+		int16_t v = (int16_t)lrint(sin(t->phase) * AMPLITUDE * FULL_SCALE);
 
 		for (unsigned c = 0; c < channels; c++)
 			out[i * channels + c] = v;
@@ -44,16 +44,16 @@ share_of(const int16_t *samples, size_t count, size_t stride, double w, double e
 int
 testcard_tone_read(const int16_t *samples, size_t count, size_t stride, unsigned sample_rate)
 {
-	double	energy = 0, best = 0;
-	int	found = -ENODATA;
+	double energy = 0, best = 0;
+	int found = -ENODATA;
 
 	for (size_t i = 0; i < count; i++)
 		energy += samples[i * stride] / FULL_SCALE * (samples[i * stride] / FULL_SCALE);
 	if (count == 0 || energy / (double)count < SILENCE)
 		return -ENODATA;
 	for (unsigned step = 0; step < TESTCARD_TONES; step++) {
-		double share = share_of(samples, count, stride, 2 * M_PI * step_hz(step) / sample_rate,
-		    energy);
+		double share = share_of(samples, count, stride,
+					2 * M_PI * step_hz(step) / sample_rate, energy);
 
 		if (share > best) {
 			best = share;

@@ -12,13 +12,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size);
 static void
 round_trip(const uint8_t *buf, size_t size)
 {
-	static struct h264_pack	pack;
-	struct h264_depack	out;
-	const uint8_t		*a, *b;
-	uint8_t			payload[256];
-	size_t			a_size, b_size, at = 0, used;
-	bool			last = false;
-	int			n;
+	static struct h264_pack pack;
+	struct h264_depack out;
+	const uint8_t *a, *b;
+	uint8_t payload[256];
+	size_t a_size, b_size, at = 0, used;
+	bool last = false;
+	int n;
 
 	if (h264_pack_start(&pack, buf, size, 8 + size % 200) < 0)
 		return;

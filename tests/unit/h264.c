@@ -18,8 +18,8 @@ enum { PAYLOADS_MAX = 512, PAYLOAD_CAP = 1500 };
 
 static struct payloads {
 	uint8_t buf[PAYLOADS_MAX][PAYLOAD_CAP];
-	size_t	size[PAYLOADS_MAX], count;
-	bool	last[PAYLOADS_MAX];
+	size_t size[PAYLOADS_MAX], count;
+	bool last[PAYLOADS_MAX];
 } sent;
 
 /* Pack a whole access unit into `sent`. */
@@ -48,28 +48,28 @@ sps_of_x264(void **state)
 {
 	static const struct {
 		const char *name;
-		unsigned    profile, width, height;
-		double	    fps;
+		unsigned profile, width, height;
+		double fps;
 	} rows[] = {
-		{ "176x144-baseline", 66, 176, 144, 15 },
-		{ "176x144-high", 100, 176, 144, 15 },
-		{ "322x182-baseline", 66, 322, 182, 30000 / 1001.0 },
-		{ "322x182-high", 100, 322, 182, 30000 / 1001.0 },
-		{ "640x360-baseline", 66, 640, 360, 25 },
-		{ "640x360-high", 100, 640, 360, 25 },
-		{ "1280x720-baseline", 66, 1280, 720, 60 },
-		{ "1920x1080-baseline", 66, 1920, 1080, 30 },
-		{ "1920x1080-high", 100, 1920, 1080, 30 },
-		{ "642x362-high444", 244, 642, 362, 25 },
-		{ "720x576-interlaced", 100, 720, 576, 25 },
+	    {"176x144-baseline", 66, 176, 144, 15},
+	    {"176x144-high", 100, 176, 144, 15},
+	    {"322x182-baseline", 66, 322, 182, 30000 / 1001.0},
+	    {"322x182-high", 100, 322, 182, 30000 / 1001.0},
+	    {"640x360-baseline", 66, 640, 360, 25},
+	    {"640x360-high", 100, 640, 360, 25},
+	    {"1280x720-baseline", 66, 1280, 720, 60},
+	    {"1920x1080-baseline", 66, 1920, 1080, 30},
+	    {"1920x1080-high", 100, 1920, 1080, 30},
+	    {"642x362-high444", 244, 642, 362, 25},
+	    {"720x576-interlaced", 100, 720, 576, 25},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-		struct h264_sps	 sps;
-		char		 path[128];
-		size_t		 size;
-		uint8_t		*nalu;
+		struct h264_sps sps;
+		char path[128];
+		size_t size;
+		uint8_t *nalu;
 
 		snprintf(path, sizeof(path), "h264/sps-%s.hex", rows[i].name);
 		nalu = support_load(path, &size);
@@ -96,12 +96,12 @@ truncated_sps(void *arg, const uint8_t *buf, size_t size)
 static void
 sps_is_refused_when_malformed(void **state)
 {
-	static const uint8_t slice[] = { 0x65, 0x88, 0x84, 0, 0x10 };
+	static const uint8_t slice[] = {0x65, 0x88, 0x84, 0, 0x10};
 	/* pic_width_in_mbs_minus1 of 32 bits of one */
-	static const uint8_t huge[] = { 0x67, 66, 0, 30, 0xf8, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff };
-	struct h264_sps	 sps = { .width = 7 };
-	size_t		 size;
-	uint8_t		*nalu = support_load("h264/sps-640x360-high.hex", &size);
+	static const uint8_t huge[] = {0x67, 66, 0, 30, 0xf8, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff};
+	struct h264_sps sps = {.width = 7};
+	size_t size;
+	uint8_t *nalu = support_load("h264/sps-640x360-high.hex", &size);
 
 	(void)state;
 	assert_int_equal(h264_sps_parse(&sps, slice, sizeof(slice)), -ENOMSG);
@@ -114,12 +114,14 @@ sps_is_refused_when_malformed(void **state)
 static void
 annexb_is_cut_at_start_codes(void **state)
 {
-	static const uint8_t in[] = { 9, 9, 0, 0, 0, 1, 0x67, 1, 2, 0, 0, 1, 0x68, 3, 0, 0, 0, 0, 1, 0, 0,
-		1, 0x65, 0, 0, 2, 0, 0 };
-	static const struct { uint8_t type; size_t size; } want[] = { { 0x67, 3 }, { 0x68, 2 },
-		{ 0x65, 4 } };
-	const uint8_t	*nalu;
-	size_t		 at = 0, used, size;
+	static const uint8_t in[] = {9, 9, 0, 0, 0, 1, 0x67, 1, 2,    0, 0, 1, 0x68, 3,
+				     0, 0, 0, 0, 1, 0, 0,    1, 0x65, 0, 0, 2, 0,    0};
+	static const struct {
+		uint8_t type;
+		size_t size;
+	} want[] = {{0x67, 3}, {0x68, 2}, {0x65, 4}};
+	const uint8_t *nalu;
+	size_t at = 0, used, size;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(want); i++, at += used) {
@@ -136,27 +138,27 @@ static void
 keyframes_are_recognised(void **state)
 {
 	static const struct {
-		bool	want;
-		size_t	size;
+		bool want;
+		size_t size;
 		uint8_t payload[12];
 	} rows[] = {
-		{ true, 5, { 0x65, 0x88, 0x84, 0, 0x10 } },		/* IDR alone, first_mb 0 */
-		{ false, 5, { 0x65, 0x48, 0x84, 0, 0x10 } },		/* a later slice of an IDR picture */
-		{ false, 5, { 0x41, 0x9a, 2, 5, 1 } },
-		{ true, 5, { 0x67, 0x42, 0xc0, 0x1e, 0xda } },		/* SPS alone */
-		{ false, 4, { 0x68, 0xce, 0x3c, 0x80 } },		/* PPS */
-		{ true, 12, { 0x78, 0, 4, 0x67, 0x42, 0xc0, 0x1e, 0, 3, 0x68, 0xce, 0x3c } },
-		{ true, 12, { 0x78, 0, 2, 0x06, 5, 0, 5, 0x65, 0x88, 0x84, 0, 1 } },
-		{ false, 8, { 0x78, 0, 2, 0x06, 5, 0, 1, 0x68 } },
-		{ false, 8, { 0x78, 0, 0, 0x67, 5, 0, 1, 0x67 } },	/* empty NALU: malformed */
-		{ false, 4, { 0x78, 0, 9, 0x67 } },
-		{ true, 4, { 0x7c, 0x85, 0x88, 0x84 } },		/* FU-A start of an IDR */
-		{ false, 4, { 0x7c, 0x85, 0x48, 0x84 } },		/* of its second slice */
-		{ false, 4, { 0x7c, 0x05, 0x88, 0x84 } },		/* not the start */
-		{ true, 3, { 0x7c, 0x87, 0x42 } },			/* FU-A start of an SPS */
-		{ false, 2, { 0x7c, 0x85 } },
-		{ false, 1, { 0x67 } },
-		{ false, 0, { 0 } },
+	    {true, 5, {0x65, 0x88, 0x84, 0, 0x10}},  /* IDR alone, first_mb 0 */
+	    {false, 5, {0x65, 0x48, 0x84, 0, 0x10}}, /* a later slice of an IDR picture */
+	    {false, 5, {0x41, 0x9a, 2, 5, 1}},
+	    {true, 5, {0x67, 0x42, 0xc0, 0x1e, 0xda}}, /* SPS alone */
+	    {false, 4, {0x68, 0xce, 0x3c, 0x80}},      /* PPS */
+	    {true, 12, {0x78, 0, 4, 0x67, 0x42, 0xc0, 0x1e, 0, 3, 0x68, 0xce, 0x3c}},
+	    {true, 12, {0x78, 0, 2, 0x06, 5, 0, 5, 0x65, 0x88, 0x84, 0, 1}},
+	    {false, 8, {0x78, 0, 2, 0x06, 5, 0, 1, 0x68}},
+	    {false, 8, {0x78, 0, 0, 0x67, 5, 0, 1, 0x67}}, /* empty NALU: malformed */
+	    {false, 4, {0x78, 0, 9, 0x67}},
+	    {true, 4, {0x7c, 0x85, 0x88, 0x84}},  /* FU-A start of an IDR */
+	    {false, 4, {0x7c, 0x85, 0x48, 0x84}}, /* of its second slice */
+	    {false, 4, {0x7c, 0x05, 0x88, 0x84}}, /* not the start */
+	    {true, 3, {0x7c, 0x87, 0x42}},	  /* FU-A start of an SPS */
+	    {false, 2, {0x7c, 0x85}},
+	    {false, 1, {0x67}},
+	    {false, 0, {0}},
 	};
 
 	(void)state;
@@ -174,11 +176,12 @@ keyframes_are_recognised(void **state)
 static void
 parameter_sets_share_a_stap(void **state)
 {
-	static const uint8_t in[] = { 0, 0, 0, 1, 0x09, 0x10, 0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1e, 0, 0, 1,
-		0x68, 0xce, 0x3c, 0, 0, 1, 0x06, 5, 1, 0, 0, 1, 0x65, 0x88, 0x84 };
-	static const uint8_t stap[] = { 0x78, 0, 4, 0x67, 0x42, 0xc0, 0x1e, 0, 3, 0x68, 0xce, 0x3c, 0, 3,
-		0x06, 5, 1 };
-	static const uint8_t idr[] = { 0x65, 0x88, 0x84 };
+	static const uint8_t in[] = {0,	   0,	 0,    1, 0x09, 0x10, 0,    0,	  0,	1,   0x67,
+				     0x42, 0xc0, 0x1e, 0, 0,	1,    0x68, 0xce, 0x3c, 0,   0,
+				     1,	   0x06, 5,    1, 0,	0,    1,    0x65, 0x88, 0x84};
+	static const uint8_t stap[] = {0x78, 0,	   4,	 0x67, 0x42, 0xc0, 0x1e, 0, 3,
+				       0x68, 0xce, 0x3c, 0,    3,    0x06, 5,	 1};
+	static const uint8_t idr[] = {0x65, 0x88, 0x84};
 
 	(void)state;
 	pack_all(in, sizeof(in), 1200);
@@ -194,7 +197,7 @@ static void
 fragments_are_equal(void **state)
 {
 	static uint8_t in[40000];
-	static const size_t sizes[] = { 1201, 1202, 2400, 2397, 5000, 39990, 12001, 1300 };
+	static const size_t sizes[] = {1201, 1202, 2400, 2397, 5000, 39990, 12001, 1300};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
@@ -208,7 +211,8 @@ fragments_are_equal(void **state)
 			bool last = k + 1 == sent.count;
 
 			assert_int_equal(sent.buf[k][0], 0x7c);
-			assert_int_equal(sent.buf[k][1], (k == 0 ? 0x80 : 0) | (last ? 0x40 : 0) | 5);
+			assert_int_equal(sent.buf[k][1],
+					 (k == 0 ? 0x80 : 0) | (last ? 0x40 : 0) | 5);
 			body += sent.size[k] - 2;
 			if (last)
 				assert_in_range(sent.size[0] - sent.size[k], 0, sent.count - 1);
@@ -226,7 +230,7 @@ packing_has_limits(void **state)
 	static struct h264_pack p;
 	static uint8_t many[(H264_AU_NALUS_MAX + 1) * 5];
 	uint8_t out[8];
-	bool	last;
+	bool last;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(many); i += 5)
@@ -245,9 +249,9 @@ packing_has_limits(void **state)
 static void
 round_trip(void **state)
 {
-	size_t			 size;
-	uint8_t			*in = support_load("h264/annexb-176x144.hex", &size);
-	struct h264_depack	 d;
+	size_t size;
+	uint8_t *in = support_load("h264/annexb-176x144.hex", &size);
+	struct h264_depack d;
 
 	(void)state;
 	h264_depack_init(&d);
@@ -269,9 +273,9 @@ round_trip(void **state)
 static void
 losses_are_noticed(void **state)
 {
-	static const uint8_t start[] = { 0x7c, 0x85, 1 }, middle[] = { 0x7c, 0x05, 2 };
-	static const uint8_t end[] = { 0x7c, 0x45, 3 }, slice[] = { 0x41, 0x9a };
-	static const uint8_t fu_b[] = { 0x7d, 0x85, 0, 0, 1 }, stap[] = { 0x78, 0, 5, 1 };
+	static const uint8_t start[] = {0x7c, 0x85, 1}, middle[] = {0x7c, 0x05, 2};
+	static const uint8_t end[] = {0x7c, 0x45, 3}, slice[] = {0x41, 0x9a};
+	static const uint8_t fu_b[] = {0x7d, 0x85, 0, 0, 1}, stap[] = {0x78, 0, 5, 1};
 	struct h264_depack d;
 
 	(void)state;
@@ -297,9 +301,9 @@ losses_are_noticed(void **state)
 static void
 a_unit_is_bounded(void **state)
 {
-	static uint8_t	 start[PAYLOAD_CAP] = { 0x7c, 0x85 }, middle[PAYLOAD_CAP] = { 0x7c, 0x05 };
+	static uint8_t start[PAYLOAD_CAP] = {0x7c, 0x85}, middle[PAYLOAD_CAP] = {0x7c, 0x05};
 	struct h264_depack d;
-	int		 r = 0;
+	int r = 0;
 
 	(void)state;
 	h264_depack_init(&d);
@@ -327,8 +331,8 @@ depack_one(void *arg, const uint8_t *buf, size_t size)
 static void
 every_truncation(void **state)
 {
-	size_t	 size;
-	uint8_t	*in = support_load("h264/annexb-176x144.hex", &size);
+	size_t size;
+	uint8_t *in = support_load("h264/annexb-176x144.hex", &size);
 
 	(void)state;
 	for (size_t max = 30; max < 1300; max += 600) {
@@ -343,17 +347,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sps_of_x264),
-		cmocka_unit_test(sps_is_refused_when_malformed),
-		cmocka_unit_test(annexb_is_cut_at_start_codes),
-		cmocka_unit_test(keyframes_are_recognised),
-		cmocka_unit_test(parameter_sets_share_a_stap),
-		cmocka_unit_test(fragments_are_equal),
-		cmocka_unit_test(packing_has_limits),
-		cmocka_unit_test(round_trip),
-		cmocka_unit_test(losses_are_noticed),
-		cmocka_unit_test(a_unit_is_bounded),
-		cmocka_unit_test(every_truncation),
+	    cmocka_unit_test(sps_of_x264),
+	    cmocka_unit_test(sps_is_refused_when_malformed),
+	    cmocka_unit_test(annexb_is_cut_at_start_codes),
+	    cmocka_unit_test(keyframes_are_recognised),
+	    cmocka_unit_test(parameter_sets_share_a_stap),
+	    cmocka_unit_test(fragments_are_equal),
+	    cmocka_unit_test(packing_has_limits),
+	    cmocka_unit_test(round_trip),
+	    cmocka_unit_test(losses_are_noticed),
+	    cmocka_unit_test(a_unit_is_bounded),
+	    cmocka_unit_test(every_truncation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

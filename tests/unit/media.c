@@ -22,12 +22,12 @@ enum { FRAMES = 75, FPS = 25, SECOND_US = 1000000, NUMBERS_MAX = 256 };
 
 /* What came out of a source, looked at as rtc-play does. */
 static struct seen {
-	unsigned	 frame_count, picture_count, packet_count, keyframes;
-	int		 numbers[NUMBERS_MAX];
-	int64_t		 times_us[NUMBERS_MAX];
-	unsigned	 tones[TESTCARD_TONES];
-	unsigned	 width, height;
-	int64_t		 audio_first_us, audio_end_us;
+	unsigned frame_count, picture_count, packet_count, keyframes;
+	int numbers[NUMBERS_MAX];
+	int64_t times_us[NUMBERS_MAX];
+	unsigned tones[TESTCARD_TONES];
+	unsigned width, height;
+	int64_t audio_first_us, audio_end_us;
 	struct media_decoder *decoder;
 	struct media_opus_decoder *opus;
 } seen;
@@ -56,7 +56,7 @@ see_audio(const struct media_unit *u)
 	if (seen.packet_count++ == 0)
 		seen.audio_first_us = u->time_us;
 	else
-		assert_in_range(u->time_us - seen.audio_end_us + 2000, 0, 4000);	/* no gap */
+		assert_in_range(u->time_us - seen.audio_end_us + 2000, 0, 4000); /* no gap */
 	seen.audio_end_us = u->time_us + u->duration_us;
 	step = testcard_tone_read(pcm, (size_t)n, MEDIA_AUDIO_CHANNELS, MEDIA_AUDIO_RATE);
 	if (step >= 0)
@@ -72,7 +72,8 @@ see(const struct media_unit *u)
 	}
 	seen.frame_count++;
 	seen.keyframes += u->keyframe;
-	assert_true(media_decoder_push(seen.decoder, u->data, u->size, u->time_us, see_picture, NULL) >= 0);
+	assert_true(
+	    media_decoder_push(seen.decoder, u->data, u->size, u->time_us, see_picture, NULL) >= 0);
 }
 
 static int
@@ -98,7 +99,7 @@ teardown(void **state)
 static struct media_source *
 open_test(unsigned width, unsigned height)
 {
-	const struct media_test_config config = { .width = width, .height = height, .fps = FPS };
+	const struct media_test_config config = {.width = width, .height = height, .fps = FPS};
 	struct media_source *s = media_source_test(&config, &words);
 
 	assert_non_null(s);
@@ -108,9 +109,9 @@ open_test(unsigned width, unsigned height)
 static void
 the_test_source_counts_its_frames(void **state)
 {
-	struct media_source	*s = open_test(0, 0);
-	struct media_unit	 u;
-	int64_t			 due_us;
+	struct media_source *s = open_test(0, 0);
+	struct media_unit u;
+	int64_t due_us;
 
 	(void)state;
 	while (seen.frame_count < FRAMES) {
@@ -128,20 +129,21 @@ the_test_source_counts_its_frames(void **state)
 		assert_int_equal(seen.numbers[i], i);
 		assert_int_equal(seen.times_us[i], i * SECOND_US / FPS);
 	}
-	assert_int_equal(seen.keyframes, 2);	/* the first, and the one asked for */
+	assert_int_equal(seen.keyframes, 2); /* the first, and the one asked for */
 	for (unsigned i = 0; i < 3; i++)
 		assert_in_range(seen.tones[i], 45, 50);
 	assert_int_equal(seen.tones[3], 0);
 	media_source_free(s);
 }
 
-/* Every IDR has its parameter sets, nothing but one slice per picture, no B-frames: WebRTC's form. */
+/* Every IDR has its parameter sets, nothing but one slice per picture, no B-frames: WebRTC's form.
+ */
 static void
 encoded_units_suit_webrtc(void **state)
 {
-	struct media_source	*s = open_test(320, 180);
-	struct media_unit	 u;
-	struct h264_sps		 sps;
+	struct media_source *s = open_test(320, 180);
+	struct media_unit u;
+	struct h264_sps sps;
 
 	(void)state;
 	for (unsigned frame = 0; frame < 20;) {
@@ -152,14 +154,15 @@ encoded_units_suit_webrtc(void **state)
 		assert_int_equal(media_source_next(s, &u, &words), 1);
 		if (u.kind == MEDIA_AUDIO)
 			continue;
-		for (; (step = h264_annexb_next(u.data + at, u.size - at, &nalu, &size)) > 0; at += step) {
+		for (; (step = h264_annexb_next(u.data + at, u.size - at, &nalu, &size)) > 0;
+		     at += step) {
 			slices += (nalu[0] & 0x1f) == H264_SLICE || (nalu[0] & 0x1f) == H264_IDR;
 			sets += (nalu[0] & 0x1f) == H264_SPS || (nalu[0] & 0x1f) == H264_PPS;
 			if ((nalu[0] & 0x1f) != H264_SPS)
 				continue;
 			assert_int_equal(h264_sps_parse(&sps, nalu, size), 0);
 			assert_int_equal(sps.profile_idc, 66);
-			assert_true((sps.constraints & 0x40) != 0);	/* constrained */
+			assert_true((sps.constraints & 0x40) != 0); /* constrained */
 			assert_int_equal(sps.width, 320);
 		}
 		assert_int_equal(slices, 1);
@@ -172,8 +175,8 @@ encoded_units_suit_webrtc(void **state)
 static void
 impossible_test_pictures_are_refused(void **state)
 {
-	static const struct media_test_config bad[] = { { .width = 641 }, { .height = 88 },
-		{ .width = 100000 }, { .fps = 1000 } };
+	static const struct media_test_config bad[] = {
+	    {.width = 641}, {.height = 88}, {.width = 100000}, {.fps = 1000}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
@@ -188,11 +191,15 @@ impossible_test_pictures_are_refused(void **state)
 static char dir[] = "/tmp/rtckit-media-XXXXXX";
 
 static void
-write_unit(struct media_writer **w, const char *path, const char *format, const struct media_unit *u)
+write_unit(struct media_writer **w, const char *path, const char *format,
+	   const struct media_unit *u)
 {
 	if (*w == NULL && u->kind == MEDIA_VIDEO) {
-		const struct media_writer_config config = { .path = path, .format = format,
-			.has = { true, true }, .keyframe = u->data, .keyframe_size = u->size };
+		const struct media_writer_config config = {.path = path,
+							   .format = format,
+							   .has = {true, true},
+							   .keyframe = u->data,
+							   .keyframe_size = u->size};
 
 		*w = media_writer_open(&config, &words);
 		if (*w == NULL)
@@ -206,9 +213,9 @@ write_unit(struct media_writer **w, const char *path, const char *format, const 
 static void
 record(const char *path, const char *format)
 {
-	struct media_source	*s = open_test(320, 180);
-	struct media_writer	*w = NULL;
-	struct media_unit	 u;
+	struct media_source *s = open_test(320, 180);
+	struct media_writer *w = NULL;
+	struct media_unit u;
 
 	while (media_source_due_us(s) < 3 * SECOND_US) {
 		assert_int_equal(media_source_next(s, &u, &words), 1);
@@ -221,7 +228,7 @@ record(const char *path, const char *format)
 static struct media_source *
 open_file(const char *path, bool loop)
 {
-	const struct media_file_config config = { .path = path, .loop = loop, .no_transcode = true };
+	const struct media_file_config config = {.path = path, .loop = loop, .no_transcode = true};
 	struct media_source *s = media_source_file(&config, &words);
 
 	if (s == NULL)
@@ -232,10 +239,14 @@ open_file(const char *path, bool loop)
 static void
 recordings_play_back(void **state)
 {
-	static const struct { const char *name, *format; bool video, audio; } rows[] = {
-		{ "a.mkv", NULL, true, true }, { "a.mp4", NULL, true, true }, { "a.ts", NULL, true, true },
-		{ "a.flv", NULL, true, false }, { "a.h264", NULL, true, false }, { "a.ogg", NULL, false, true },
-		{ "a.bin", "mkv", true, true },
+	static const struct {
+		const char *name, *format;
+		bool video, audio;
+	} rows[] = {
+	    {"a.mkv", NULL, true, true},   {"a.mp4", NULL, true, true},
+	    {"a.ts", NULL, true, true},	   {"a.flv", NULL, true, false},
+	    {"a.h264", NULL, true, false}, {"a.ogg", NULL, false, true},
+	    {"a.bin", "mkv", true, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
@@ -257,7 +268,8 @@ recordings_play_back(void **state)
 		assert_int_equal(seen.picture_count, rows[i].video ? FRAMES : 0);
 		for (unsigned k = 0; k < seen.picture_count; k++)
 			assert_int_equal(seen.numbers[k], k);
-		assert_in_range(seen.packet_count, rows[i].audio ? 149 : 0, rows[i].audio ? 151 : 0);
+		assert_in_range(seen.packet_count, rows[i].audio ? 149 : 0,
+				rows[i].audio ? 151 : 0);
 		media_source_free(s);
 		unlink(path);
 		teardown(state);
@@ -294,8 +306,8 @@ a_looped_file_goes_on_in_time(void **state)
 static void
 what_cannot_be_read_or_written_is_said(void **state)
 {
-	const struct media_file_config missing = { .path = "/nonexistent/file.mp4" };
-	struct media_file_config odd = { .path = "/proc/self/exe" };
+	const struct media_file_config missing = {.path = "/nonexistent/file.mp4"};
+	struct media_file_config odd = {.path = "/proc/self/exe"};
 	bool takes[MEDIA_KINDS];
 
 	(void)state;
@@ -337,7 +349,7 @@ a_full_disk_is_noticed(void **state)
 static void
 opus_packets_are_measured(void **state)
 {
-	static const uint8_t celt_20ms[] = { 0xfc, 0xff, 0xfe }, two[] = { 0xfd, 1, 2 }, bad[] = { 0xff };
+	static const uint8_t celt_20ms[] = {0xfc, 0xff, 0xfe}, two[] = {0xfd, 1, 2}, bad[] = {0xff};
 
 	(void)state;
 	assert_int_equal(media_opus_samples(celt_20ms, sizeof(celt_20ms)), 960);
@@ -350,14 +362,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_test_source_counts_its_frames, setup, teardown),
-		cmocka_unit_test_setup_teardown(encoded_units_suit_webrtc, setup, teardown),
-		cmocka_unit_test(impossible_test_pictures_are_refused),
-		cmocka_unit_test_teardown(recordings_play_back, teardown),
-		cmocka_unit_test_setup_teardown(a_looped_file_goes_on_in_time, setup, teardown),
-		cmocka_unit_test(what_cannot_be_read_or_written_is_said),
-		cmocka_unit_test(a_full_disk_is_noticed),
-		cmocka_unit_test(opus_packets_are_measured),
+	    cmocka_unit_test_setup_teardown(the_test_source_counts_its_frames, setup, teardown),
+	    cmocka_unit_test_setup_teardown(encoded_units_suit_webrtc, setup, teardown),
+	    cmocka_unit_test(impossible_test_pictures_are_refused),
+	    cmocka_unit_test_teardown(recordings_play_back, teardown),
+	    cmocka_unit_test_setup_teardown(a_looped_file_goes_on_in_time, setup, teardown),
+	    cmocka_unit_test(what_cannot_be_read_or_written_is_said),
+	    cmocka_unit_test(a_full_disk_is_noticed),
+	    cmocka_unit_test(opus_packets_are_measured),
 	};
 	int failed;
 

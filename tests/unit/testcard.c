@@ -28,9 +28,10 @@ canvas_new(struct canvas *c, unsigned width, unsigned height)
 
 	c->memory = calloc(1, size * 3 / 2);
 	assert_non_null(c->memory);
-	c->p = (struct testcard_picture){ width, height,
-		{ c->memory, c->memory + size, c->memory + size * 5 / 4 },
-		{ (int)width, (int)width / 2, (int)width / 2 } };
+	c->p = (struct testcard_picture){width,
+					 height,
+					 {c->memory, c->memory + size, c->memory + size * 5 / 4},
+					 {(int)width, (int)width / 2, (int)width / 2}};
 }
 
 static int
@@ -42,9 +43,10 @@ canvas_read(const struct canvas *c)
 static void
 numbers_are_read_at_every_size(void **state)
 {
-	static const struct { unsigned width, height; } sizes[] = { { 160, 90 }, { 320, 180 }, { 322, 182 },
-		{ 640, 360 }, { 854, 480 }, { 1280, 720 } };
-	static const uint16_t numbers[] = { 0, 1, 2, 0x1234, 0x7fff, 0x8000, 0xaaaa, 0xffff };
+	static const struct {
+		unsigned width, height;
+	} sizes[] = {{160, 90}, {320, 180}, {322, 182}, {640, 360}, {854, 480}, {1280, 720}};
+	static const uint16_t numbers[] = {0, 1, 2, 0x1234, 0x7fff, 0x8000, 0xaaaa, 0xffff};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
@@ -87,10 +89,10 @@ damage_is_refused(void **state)
 	canvas_new(&b, 640, 360);
 	testcard_draw(&a.p, 100, 0);
 	testcard_draw(&b.p, 101, 0);
-	memcpy(a.p.plane[0], b.p.plane[0], 45 * 640);	/* torn between two frames */
+	memcpy(a.p.plane[0], b.p.plane[0], 45 * 640); /* torn between two frames */
 	assert_int_equal(canvas_read(&a), -ENODATA);
 	testcard_draw(&a.p, 100, 0);
-	for (unsigned y = 0; y < 90; y++)	/* a bit flipped in both rows: the check disagrees */
+	for (unsigned y = 0; y < 90; y++) /* a bit flipped in both rows: the check disagrees */
 		for (unsigned x = 0; x < 32; x++)
 			a.p.plane[0][y * 640 + x] = (uint8_t)(y < 45 ? 235 : 16);
 	assert_int_equal(canvas_read(&a), -ENODATA);
@@ -104,8 +106,8 @@ damage_is_refused(void **state)
 static void
 noise_and_scaling_do_no_harm(void **state)
 {
-	struct prng	rng = { support_seed() };
-	struct canvas	big, small;
+	struct prng rng = {support_seed()};
+	struct canvas big, small;
 
 	(void)state;
 	canvas_new(&big, 1280, 720);
@@ -114,10 +116,12 @@ noise_and_scaling_do_no_harm(void **state)
 		uint16_t number = (uint16_t)prng_next(&rng);
 
 		testcard_draw(&big.p, number, n * 40000);
-		for (unsigned y = 0; y < 240; y++)	/* nearest neighbour, contrast halved, noise of 32 */
+		for (unsigned y = 0; y < 240;
+		     y++) /* nearest neighbour, contrast halved, noise of 32 */
 			for (unsigned x = 0; x < 426; x++)
-				small.p.plane[0][y * 426 + x] = (uint8_t)(64 + prng_below(&rng, 32) +
-				    big.p.plane[0][y * 3 * 1280 + x * 1280 / 426] / 3);
+				small.p.plane[0][y * 426 + x] =
+				    (uint8_t)(64 + prng_below(&rng, 32) +
+					      big.p.plane[0][y * 3 * 1280 + x * 1280 / 426] / 3);
 		assert_int_equal(canvas_read(&small), number);
 	}
 	free(big.memory);
@@ -127,17 +131,18 @@ noise_and_scaling_do_no_harm(void **state)
 static void
 tone_steps_each_second(void **state)
 {
-	struct testcard_tone	 t = { 0 };
-	static int16_t		 pcm[RATE * 2];
-	struct prng		 rng = { support_seed() };
+	struct testcard_tone t = {0};
+	static int16_t pcm[RATE * 2];
+	struct prng rng = {support_seed()};
 
 	(void)state;
 	for (unsigned second = 0; second < 10; second++) {
 		testcard_tone(&t, pcm, RATE, 2, RATE, (uint64_t)second * RATE);
 		for (unsigned w = 0; w < 25; w++) {
 			assert_int_equal(testcard_tone_read(pcm + w * WINDOW * 2, WINDOW, 2, RATE),
-			    second % 8);
-			assert_int_equal(testcard_tone_read(pcm + w * WINDOW * 2 + 1, WINDOW, 2, RATE),
+					 second % 8);
+			assert_int_equal(
+			    testcard_tone_read(pcm + w * WINDOW * 2 + 1, WINDOW, 2, RATE),
 			    second % 8);
 		}
 	}
@@ -153,11 +158,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(numbers_are_read_at_every_size),
-		cmocka_unit_test(layout_is_as_documented),
-		cmocka_unit_test(damage_is_refused),
-		cmocka_unit_test(noise_and_scaling_do_no_harm),
-		cmocka_unit_test(tone_steps_each_second),
+	    cmocka_unit_test(numbers_are_read_at_every_size),
+	    cmocka_unit_test(layout_is_as_documented),
+	    cmocka_unit_test(damage_is_refused),
+	    cmocka_unit_test(noise_and_scaling_do_no_harm),
+	    cmocka_unit_test(tone_steps_each_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

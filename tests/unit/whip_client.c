@@ -17,32 +17,33 @@
 enum { REQUEST_SIZE = 8192, STEPS_MAX = 8, CONNS_MAX = 16, FLOOD = 200000 };
 
 #define OFFER "v=0\r\nthe offer\r\n"
-#define CREATED(headers, body) "HTTP/1.1 201 Created\r\nContent-Type: application/sdp\r\n" headers \
+#define CREATED(headers, body)                                                                     \
+	"HTTP/1.1 201 Created\r\nContent-Type: application/sdp\r\n" headers                        \
 	"Connection: close\r\n\r\n" body
 
 /* One connection of the server: it reads a whole request, then sends the next of the replies. */
 struct conn {
-	uv_tcp_t	tcp;
-	uv_write_t	write;
-	char		request[REQUEST_SIZE];
-	size_t		size;
+	uv_tcp_t tcp;
+	uv_write_t write;
+	char request[REQUEST_SIZE];
+	size_t size;
 };
 
 static struct fixture {
-	uv_loop_t		 loop;
-	uv_tcp_t		 listener;
-	int			 port;
-	const char		*replies[STEPS_MAX];	/* NULL: close without a word */
-	unsigned		 reply_count, request_count;
-	char			 requests[STEPS_MAX][REQUEST_SIZE];
-	struct conn		 conns[CONNS_MAX];
-	unsigned		 conn_count;
-	struct whip_http	*http;
-	struct whip_options	 options;
-	struct whip_client	*client;
-	unsigned		 done;
-	struct whip_result	 result;
-	char			 words[WHIP_WORDS_SIZE], answer[256], session_url[WHIP_URL_SIZE];
+	uv_loop_t loop;
+	uv_tcp_t listener;
+	int port;
+	const char *replies[STEPS_MAX]; /* NULL: close without a word */
+	unsigned reply_count, request_count;
+	char requests[STEPS_MAX][REQUEST_SIZE];
+	struct conn conns[CONNS_MAX];
+	unsigned conn_count;
+	struct whip_http *http;
+	struct whip_options options;
+	struct whip_client *client;
+	unsigned done;
+	struct whip_result result;
+	char words[WHIP_WORDS_SIZE], answer[256], session_url[WHIP_URL_SIZE];
 } f;
 
 static void
@@ -58,14 +59,15 @@ request_is_whole(const struct conn *c)
 {
 	const char *end = strstr(c->request, "\r\n\r\n");
 
-	return end != NULL && (strncmp(c->request, "POST", 4) != 0 || strstr(end, "the offer\r\n") != NULL);
+	return end != NULL &&
+	       (strncmp(c->request, "POST", 4) != 0 || strstr(end, "the offer\r\n") != NULL);
 }
 
 static void
 answer(struct conn *c)
 {
 	const char *reply = f.request_count < f.reply_count ? f.replies[f.request_count] : NULL;
-	uv_buf_t    b;
+	uv_buf_t b;
 
 	assert_in_range(f.request_count, 0, STEPS_MAX - 1);
 	memcpy(f.requests[f.request_count++], c->request, sizeof(c->request));
@@ -210,13 +212,15 @@ a_session_is_made_and_deleted(void **state)
 static void
 locations_are_resolved(void **state)
 {
-	static const struct { const char *header, *want; } rows[] = {
-		{ CREATED("Location: other\r\n", "x"), "/a/b/other" },
-		{ CREATED("Location: ../up\r\n", "x"), "/a/up" },
-		{ CREATED("Location: /top?k=v\r\n", "x"), "/top?k=v" },
-		{ CREATED("Location: http://127.0.0.1:1/x/../y\r\n", "x"), "http://127.0.0.1:1/y" },
-		{ CREATED("Location: //127.0.0.1:2/z\r\n", "x"), "http://127.0.0.1:2/z" },
-		{ CREATED("Location: ?only=query\r\n", "x"), "/a/b/c?only=query" },
+	static const struct {
+		const char *header, *want;
+	} rows[] = {
+	    {CREATED("Location: other\r\n", "x"), "/a/b/other"},
+	    {CREATED("Location: ../up\r\n", "x"), "/a/up"},
+	    {CREATED("Location: /top?k=v\r\n", "x"), "/top?k=v"},
+	    {CREATED("Location: http://127.0.0.1:1/x/../y\r\n", "x"), "http://127.0.0.1:1/y"},
+	    {CREATED("Location: //127.0.0.1:2/z\r\n", "x"), "http://127.0.0.1:2/z"},
+	    {CREATED("Location: ?only=query\r\n", "x"), "/a/b/c?only=query"},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
@@ -254,7 +258,8 @@ endless_redirects_end(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < STEPS_MAX; i++)
-		reply("HTTP/1.1 307 Temporary Redirect\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n");
+		reply("HTTP/1.1 307 Temporary Redirect\r\nLocation: /again\r\nContent-Length: "
+		      "0\r\n\r\n");
 	assert_int_equal(post("/again"), CLIENT_HTTP);
 	assert_int_equal(f.request_count, WHIP_REDIRECTS_MAX + 1);
 }
@@ -262,18 +267,25 @@ endless_redirects_end(void **state)
 static void
 refusals_name_their_stage(void **state)
 {
-	static const struct { const char *reply, *words; enum client_code code; } rows[] = {
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", "HTTP 200: the status must be 201", CLIENT_HTTP },
-		{ "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", "307 or 308", CLIENT_HTTP },
-		{ "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "token", CLIENT_AUTH },
-		{ "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", "token", CLIENT_AUTH },
-		{ "HTTP/1.1 409 Conflict\r\nContent-Type: application/problem+json\r\nContent-Length: 40\r\n\r\n"
-		  "{\"title\":\"busy\",\"detail\":\"it is\\nlive\"}  ", "already: it is?live", CLIENT_HTTP },
-		{ CREATED("", "x"), "no Location", CLIENT_HEADERS },
-		{ CREATED("Location: ftp://h/x\r\n", "x"), "not a usable URL", CLIENT_HEADERS },
-		{ CREATED("Location: /s\r\n", ""), "no body", CLIENT_SDP },
-		{ "nonsense\r\n\r\n", "", CLIENT_HTTP },
-		{ NULL, "", CLIENT_HTTP },
+	static const struct {
+		const char *reply, *words;
+		enum client_code code;
+	} rows[] = {
+	    {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", "HTTP 200: the status must be 201",
+	     CLIENT_HTTP},
+	    {"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", "307 or 308",
+	     CLIENT_HTTP},
+	    {"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "token", CLIENT_AUTH},
+	    {"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", "token", CLIENT_AUTH},
+	    {"HTTP/1.1 409 Conflict\r\nContent-Type: application/problem+json\r\nContent-Length: "
+	     "40\r\n\r\n"
+	     "{\"title\":\"busy\",\"detail\":\"it is\\nlive\"}  ",
+	     "already: it is?live", CLIENT_HTTP},
+	    {CREATED("", "x"), "no Location", CLIENT_HEADERS},
+	    {CREATED("Location: ftp://h/x\r\n", "x"), "not a usable URL", CLIENT_HEADERS},
+	    {CREATED("Location: /s\r\n", ""), "no body", CLIENT_SDP},
+	    {"nonsense\r\n\r\n", "", CLIENT_HTTP},
+	    {NULL, "", CLIENT_HTTP},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
@@ -292,7 +304,7 @@ static void
 an_answer_is_bounded(void **state)
 {
 	char *flood = malloc(FLOOD + 200);
-	int   n = snprintf(flood, 200, "%s", CREATED("Location: /s\r\n", ""));
+	int n = snprintf(flood, 200, "%s", CREATED("Location: /s\r\n", ""));
 
 	(void)state;
 	memset(flood + n, 'x', FLOOD);
@@ -311,7 +323,8 @@ a_closed_port_and_an_unknown_name(void **state)
 	run_until_done(1);
 	assert_int_equal(f.result.code, CLIENT_TCP);
 	whip_client_free(f.client);
-	f.client = whip_client_post(f.http, &f.options, "http://nosuch.invalid/", OFFER, on_done, &f);
+	f.client =
+	    whip_client_post(f.http, &f.options, "http://nosuch.invalid/", OFFER, on_done, &f);
 	run_until_done(2);
 	assert_int_equal(f.result.code, CLIENT_DNS);
 }
@@ -324,7 +337,8 @@ a_silent_server_times_out_and_freeing_cancels(void **state)
 	(void)state;
 	f.options.timeout_ms = 100;
 	snprintf(url, sizeof(url), "http://127.0.0.1:%d/", f.port);
-	f.client = whip_client_post(f.http, &f.options, url, "short", on_done, &f);	/* never whole */
+	f.client =
+	    whip_client_post(f.http, &f.options, url, "short", on_done, &f); /* never whole */
 	run_until_done(1);
 	assert_int_equal(f.result.code, CLIENT_HTTP);
 	assert_non_null(strstr(f.words, "timed out"));
@@ -339,16 +353,26 @@ a_silent_server_times_out_and_freeing_cancels(void **state)
 static void
 urls_of_users(void **state)
 {
-	static const struct { const char *in, *publish; } rows[] = {
-		{ "webrtc://h/live/a", "http://h:1985/rtc/v1/whip/?app=live&stream=a" },
-		{ "webrtc://h:8/live/a?secret=1", "http://h:8/rtc/v1/whip/?app=live&stream=a&secret=1" },
-		{ "webrtc://[::1]/live/a", "http://[::1]:1985/rtc/v1/whip/?app=live&stream=a" },
-		{ "webrtc://h/live/a?x=1&schema=https",
-		  "https://h:443/rtc/v1/whip/?app=live&stream=a&x=1&schema=https" },
-		{ "https://h/x?y", "https://h/x?y" }, { "HTTP://h", "HTTP://h" },
+	static const struct {
+		const char *in, *publish;
+	} rows[] = {
+	    {"webrtc://h/live/a", "http://h:1985/rtc/v1/whip/?app=live&stream=a"},
+	    {"webrtc://h:8/live/a?secret=1", "http://h:8/rtc/v1/whip/?app=live&stream=a&secret=1"},
+	    {"webrtc://[::1]/live/a", "http://[::1]:1985/rtc/v1/whip/?app=live&stream=a"},
+	    {"webrtc://h/live/a?x=1&schema=https",
+	     "https://h:443/rtc/v1/whip/?app=live&stream=a&x=1&schema=https"},
+	    {"https://h/x?y", "https://h/x?y"},
+	    {"HTTP://h", "HTTP://h"},
 	};
-	static const char *const bad[] = { "", "h/live/a", "rtmp://h/live/a", "webrtc://h/live",
-		"webrtc://h/live/a/b", "webrtc://h/li ve/a", "webrtc://h/live/..", "http://", "http://h:x/" };
+	static const char *const bad[] = {"",
+					  "h/live/a",
+					  "rtmp://h/live/a",
+					  "webrtc://h/live",
+					  "webrtc://h/live/a/b",
+					  "webrtc://h/li ve/a",
+					  "webrtc://h/live/..",
+					  "http://",
+					  "http://h:x/"};
 	char out[WHIP_URL_SIZE], small[20] = "before";
 
 	(void)state;
@@ -367,8 +391,8 @@ urls_of_users(void **state)
 static void
 tokens_come_from_file_or_environment(void **state)
 {
-	char	token[WHIP_TOKEN_SIZE], path[] = "/tmp/rtckit-token-XXXXXX";
-	int	fd = mkstemp(path);
+	char token[WHIP_TOKEN_SIZE], path[] = "/tmp/rtckit-token-XXXXXX";
+	int fd = mkstemp(path);
 
 	(void)state;
 	assert_true(fd >= 0);
@@ -394,16 +418,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		NETWORK_TEST(a_session_is_made_and_deleted),
-		NETWORK_TEST(locations_are_resolved),
-		NETWORK_TEST(redirects_307_and_308_are_followed),
-		NETWORK_TEST(endless_redirects_end),
-		NETWORK_TEST(refusals_name_their_stage),
-		NETWORK_TEST(an_answer_is_bounded),
-		NETWORK_TEST(a_closed_port_and_an_unknown_name),
-		NETWORK_TEST(a_silent_server_times_out_and_freeing_cancels),
-		cmocka_unit_test(urls_of_users),
-		cmocka_unit_test(tokens_come_from_file_or_environment),
+	    NETWORK_TEST(a_session_is_made_and_deleted),
+	    NETWORK_TEST(locations_are_resolved),
+	    NETWORK_TEST(redirects_307_and_308_are_followed),
+	    NETWORK_TEST(endless_redirects_end),
+	    NETWORK_TEST(refusals_name_their_stage),
+	    NETWORK_TEST(an_answer_is_bounded),
+	    NETWORK_TEST(a_closed_port_and_an_unknown_name),
+	    NETWORK_TEST(a_silent_server_times_out_and_freeing_cancels),
+	    cmocka_unit_test(urls_of_users),
+	    cmocka_unit_test(tokens_come_from_file_or_environment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
