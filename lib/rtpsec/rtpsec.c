@@ -1,4 +1,4 @@
-/* rtpsec.c - contexts: indices of what we send, libsrtp2 for what we receive and for SRTCP. */
+/* rtpsec.c - contexts: the streams of one direction and what protects them. */
 #include "rtpsec/rtpsec.h"
 
 #include <assert.h>
@@ -11,84 +11,24 @@
 #include "base/bytes.h"
 #include "rtpsec/rtpsec_internal.h"
 
-enum {
-	RTCP_HEADER_SIZE = 8,	/* header and SSRC; RFC 3711 s.3.4 */
-	RTCP_INDEX_SIZE = 4,
-	TABLE_FIRST = 4	/* entries of a table before it grows */
-};
+enum { STREAMS_FIRST = 2 }; /* entries of the table before it grows: audio and video */
 
-static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-static srtp_err_status_t once_status;
-
-static void
-init_once(void)
-{
-	once_status = srtp_init();
-}
-
-static int
-status_errno(srtp_err_status_t status)
-{
-	switch (status) {
-	case srtp_err_status_ok:
-		return 0;
-	case srtp_err_status_auth_fail:
-	case srtp_err_status_cipher_fail:	/* how AEAD says it */
-		return -EACCES;
-	case srtp_err_status_replay_fail:
-		return -EALREADY;
-	case srtp_err_status_replay_old:
-		return -ESTALE;
-	case srtp_err_status_alloc_fail:
-		return -ENOMEM;
-	default:
-		return -EBADMSG;
-	}
-}
-
-static void
-policy_fill(struct rtpsec *s, srtp_policy_t *policy)
-{
-	memset(policy, 0, sizeof(*policy));
-	s->profile->policy(&policy->rtp);
-	s->profile->policy(&policy->rtcp);
-	policy->ssrc.type = s->direction == RTPSEC_SEND ? ssrc_any_outbound : ssrc_any_inbound;
-	policy->key = s->master;
-	policy->window_size = RTPSEC_REPLAY_WINDOW;
-	policy->allow_repeat_tx = 1;
-}
+static const uint32_t rtcp_index_max = 0x7fffffff; /* RFC 3711 s.3.4: 31 bits */
 
 struct rtpsec *
 rtpsec_new(enum dtls_srtp_profile profile, enum rtpsec_direction direction, const uint8_t *key,
-    const uint8_t *salt)
+	   const uint8_t *salt)
 {
 	const struct rtpsec_profile *p = rtpsec_profile_find(profile);
-	struct rtpsec		    *s = p != NULL ? calloc(1, sizeof(*s)) : NULL;
-	struct rtpsec_keys	     keys;
-	srtp_policy_t		     policy;
+	struct rtpsec *s = p != NULL ? calloc(1, sizeof(*s)) : NULL;
 
 	if (s == NULL)
 		return NULL;
 	s->profile = p;
 	s->direction = direction;
-	memcpy(s->master, key, p->key_size);
-	memcpy(s->master + p->key_size, salt, p->salt_size);
-	policy_fill(s, &policy);
-	if (CRYPTO_THREAD_run_once(&once, init_once) != 1 || once_status != srtp_err_status_ok ||
-	    srtp_create(&s->srtp, &policy) != srtp_err_status_ok)
-		goto fail;
-	if (direction == RTPSEC_SEND) {
-		if (rtpsec_derive(&keys, p, key, salt) != 0)
-			goto fail;
-		s->sealer = rtpsec_sealer_new(p, &keys);
-		OPENSSL_cleanse(&keys, sizeof(keys));
-		if (s->sealer == NULL)
-			goto fail;
-	}
+	memcpy(s->key, key, p->key_size);
+	memcpy(s->salt, salt, p->salt_size);
 	return s;
-fail:
-	rtpsec_free(s);
-	return NULL;
 }
 
 void
@@ -96,86 +36,63 @@ rtpsec_free(struct rtpsec *s)
 {
 	if (s == NULL)
 		return;
-	if (s->srtp != NULL)
-		srtp_dealloc(s->srtp);
-	rtpsec_sealer_free(s->sealer);
-#ifdef RTPSEC_CHECK_RESENDS
-	for (size_t i = 0; i < s->out_count; i++)
-		free(s->outs[i].digests);
-#endif
-	free(s->outs);
-	free(s->ssrcs);
-	OPENSSL_cleanse(s->master, sizeof(s->master));
+	rtpsec_crypt_free(s->rtp);
+	rtpsec_crypt_free(s->rtcp);
+	for (size_t i = 0; i < s->stream_count; i++)
+		rtpsec_stream_fini(&s->streams[i]);
+	free(s->streams);
+	OPENSSL_cleanse(s, sizeof(*s));
 	free(s);
 }
 
-/* Room for one more entry of a growing table. */
-static bool
-table_grow(void **table, size_t count, size_t *cap, size_t entry_size)
+/* The ciphers of RTP or RTCP, made on first use: a player's end receives no RTP. */
+static struct rtpsec_crypt *
+crypt_get(struct rtpsec *s, bool rtcp)
 {
-	size_t	 want = *cap > 0 ? 2 * *cap : TABLE_FIRST;
-	void	*grown;
+	struct rtpsec_crypt **c = rtcp ? &s->rtcp : &s->rtp;
+	struct rtpsec_keys keys;
 
-	if (count < *cap)
-		return true;
-	grown = realloc(*table, want * entry_size);
-	if (grown == NULL)
-		return false;
-	*table = grown;
-	*cap = want;
-	return true;
+	if (*c == NULL && rtpsec_derive(&keys, s->profile, rtcp, s->key, s->salt) == 0) {
+		*c = rtpsec_crypt_new(s->profile, s->direction, &keys);
+		OPENSSL_cleanse(&keys, sizeof(keys));
+	}
+	return *c;
 }
 
-static struct rtpsec_out *
-out_find(const struct rtpsec *s, uint32_t ssrc)
+static struct rtpsec_stream *
+stream_find(const struct rtpsec *s, uint32_t ssrc)
 {
-	for (size_t i = 0; i < s->out_count; i++)
-		if (s->outs[i].ssrc == ssrc)
-			return &s->outs[i];
+	for (size_t i = 0; i < s->stream_count; i++)
+		if (s->streams[i].ssrc == ssrc)
+			return &s->streams[i];
 	return NULL;
 }
 
-static struct rtpsec_out *
-out_get(struct rtpsec *s, uint32_t ssrc)
+static struct rtpsec_stream *
+stream_add(struct rtpsec *s, uint32_t ssrc)
 {
-	struct rtpsec_out	*o = out_find(s, ssrc);
-	void			*table = s->outs;
+	size_t want = s->stream_cap > 0 ? 2 * s->stream_cap : STREAMS_FIRST;
+	struct rtpsec_stream *grown;
 
-	if (o != NULL)
-		return o;
-	if (!table_grow(&table, s->out_count, &s->out_cap, sizeof(*o)))
-		return NULL;
-	s->outs = table;
-	o = &s->outs[s->out_count++];
-	memset(o, 0, sizeof(*o));
-	o->ssrc = ssrc;
-	return o;
+	if (s->stream_count == s->stream_cap) {
+		grown = realloc(s->streams, want * sizeof(*grown));
+		if (grown == NULL)
+			return NULL;
+		s->streams = grown;
+		s->stream_cap = want;
+	}
+	grown = &s->streams[s->stream_count++];
+	memset(grown, 0, sizeof(*grown));
+	grown->ssrc = ssrc;
+	return grown;
 }
 
-/*
- * The roll-over counter of a sequence number: the guess of RFC 3711 s.3.3.1, which a sender needs
- * for resends only. Moves the highest index on.
- */
-static uint32_t
-out_roc(struct rtpsec_out *o, uint16_t seq)
+static struct rtpsec_stream *
+stream_get(struct rtpsec *s, uint32_t ssrc)
 {
-	int32_t	 ahead = (int16_t)(uint16_t)(seq - o->seq);
-	uint32_t roc = o->roc;
+	struct rtpsec_stream *stream = stream_find(s, ssrc);
 
-	if (!o->started) {
-		o->started = true;
-		o->seq = seq;
-		return roc;
-	}
-	if (ahead > 0 && seq < o->seq)
-		roc++;
-	if (ahead < 0 && seq > o->seq && roc > 0)
-		roc--;
-	if (ahead > 0) {
-		o->roc = roc;
-		o->seq = seq;
-	}
-	return roc;
+	return stream != NULL ? stream : stream_add(s, ssrc);
 }
 
 #ifdef RTPSEC_CHECK_RESENDS
@@ -183,20 +100,19 @@ static uint64_t
 digest_octets(uint64_t h, const uint8_t *buf, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
-		h = (h ^ buf[i]) * 0x100000001b3u;	/* FNV-1a */
+		h = (h ^ buf[i]) * 0x100000001b3u; /* FNV-1a */
 	return h;
 }
 
 /* Two different packets under one index give the key stream away: our bug, so it asserts. */
 static void
-check_resend(struct rtpsec_out *o, uint32_t roc, const uint8_t *hdr, size_t hdr_size,
-    const uint8_t *payload, size_t payload_size)
+check_resend(struct rtpsec_stream *o, uint32_t roc, const uint8_t *hdr, size_t hdr_size,
+	     const uint8_t *payload, size_t payload_size)
 {
-	uint16_t seq = be16(hdr + 2);
 	uint64_t h = digest_octets(0xcbf29ce484222325u, hdr, hdr_size), index, *slot;
 
 	h = digest_octets(h, payload, payload_size);
-	index = (uint64_t)roc << 16 | seq;
+	index = (uint64_t)roc << 16 | be16(hdr + 2);
 	if (o->digests == NULL)
 		o->digests = calloc(2 * RTPSEC_REPLAY_WINDOW, sizeof(*o->digests));
 	if (o->digests == NULL)
@@ -210,59 +126,26 @@ check_resend(struct rtpsec_out *o, uint32_t roc, const uint8_t *hdr, size_t hdr_
 
 int
 rtpsec_protect(struct rtpsec *s, const uint8_t *hdr, size_t hdr_size, const uint8_t *payload,
-    size_t payload_size, uint8_t *out, size_t cap)
+	       size_t payload_size, uint8_t *out, size_t cap)
 {
-	struct rtpsec_out	*o;
-	uint32_t		 roc;
+	struct rtpsec_stream *stream;
+	uint32_t roc;
+	uint16_t seq;
 
 	if (s->direction != RTPSEC_SEND || hdr_size < RTPSEC_HEADER_SIZE)
 		return -EINVAL;
 	if (hdr_size + payload_size + s->profile->tag_size > cap)
 		return -ENOSPC;
-	o = out_get(s, be32(hdr + 8));
-	if (o == NULL)
+	stream = stream_get(s, be32(hdr + 8));
+	if (stream == NULL || crypt_get(s, false) == NULL)
 		return -ENOMEM;
-	roc = out_roc(o, be16(hdr + 2));
+	seq = be16(hdr + 2);
+	roc = rtpsec_stream_guess(stream, seq);
 #ifdef RTPSEC_CHECK_RESENDS
-	check_resend(o, roc, hdr, hdr_size, payload, payload_size);
+	check_resend(stream, roc, hdr, hdr_size, payload, payload_size);
 #endif
-	return rtpsec_sealer_seal(s->sealer, roc, hdr, hdr_size, payload, payload_size, out);
-}
-
-int
-rtpsec_protect_by_libsrtp(struct rtpsec *s, const uint8_t *hdr, size_t hdr_size,
-    const uint8_t *payload, size_t payload_size, uint8_t *out, size_t cap)
-{
-	int size = (int)(hdr_size + payload_size), rc;
-
-	if (hdr_size + payload_size + s->profile->tag_size > cap)
-		return -ENOSPC;
-	if (out != hdr)
-		memcpy(out, hdr, hdr_size);
-	memcpy(out + hdr_size, payload, payload_size);
-	rc = status_errno(srtp_protect(s->srtp, out, &size));
-	return rc != 0 ? rc : size;
-}
-
-static bool
-ssrc_known(const struct rtpsec *s, uint32_t ssrc)
-{
-	for (size_t i = 0; i < s->ssrc_count; i++)
-		if (s->ssrcs[i] == ssrc)
-			return true;
-	return false;
-}
-
-/* After authentication: anybody can invent SSRCs, only the peer can fill the table. */
-static void
-ssrc_remember(struct rtpsec *s, uint32_t ssrc)
-{
-	void *table = s->ssrcs;
-
-	if (!table_grow(&table, s->ssrc_count, &s->ssrc_cap, sizeof(*s->ssrcs)))
-		return;
-	s->ssrcs = table;
-	s->ssrcs[s->ssrc_count++] = ssrc;
+	rtpsec_stream_advance(stream, roc, seq);
+	return rtpsec_crypt_seal(s->rtp, roc, hdr, hdr_size, payload, payload_size, out);
 }
 
 /* Octets of the RTP header with CSRCs and extension; 0 if it does not fit size. */
@@ -282,115 +165,112 @@ rtp_header_span(const uint8_t *buf, size_t size)
 	return span <= size ? span : 0;
 }
 
+/* Anybody can invent SSRCs: only what authenticated takes a place in the table. */
 int
 rtpsec_unprotect(struct rtpsec *s, uint8_t *buf, size_t size)
 {
-	size_t	 span = rtp_header_span(buf, size);
-	int	 n = (int)size, rc;
-	uint32_t ssrc;
-	bool	 known;
+	static const struct rtpsec_stream none;
+	struct rtpsec_stream *stream;
+	size_t span = rtp_header_span(buf, size);
+	uint32_t roc;
+	uint16_t seq;
+	int rc, n;
 
 	if (s->direction != RTPSEC_RECEIVE)
 		return -EINVAL;
 	if (span == 0 || span + s->profile->tag_size > size)
 		return -EBADMSG;
-	ssrc = be32(buf + 8);
-	known = ssrc_known(s, ssrc);
-	if (!known && s->ssrc_count >= RTPSEC_SSRC_MAX)
+	stream = stream_find(s, be32(buf + 8));
+	if (stream == NULL && s->stream_count >= RTPSEC_SSRC_MAX)
 		return -ENOSPC;
-	rc = status_errno(srtp_unprotect(s->srtp, buf, &n));
+	seq = be16(buf + 2);
+	roc = rtpsec_stream_guess(stream != NULL ? stream : &none, seq);
+	rc = rtpsec_stream_check(stream != NULL ? stream : &none, roc, seq);
 	if (rc != 0)
 		return rc;
-	if (!known)
-		ssrc_remember(s, ssrc);
-	return n;
+	if (crypt_get(s, false) == NULL)
+		return -ENOMEM;
+	n = rtpsec_crypt_open(s->rtp, roc, buf, span, size);
+	if (n < 0)
+		return n;
+	stream = stream != NULL ? stream : stream_add(s, be32(buf + 8));
+	rc = stream != NULL ? rtpsec_stream_note(stream, roc, seq) : -ENOMEM;
+	return rc != 0 ? rc : n;
 }
 
 int
 rtpsec_protect_rtcp(struct rtpsec *s, uint8_t *buf, size_t size, size_t cap)
 {
-	int n = (int)size, rc;
+	struct rtpsec_stream *stream;
 
-	if (s->direction != RTPSEC_SEND || size < RTCP_HEADER_SIZE)
+	if (s->direction != RTPSEC_SEND || size < RTPSEC_RTCP_HEADER_SIZE)
 		return -EINVAL;
-	if (size + s->profile->tag_size + RTCP_INDEX_SIZE > cap)
+	if (size + s->profile->tag_size + RTPSEC_RTCP_INDEX_SIZE > cap)
 		return -ENOSPC;
-	rc = status_errno(srtp_protect_rtcp(s->srtp, buf, &n));
-	return rc != 0 ? rc : n;
+	stream = stream_get(s, be32(buf + 4));
+	if (stream == NULL || crypt_get(s, true) == NULL)
+		return -ENOMEM;
+	if (stream->rtcp_index == rtcp_index_max)
+		return -EINVAL; /* s.9.2: the keys are used up, after 68 years of 1 per second */
+	return rtpsec_crypt_seal_rtcp(s->rtcp, ++stream->rtcp_index, buf, size);
 }
 
 int
 rtpsec_unprotect_rtcp(struct rtpsec *s, uint8_t *buf, size_t size)
 {
-	int	 n = (int)size, rc;
-	uint32_t ssrc;
-	bool	 known;
+	struct rtpsec_stream *stream;
+	int64_t index;
+	int rc, n;
 
 	if (s->direction != RTPSEC_RECEIVE)
 		return -EINVAL;
-	if (size < RTCP_HEADER_SIZE + RTCP_INDEX_SIZE + s->profile->tag_size || buf[0] >> 6 != 2)
+	if (size < RTPSEC_RTCP_HEADER_SIZE + RTPSEC_RTCP_INDEX_SIZE + s->profile->tag_size ||
+	    buf[0] >> 6 != 2)
 		return -EBADMSG;
-	ssrc = be32(buf + 4);
-	known = ssrc_known(s, ssrc);
-	if (!known && s->ssrc_count >= RTPSEC_SSRC_MAX)
+	index = rtpsec_crypt_rtcp_index(s->profile, buf, size);
+	if (index < 0)
+		return -EBADMSG;
+	stream = stream_find(s, be32(buf + 4));
+	if (stream == NULL && s->stream_count >= RTPSEC_SSRC_MAX)
 		return -ENOSPC;
-	rc = status_errno(srtp_unprotect_rtcp(s->srtp, buf, &n));
+	rc = stream != NULL ? rtpsec_stream_check_rtcp(stream, (uint32_t)index) : 0;
 	if (rc != 0)
 		return rc;
-	if (!known)
-		ssrc_remember(s, ssrc);
+	if (crypt_get(s, true) == NULL)
+		return -ENOMEM;
+	n = rtpsec_crypt_open_rtcp(s->rtcp, (uint32_t)index, buf, size);
+	if (n < 0)
+		return n;
+	stream = stream != NULL ? stream : stream_add(s, be32(buf + 4));
+	if (stream == NULL)
+		return -ENOMEM;
+	rtpsec_stream_note_rtcp(stream, (uint32_t)index);
 	return n;
 }
 
 int
 rtpsec_get_roc(const struct rtpsec *s, uint32_t ssrc, uint32_t *roc)
 {
-	struct rtpsec_out *o;
+	const struct rtpsec_stream *stream = stream_find(s, ssrc);
 
-	if (s->direction == RTPSEC_SEND) {
-		o = out_find(s, ssrc);
-		if (o == NULL)
-			return -ENOENT;
-		*roc = o->roc;
-		return 0;
-	}
-	return srtp_get_stream_roc(s->srtp, ssrc, roc) == srtp_err_status_ok ? 0 : -ENOENT;
-}
-
-/* A stream of its own, which the contexts for "any SSRC" would make on the first packet only. */
-static int
-stream_make(struct rtpsec *s, uint32_t ssrc)
-{
-	srtp_policy_t policy;
-
-	policy_fill(s, &policy);
-	policy.ssrc.type = ssrc_specific;
-	policy.ssrc.value = ssrc;
-	if (srtp_add_stream(s->srtp, &policy) != srtp_err_status_ok)
-		return -ENOMEM;
-	ssrc_remember(s, ssrc);
+	if (stream == NULL || !stream->started)
+		return -ENOENT;
+	*roc = stream->roc;
 	return 0;
 }
 
 int
 rtpsec_set_roc(struct rtpsec *s, uint32_t ssrc, uint32_t roc, uint16_t seq)
 {
-	struct rtpsec_out *o;
+	struct rtpsec_stream *stream = stream_find(s, ssrc);
 
-	if (s->direction == RTPSEC_SEND) {
-		o = out_get(s, ssrc);
-		if (o == NULL)
-			return -ENOMEM;
-		o->roc = roc;
-		o->seq = seq;
-		o->started = true;
-		return 0;
-	}
-	if (!ssrc_known(s, ssrc)) {
-		int rc = s->ssrc_count < RTPSEC_SSRC_MAX ? stream_make(s, ssrc) : -ENOSPC;
-
-		if (rc != 0)
-			return rc;
-	}
-	return srtp_set_stream_roc(s->srtp, ssrc, roc) == srtp_err_status_ok ? 0 : -ENOENT;
+	if (stream == NULL && s->direction == RTPSEC_RECEIVE && s->stream_count >= RTPSEC_SSRC_MAX)
+		return -ENOSPC;
+	stream = stream != NULL ? stream : stream_add(s, ssrc);
+	if (stream == NULL)
+		return -ENOMEM;
+	stream->roc = roc;
+	stream->seq = seq;
+	stream->started = true;
+	return 0;
 }

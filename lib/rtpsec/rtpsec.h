@@ -1,7 +1,7 @@
 /*
- * rtpsec.h - SRTP and SRTCP (RFC 3711, RFC 7714) for one direction of one association.  Hides the
- * implementation (libsrtp2).  All SSRCs of the direction share one context; streams are made on
- * first use.  Allocates when a new SSRC appears, never per packet otherwise.
+ * rtpsec.h - SRTP and SRTCP (RFC 3711, RFC 7714) for one direction of one association, on OpenSSL's
+ * ciphers.  All SSRCs of the direction share one context; streams and ciphers are made on first
+ * use.  Allocates when a new SSRC appears, never per packet otherwise.
  */
 #ifndef RTCKIT_RTPSEC_RTPSEC_H
 #define RTCKIT_RTPSEC_RTPSEC_H
@@ -12,9 +12,9 @@
 #include "dtls/dtls.h"
 
 enum {
-	RTPSEC_OVERHEAD_MAX = 36,	/* octets that protection may add; reserve 48 */
-	RTPSEC_REPLAY_WINDOW = 2048,	/* packets, both ways */
-	RTPSEC_SSRC_MAX = 64	/* inbound SSRCs of one association; more are refused (-ENOSPC) */
+	RTPSEC_OVERHEAD_MAX = 36,    /* octets that protection may add; reserve 48 */
+	RTPSEC_REPLAY_WINDOW = 2048, /* packets, both ways */
+	RTPSEC_SSRC_MAX = 64 /* inbound SSRCs of one association; more are refused (-ENOSPC) */
 };
 
 enum rtpsec_direction { RTPSEC_SEND, RTPSEC_RECEIVE };
@@ -26,7 +26,7 @@ struct rtpsec;
  * profile. RECEIVE contexts accept any SSRC; SEND contexts too.
  */
 struct rtpsec *rtpsec_new(enum dtls_srtp_profile profile, enum rtpsec_direction direction,
-    const uint8_t *key, const uint8_t *salt);
+			  const uint8_t *key, const uint8_t *salt);
 void rtpsec_free(struct rtpsec *s);
 
 /*
@@ -37,7 +37,7 @@ void rtpsec_free(struct rtpsec *s);
  * different content is a bug of the caller: an identical resend is allowed).
  */
 int rtpsec_protect(struct rtpsec *s, const uint8_t *hdr, size_t hdr_size, const uint8_t *payload,
-    size_t payload_size, uint8_t *out, size_t cap);
+		   size_t payload_size, uint8_t *out, size_t cap);
 
 /* In place. Returns the octets of the plain packet; -EACCES authentication failed; -EALREADY
  * replayed; -ESTALE older than the window; -EBADMSG malformed; -ENOSPC too many SSRCs. */
