@@ -16,23 +16,24 @@
 #include "dtls/dtls_internal.h"
 
 enum {
-	RECORD_HEADER_SIZE = 13,	/* RFC 6347 s.4.1 */
+	RECORD_HEADER_SIZE = 13, /* RFC 6347 s.4.1 */
 	RECORD_CHANGE_CIPHER_SPEC = 20,
 	RECORD_HANDSHAKE = 22,
-	HANDSHAKE_CLIENT_HELLO = 1,	/* RFC 5246 s.7.4 */
+	HANDSHAKE_CLIENT_HELLO = 1, /* RFC 5246 s.7.4 */
 	RETRANSMIT_FIRST_US = 100000,
 	RETRANSMIT_MAX_US = 1000000
 };
 
 static const struct {
-	enum dtls_srtp_profile	 profile;
-	const char		*name;
-	size_t			 key_size, salt_size;
-} profiles[] = {	/* RFC 5764 s.4.1.2, RFC 7714 s.12 */
-	{ DTLS_SRTP_AES128_CM_SHA1_80, "AES128_CM_SHA1_80", 16, 14 },
-	{ DTLS_SRTP_AES128_CM_SHA1_32, "AES128_CM_SHA1_32", 16, 14 },
-	{ DTLS_SRTP_AEAD_AES_128_GCM, "AEAD_AES_128_GCM", 16, 12 },
-	{ DTLS_SRTP_AEAD_AES_256_GCM, "AEAD_AES_256_GCM", 32, 12 },
+	enum dtls_srtp_profile profile;
+	const char *name;
+	size_t key_size, salt_size;
+} profiles[] = {
+    /* RFC 5764 s.4.1.2, RFC 7714 s.12 */
+    {DTLS_SRTP_AES128_CM_SHA1_80, "AES128_CM_SHA1_80", 16, 14},
+    {DTLS_SRTP_AES128_CM_SHA1_32, "AES128_CM_SHA1_32", 16, 14},
+    {DTLS_SRTP_AEAD_AES_128_GCM, "AEAD_AES_128_GCM", 16, 12},
+    {DTLS_SRTP_AEAD_AES_256_GCM, "AEAD_AES_256_GCM", 32, 12},
 };
 
 const char *
@@ -104,9 +105,9 @@ ssl_make(struct dtls *d)
 static void
 fail_by_ssl(struct dtls *d, int error)
 {
-	unsigned long	 code = ERR_peek_error();
-	const char	*reason = code != 0 ? ERR_reason_error_string(code) : NULL;
-	const char	*alert = "";
+	unsigned long code = ERR_peek_error();
+	const char *reason = code != 0 ? ERR_reason_error_string(code) : NULL;
+	const char *alert = "";
 
 	if (ERR_GET_REASON(code) >= SSL_AD_REASON_OFFSET)
 		alert = "the other side sent an alert: ";
@@ -119,12 +120,12 @@ fail_by_ssl(struct dtls *d, int error)
 static void
 export_keys(struct dtls *d, size_t key_size, size_t salt_size)
 {
-	static const char	label[] = "EXTRACTOR-dtls_srtp";	/* RFC 5764 s.4.2 */
-	uint8_t			raw[2 * (DTLS_KEY_MAX + DTLS_SALT_MAX)], *p = raw;
-	bool			server = d->role == DTLS_SERVER;
+	static const char label[] = "EXTRACTOR-dtls_srtp"; /* RFC 5764 s.4.2 */
+	uint8_t raw[2 * (DTLS_KEY_MAX + DTLS_SALT_MAX)], *p = raw;
+	bool server = d->role == DTLS_SERVER;
 
 	if (SSL_export_keying_material(d->ssl, raw, 2 * (key_size + salt_size), label,
-	    sizeof(label) - 1, NULL, 0, 0) != 1) {
+				       sizeof(label) - 1, NULL, 0, 0) != 1) {
 		dtls_fail(d, "the keys could not be exported");
 		return;
 	}
@@ -164,8 +165,8 @@ handshake_done(struct dtls *d)
 static void
 advance(struct dtls *d)
 {
-	uint8_t	waste[2048];	/* application data: nobody here speaks SCTP */
-	int	rc, error;
+	uint8_t waste[2048]; /* application data: nobody here speaks SCTP */
+	int rc, error;
 
 	ERR_clear_error();
 	if (d->state == DTLS_HANDSHAKE) {
@@ -193,8 +194,8 @@ advance(struct dtls *d)
 struct dtls *
 dtls_new(struct dtls_ctx *ctx, enum dtls_role role, const char *hash, const char *fingerprint)
 {
-	const EVP_MD	*md = dtls_hash_find(hash);
-	struct dtls	*d;
+	const EVP_MD *md = dtls_hash_find(hash);
+	struct dtls *d;
 
 	if (md == NULL)
 		return NULL;
@@ -233,7 +234,7 @@ dtls_free(struct dtls *d)
 bool
 dtls_accepts(const uint8_t *buf, size_t size)
 {
-	return size > 0 && buf[0] >= 20 && buf[0] <= 63;	/* RFC 7983 s.7 */
+	return size > 0 && buf[0] >= 20 && buf[0] <= 63; /* RFC 7983 s.7 */
 }
 
 /*
@@ -251,8 +252,9 @@ records_are_sane(const struct dtls *d, const uint8_t *buf, size_t size)
 		record = RECORD_HEADER_SIZE + be16(buf + 11);
 		if (record > size || record == RECORD_HEADER_SIZE)
 			return false;
-		if (d->role == DTLS_SERVER && !d->heard && (buf[0] != RECORD_HANDSHAKE ||
-		    buf[RECORD_HEADER_SIZE] != HANDSHAKE_CLIENT_HELLO))
+		if (d->role == DTLS_SERVER && !d->heard &&
+		    (buf[0] != RECORD_HANDSHAKE ||
+		     buf[RECORD_HEADER_SIZE] != HANDSHAKE_CLIENT_HELLO))
 			return false;
 		buf += record;
 		size -= record;
@@ -268,8 +270,8 @@ records_are_sane(const struct dtls *d, const uint8_t *buf, size_t size)
 static void
 keep_flight(struct dtls *d, const struct dtls_out *queued)
 {
-	const struct dtls_out	*first = NULL;
-	size_t			 size = 0;
+	const struct dtls_out *first = NULL;
+	size_t size = 0;
 
 	for (const struct dtls_out *o = queued; o != NULL; o = o->next)
 		if (o->buf[0] == RECORD_CHANGE_CIPHER_SPEC)
@@ -312,7 +314,7 @@ int
 dtls_input(struct dtls *d, uint64_t now_us, const uint8_t *buf, size_t size)
 {
 	struct dtls_out **before;
-	bool		  handshake;
+	bool handshake;
 
 	(void)now_us;
 	if (!dtls_accepts(buf, size))
@@ -360,8 +362,8 @@ dtls_deadline(const struct dtls *d, uint64_t now_us)
 int
 dtls_poll(struct dtls *d, uint8_t *buf, size_t cap)
 {
-	struct dtls_out	*o = d->out_head;
-	size_t		 size;
+	struct dtls_out *o = d->out_head;
+	size_t size;
 
 	if (o == NULL || cap < o->size)
 		return 0;
@@ -411,8 +413,8 @@ dtls_cipher(const struct dtls *d)
 void
 dtls_close(struct dtls *d)
 {
-	uint8_t	buf[DTLS_CLOSE_SIZE];
-	int	size;
+	uint8_t buf[DTLS_CLOSE_SIZE];
+	int size;
 
 	if (d->state == DTLS_CONNECTED && d->ssl != NULL) {
 		ERR_clear_error();

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 enum {
-	DTLS_DATAGRAM_MAX = 1200,	/* octets sent at once; flights are split between records */
-	DTLS_FINGERPRINT_SIZE = 96,	/* text "AB:CD:..." of SHA-256 with its NUL */
+	DTLS_DATAGRAM_MAX = 1200,   /* octets sent at once; flights are split between records */
+	DTLS_FINGERPRINT_SIZE = 96, /* text "AB:CD:..." of SHA-256 with its NUL */
 	DTLS_KEY_MAX = 32,
 	DTLS_SALT_MAX = 14
 };
@@ -20,7 +20,7 @@ enum {
 enum dtls_srtp_profile {
 	DTLS_SRTP_NONE = 0,
 	DTLS_SRTP_AES128_CM_SHA1_80 = 0x0001,
-	DTLS_SRTP_AES128_CM_SHA1_32 = 0x0002,	/* never chosen; here for reports */
+	DTLS_SRTP_AES128_CM_SHA1_32 = 0x0002, /* never chosen; here for reports */
 	DTLS_SRTP_AEAD_AES_128_GCM = 0x0007,
 	DTLS_SRTP_AEAD_AES_256_GCM = 0x0008
 };
@@ -29,26 +29,26 @@ enum dtls_role { DTLS_SERVER, DTLS_CLIENT };
 
 enum dtls_state {
 	DTLS_HANDSHAKE,
-	DTLS_CONNECTED,	/* fingerprint checked, keys ready */
+	DTLS_CONNECTED, /* fingerprint checked, keys ready */
 	DTLS_CLOSED,	/* close_notify came or dtls_close() was called */
 	DTLS_FAILED	/* dtls_error() says why */
 };
 
 /* Keys of both directions as the profile sizes them (key_size, salt_size octets are used). */
 struct dtls_srtp_keys {
-	enum dtls_srtp_profile	profile;
-	size_t			key_size, salt_size;
+	enum dtls_srtp_profile profile;
+	size_t key_size, salt_size;
 	struct {
 		uint8_t key[DTLS_KEY_MAX];
 		uint8_t salt[DTLS_SALT_MAX];
-	} local, remote;	/* local protects what we send */
+	} local, remote; /* local protects what we send */
 };
 
 /* A process-wide context: a fresh self-signed P-256 certificate and an SSL_CTX. Shared by threads
  * only after it was made. NULL on failure. */
 struct dtls_ctx *dtls_ctx_new(void);
 void dtls_ctx_free(struct dtls_ctx *ctx);
-const char *dtls_ctx_fingerprint(const struct dtls_ctx *ctx);	/* SHA-256, upper case, colons */
+const char *dtls_ctx_fingerprint(const struct dtls_ctx *ctx); /* SHA-256, upper case, colons */
 
 struct dtls;
 
@@ -58,7 +58,7 @@ struct dtls;
  * Returns NULL without memory or on an unusable hash or text.
  */
 struct dtls *dtls_new(struct dtls_ctx *ctx, enum dtls_role role, const char *hash,
-    const char *fingerprint);
+		      const char *fingerprint);
 void dtls_free(struct dtls *d);
 
 /* True for the first octet of a DTLS record (RFC 7983: 20..63). */
@@ -70,7 +70,7 @@ bool dtls_accepts(const uint8_t *buf, size_t size);
  */
 int dtls_input(struct dtls *d, uint64_t now_us, const uint8_t *buf, size_t size);
 void dtls_timeout(struct dtls *d, uint64_t now_us);
-uint64_t dtls_deadline(const struct dtls *d, uint64_t now_us);	/* CLOCK_NEVER if none */
+uint64_t dtls_deadline(const struct dtls *d, uint64_t now_us); /* CLOCK_NEVER if none */
 /* Copies the next datagram to send into buf (cap >= DTLS_DATAGRAM_MAX). Its size, or 0 if none. */
 int dtls_poll(struct dtls *d, uint8_t *buf, size_t cap);
 
@@ -82,7 +82,7 @@ const char *dtls_error(const struct dtls *d);
 /* "DTLSv1.2" and OpenSSL's name of the cipher; "none" before the end of the handshake. */
 const char *dtls_version(const struct dtls *d);
 const char *dtls_cipher(const struct dtls *d);
-const char *dtls_profile_name(enum dtls_srtp_profile profile);	/* "AEAD_AES_128_GCM" ... */
+const char *dtls_profile_name(enum dtls_srtp_profile profile); /* "AEAD_AES_128_GCM" ... */
 /* Queue a close_notify. */
 void dtls_close(struct dtls *d);
 /*

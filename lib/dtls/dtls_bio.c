@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 
-enum { RECORD_HEADER_SIZE = 13 };	/* RFC 6347 s.4.1 */
+enum { RECORD_HEADER_SIZE = 13 }; /* RFC 6347 s.4.1 */
 
 void
 dtls_queue_push(struct dtls *d, const uint8_t *buf, size_t size)
@@ -58,9 +58,9 @@ datagram_span(const uint8_t *buf, size_t size)
 static int
 bio_write(BIO *bio, const char *data, int size)
 {
-	struct dtls	*d = BIO_get_data(bio);
-	const uint8_t	*buf = (const uint8_t *)data;
-	size_t		 left = size > 0 ? (size_t)size : 0;
+	struct dtls *d = BIO_get_data(bio);
+	const uint8_t *buf = (const uint8_t *)data;
+	size_t left = size > 0 ? (size_t)size : 0;
 
 	BIO_clear_retry_flags(bio);
 	while (left > 0) {
@@ -76,15 +76,15 @@ bio_write(BIO *bio, const char *data, int size)
 static int
 bio_read(BIO *bio, char *buf, int cap)
 {
-	struct dtls	*d = BIO_get_data(bio);
-	size_t		 size;
+	struct dtls *d = BIO_get_data(bio);
+	size_t size;
 
 	BIO_clear_retry_flags(bio);
 	if (d->in == NULL || cap <= 0) {
 		BIO_set_retry_read(bio);
 		return -1;
 	}
-	size = MIN_OF(d->in_size, (size_t)cap);	/* the rest of a datagram is lost, as with recv */
+	size = MIN_OF(d->in_size, (size_t)cap); /* the rest of a datagram is lost, as with recv */
 	memcpy(buf, d->in, size);
 	d->in = NULL;
 	return (int)size;
@@ -112,7 +112,7 @@ bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
 BIO_METHOD *
 dtls_bio_method_new(void)
 {
-	int	    type = BIO_get_new_index() | BIO_TYPE_SOURCE_SINK;
+	int type = BIO_get_new_index() | BIO_TYPE_SOURCE_SINK;
 	BIO_METHOD *m = BIO_meth_new(type, "rtckit datagrams");
 
 	if (m == NULL)

@@ -17,34 +17,33 @@ static const char ciphers[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:"
     "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305";
 /* Cheapest first; as server OpenSSL goes by this order whatever the client prefers. */
-static const char profiles[] =
-    "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80";
+static const char profiles[] = "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80";
 
-enum { CERT_DAYS = 3650 };	/* nobody checks; a server may run for long */
+enum { CERT_DAYS = 3650 }; /* nobody checks; a server may run for long */
 
 static bool
 cert_fill(X509 *cert, EVP_PKEY *key)
 {
 	static const unsigned char common_name[] = "rtckit";
-	uint8_t		 serial[8];
-	X509_NAME	*name = X509_get_subject_name(cert);
+	uint8_t serial[8];
+	X509_NAME *name = X509_get_subject_name(cert);
 
 	if (RAND_bytes(serial, sizeof(serial)) != 1)
 		return false;
 	return X509_set_version(cert, X509_VERSION_3) == 1 &&
-	    ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), be64(serial) >> 1) == 1 &&
-	    X509_gmtime_adj(X509_getm_notBefore(cert), -86400) != NULL &&
-	    X509_time_adj_ex(X509_getm_notAfter(cert), CERT_DAYS, 0, NULL) != NULL &&
-	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common_name, -1, -1, 0) == 1 &&
-	    X509_set_issuer_name(cert, name) == 1 && X509_set_pubkey(cert, key) == 1 &&
-	    X509_sign(cert, key, EVP_sha256()) > 0;
+	       ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert), be64(serial) >> 1) == 1 &&
+	       X509_gmtime_adj(X509_getm_notBefore(cert), -86400) != NULL &&
+	       X509_time_adj_ex(X509_getm_notAfter(cert), CERT_DAYS, 0, NULL) != NULL &&
+	       X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common_name, -1, -1, 0) == 1 &&
+	       X509_set_issuer_name(cert, name) == 1 && X509_set_pubkey(cert, key) == 1 &&
+	       X509_sign(cert, key, EVP_sha256()) > 0;
 }
 
 static bool
 cert_make(struct dtls_ctx *ctx)
 {
-	uint8_t		digest[EVP_MAX_MD_SIZE];
-	unsigned	size = 0;
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
 
 	ctx->key = EVP_EC_gen("P-256");
 	ctx->cert = X509_new();
@@ -61,7 +60,7 @@ static void
 ssl_ctx_options(SSL_CTX *ssl)
 {
 	SSL_CTX_set_options(ssl, SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
-	    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+				     SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -81,7 +80,7 @@ ssl_ctx_make(struct dtls_ctx *ctx, const SSL_METHOD *method)
 	    SSL_CTX_set_max_proto_version(ssl, DTLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_cipher_list(ssl, ciphers) != 1 ||
 	    SSL_CTX_set1_groups_list(ssl, groups) != 1 ||
-	    SSL_CTX_set_tlsext_use_srtp(ssl, profiles) != 0 ||	/* 0 is success here */
+	    SSL_CTX_set_tlsext_use_srtp(ssl, profiles) != 0 || /* 0 is success here */
 	    SSL_CTX_use_certificate(ssl, ctx->cert) != 1 ||
 	    SSL_CTX_use_PrivateKey(ssl, ctx->key) != 1) {
 		SSL_CTX_free(ssl);

@@ -22,10 +22,12 @@ const EVP_MD *
 dtls_hash_find(const char *hash)
 {
 	static const struct {
-		const char    *name;
+		const char *name;
 		const EVP_MD *(*md)(void);
 	} hashes[] = {
-		{ "sha-256", EVP_sha256 }, { "sha-384", EVP_sha384 }, { "sha-512", EVP_sha512 },
+	    {"sha-256", EVP_sha256},
+	    {"sha-384", EVP_sha384},
+	    {"sha-512", EVP_sha512},
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(hashes); i++)
@@ -66,11 +68,11 @@ dtls_fingerprint_parse(uint8_t *digest, size_t size, const char *text)
 int
 dtls_verify(X509_STORE_CTX *store, void *arg)
 {
-	SSL		*ssl;
-	struct dtls	*d;
-	X509		*cert = X509_STORE_CTX_get0_cert(store);
-	uint8_t		 digest[EVP_MAX_MD_SIZE];
-	unsigned	 size = 0;
+	SSL *ssl;
+	struct dtls *d;
+	X509 *cert = X509_STORE_CTX_get0_cert(store);
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
 
 	(void)arg;
 	ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -81,9 +83,11 @@ dtls_verify(X509_STORE_CTX *store, void *arg)
 		X509_STORE_CTX_set_error(store, X509_V_OK);
 		return 1;
 	}
-	dtls_fail(d, "the certificate does not match the %s fingerprint of the SDP: it is "
-	    "%02X:%02X:%02X:.., expected %02X:%02X:%02X:..", EVP_MD_get0_name(d->md), digest[0],
-	    digest[1], digest[2], d->digest[0], d->digest[1], d->digest[2]);
+	dtls_fail(d,
+		  "the certificate does not match the %s fingerprint of the SDP: it is "
+		  "%02X:%02X:%02X:.., expected %02X:%02X:%02X:..",
+		  EVP_MD_get0_name(d->md), digest[0], digest[1], digest[2], d->digest[0],
+		  d->digest[1], d->digest[2]);
 	X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
 	return 0;
 }

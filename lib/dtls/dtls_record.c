@@ -18,12 +18,12 @@
 #include "base/bytes.h"
 
 enum {
-	HEADER_SIZE = 13,	/* type, version, epoch, sequence number, length; RFC 6347 s.4.1 */
+	HEADER_SIZE = 13, /* type, version, epoch, sequence number, length; RFC 6347 s.4.1 */
 	NONCE_SIZE = 12,
-	EXPLICIT_SIZE = 8,	/* of a GCM nonce, sent with the record; RFC 5288 s.3 */
+	EXPLICIT_SIZE = 8, /* of a GCM nonce, sent with the record; RFC 5288 s.3 */
 	TAG_SIZE = 16,
 	AAD_SIZE = 13,
-	PLAIN_MAX = 256,	/* a Finished has 24 octets, an alert 2: more is not for us */
+	PLAIN_MAX = 256, /* a Finished has 24 octets, an alert 2: more is not for us */
 	KEY_BLOCK_MAX = 2 * (32 + 12),
 	RANDOM_SIZE = 32,
 	RECORD_ALERT = 21,
@@ -39,27 +39,27 @@ enum {
 static const uint64_t close_sequence = 1ull << 32;
 
 static const struct {
-	int	 cipher_nid;
+	int cipher_nid;
 	const EVP_CIPHER *(*evp)(void);
-	size_t	 key_size, iv_size;
+	size_t key_size, iv_size;
 } suites[] = {
-	{ NID_aes_128_gcm, EVP_aes_128_gcm, 16, 4 },
-	{ NID_aes_256_gcm, EVP_aes_256_gcm, 32, 4 },
-	{ NID_chacha20_poly1305, EVP_chacha20_poly1305, 32, 12 },
+    {NID_aes_128_gcm, EVP_aes_128_gcm, 16, 4},
+    {NID_aes_256_gcm, EVP_aes_256_gcm, 32, 4},
+    {NID_chacha20_poly1305, EVP_chacha20_poly1305, 32, 12},
 };
 
 /* RFC 5246 s.5: PRF(master, "key expansion", server_random + client_random). */
 static bool
 key_block(SSL *ssl, uint8_t *out, size_t size)
 {
-	uint8_t		 master[SSL_MAX_MASTER_KEY_LENGTH];
-	uint8_t		 seed[13 + 2 * RANDOM_SIZE] = "key expansion";
-	const EVP_MD	*md = SSL_CIPHER_get_handshake_digest(SSL_get_current_cipher(ssl));
-	size_t		 master_size;
-	EVP_KDF		*kdf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
-	EVP_KDF_CTX	*ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
-	OSSL_PARAM	 params[4];
-	bool		 ok = false;
+	uint8_t master[SSL_MAX_MASTER_KEY_LENGTH];
+	uint8_t seed[13 + 2 * RANDOM_SIZE] = "key expansion";
+	const EVP_MD *md = SSL_CIPHER_get_handshake_digest(SSL_get_current_cipher(ssl));
+	size_t master_size;
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
+	EVP_KDF_CTX *ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
+	OSSL_PARAM params[4];
+	bool ok = false;
 
 	if (ctx == NULL || md == NULL)
 		goto out;
@@ -67,7 +67,7 @@ key_block(SSL *ssl, uint8_t *out, size_t size)
 	SSL_get_server_random(ssl, seed + 13, RANDOM_SIZE);
 	SSL_get_client_random(ssl, seed + 13 + RANDOM_SIZE, RANDOM_SIZE);
 	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST,
-	    (char *)(uintptr_t)EVP_MD_get0_name(md), 0);
+						     (char *)(uintptr_t)EVP_MD_get0_name(md), 0);
 	params[1] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, master, master_size);
 	params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed, sizeof(seed));
 	params[3] = OSSL_PARAM_construct_end();
@@ -82,9 +82,9 @@ out:
 int
 dtls_record_init(struct dtls_record *r, SSL *ssl, enum dtls_role role)
 {
-	int	nid = SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(ssl));
-	size_t	key, iv;
-	uint8_t	block[KEY_BLOCK_MAX], *p = block;
+	int nid = SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(ssl));
+	size_t key, iv;
+	uint8_t block[KEY_BLOCK_MAX], *p = block;
 
 	for (size_t i = 0; i < ARRAY_COUNT(suites); i++) {
 		if (suites[i].cipher_nid != nid)
@@ -108,7 +108,7 @@ dtls_record_init(struct dtls_record *r, SSL *ssl, enum dtls_role role)
 /* The nonce of a record: its explicit part (GCM), or epoch and sequence number (RFC 7905 s.2). */
 static void
 nonce_make(uint8_t *nonce, const uint8_t *iv, size_t iv_size, const uint8_t *head,
-    const uint8_t *explicit_part)
+	   const uint8_t *explicit_part)
 {
 	memcpy(nonce, iv, iv_size);
 	if (iv_size == NONCE_SIZE)
@@ -131,13 +131,13 @@ aad_make(uint8_t *aad, const uint8_t *head, size_t plain_size)
 static int
 record_open(const struct dtls_record *r, const uint8_t *record, size_t size, uint8_t *plain)
 {
-	size_t		 iv_size = suites[r->suite].iv_size;
-	size_t		 extra = iv_size == NONCE_SIZE ? 0 : EXPLICIT_SIZE;
-	const uint8_t	*body = record + HEADER_SIZE + extra;
-	size_t		 plain_size;
-	uint8_t		 nonce[NONCE_SIZE], aad[AAD_SIZE];
-	EVP_CIPHER_CTX	*ctx;
-	int		 n, ok;
+	size_t iv_size = suites[r->suite].iv_size;
+	size_t extra = iv_size == NONCE_SIZE ? 0 : EXPLICIT_SIZE;
+	const uint8_t *body = record + HEADER_SIZE + extra;
+	size_t plain_size;
+	uint8_t nonce[NONCE_SIZE], aad[AAD_SIZE];
+	EVP_CIPHER_CTX *ctx;
+	int n, ok;
 
 	if (size < HEADER_SIZE + extra + TAG_SIZE)
 		return -EACCES;
@@ -148,12 +148,12 @@ record_open(const struct dtls_record *r, const uint8_t *record, size_t size, uin
 	aad_make(aad, record, plain_size);
 	ctx = EVP_CIPHER_CTX_new();
 	ok = ctx != NULL &&
-	    EVP_DecryptInit_ex(ctx, suites[r->suite].evp(), NULL, r->remote_key, nonce) == 1 &&
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE,
-		(void *)(uintptr_t)(body + plain_size)) == 1 &&
-	    EVP_DecryptUpdate(ctx, NULL, &n, aad, AAD_SIZE) == 1 &&
-	    EVP_DecryptUpdate(ctx, plain, &n, body, (int)plain_size) == 1 &&
-	    EVP_DecryptFinal_ex(ctx, plain + n, &n) == 1;
+	     EVP_DecryptInit_ex(ctx, suites[r->suite].evp(), NULL, r->remote_key, nonce) == 1 &&
+	     EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE,
+				 (void *)(uintptr_t)(body + plain_size)) == 1 &&
+	     EVP_DecryptUpdate(ctx, NULL, &n, aad, AAD_SIZE) == 1 &&
+	     EVP_DecryptUpdate(ctx, plain, &n, body, (int)plain_size) == 1 &&
+	     EVP_DecryptFinal_ex(ctx, plain + n, &n) == 1;
 	EVP_CIPHER_CTX_free(ctx);
 	return ok ? (int)plain_size : -EACCES;
 }
@@ -161,15 +161,15 @@ record_open(const struct dtls_record *r, const uint8_t *record, size_t size, uin
 int
 dtls_record_close_notify(const struct dtls_record *r, uint8_t *out)
 {
-	static const uint8_t	alert[2] = { ALERT_WARNING, ALERT_CLOSE_NOTIFY };
-	size_t			iv_size = suites[r->suite].iv_size;
-	size_t			extra = iv_size == NONCE_SIZE ? 0 : EXPLICIT_SIZE;
-	uint8_t			nonce[NONCE_SIZE], aad[AAD_SIZE], *body = out + HEADER_SIZE + extra;
-	EVP_CIPHER_CTX		*ctx;
-	int			n, ok;
+	static const uint8_t alert[2] = {ALERT_WARNING, ALERT_CLOSE_NOTIFY};
+	size_t iv_size = suites[r->suite].iv_size;
+	size_t extra = iv_size == NONCE_SIZE ? 0 : EXPLICIT_SIZE;
+	uint8_t nonce[NONCE_SIZE], aad[AAD_SIZE], *body = out + HEADER_SIZE + extra;
+	EVP_CIPHER_CTX *ctx;
+	int n, ok;
 
-	memcpy(out, (const uint8_t[]){ RECORD_ALERT, 0xfe, 0xfd }, 3);
-	put_be64(out + 3, 1ull << 48 | close_sequence);	/* epoch 1 */
+	memcpy(out, (const uint8_t[]){RECORD_ALERT, 0xfe, 0xfd}, 3);
+	put_be64(out + 3, 1ull << 48 | close_sequence); /* epoch 1 */
 	put_be16(out + 11, (uint16_t)(extra + sizeof(alert) + TAG_SIZE));
 	/* OpenSSL counts its explicit nonces up from a random 64-bit number: so draw another. */
 	if (extra > 0 && RAND_bytes(out + HEADER_SIZE, EXPLICIT_SIZE) != 1)
@@ -178,11 +178,11 @@ dtls_record_close_notify(const struct dtls_record *r, uint8_t *out)
 	aad_make(aad, out, sizeof(alert));
 	ctx = EVP_CIPHER_CTX_new();
 	ok = ctx != NULL &&
-	    EVP_EncryptInit_ex(ctx, suites[r->suite].evp(), NULL, r->local_key, nonce) == 1 &&
-	    EVP_EncryptUpdate(ctx, NULL, &n, aad, AAD_SIZE) == 1 &&
-	    EVP_EncryptUpdate(ctx, body, &n, alert, sizeof(alert)) == 1 &&
-	    EVP_EncryptFinal_ex(ctx, body + n, &n) == 1 &&
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, body + sizeof(alert)) == 1;
+	     EVP_EncryptInit_ex(ctx, suites[r->suite].evp(), NULL, r->local_key, nonce) == 1 &&
+	     EVP_EncryptUpdate(ctx, NULL, &n, aad, AAD_SIZE) == 1 &&
+	     EVP_EncryptUpdate(ctx, body, &n, alert, sizeof(alert)) == 1 &&
+	     EVP_EncryptFinal_ex(ctx, body + n, &n) == 1 &&
+	     EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, body + sizeof(alert)) == 1;
 	EVP_CIPHER_CTX_free(ctx);
 	return ok ? (int)(HEADER_SIZE + extra + sizeof(alert) + TAG_SIZE) : -EINVAL;
 }
@@ -197,10 +197,10 @@ dtls_record_input(const struct dtls_record *r, const uint8_t *buf, size_t size)
 	uint8_t plain[PLAIN_MAX];
 
 	while (size >= HEADER_SIZE) {
-		size_t	record = HEADER_SIZE + be16(buf + 11);
-		bool	ours = be16(buf + 3) == 1 &&	/* the only epoch with keys */
-		    (buf[0] == RECORD_ALERT || buf[0] == RECORD_HANDSHAKE);
-		int	n;
+		size_t record = HEADER_SIZE + be16(buf + 11);
+		bool ours = be16(buf + 3) == 1 && /* the only epoch with keys */
+			    (buf[0] == RECORD_ALERT || buf[0] == RECORD_HANDSHAKE);
+		int n;
 
 		if (record > size)
 			break;

@@ -14,9 +14,13 @@
 #include "peer/peer_impl.h"
 
 enum {
-	CONNECT_TIMEOUT_US = 15000000, CONSENT_TIMEOUT_US = 30000000,	/* RFC 7675 s.5.1 */
-	REORDER_US = 10000, REPORT_US = 1000000, TWCC_US = 50000,
-	UFRAG_COUNT = 8, PWD_COUNT = 24	/* characters; RFC 8839 s.5.4 wants 4 and 22 at least */
+	CONNECT_TIMEOUT_US = 15000000,
+	CONSENT_TIMEOUT_US = 30000000, /* RFC 7675 s.5.1 */
+	REORDER_US = 10000,
+	REPORT_US = 1000000,
+	TWCC_US = 50000,
+	UFRAG_COUNT = 8,
+	PWD_COUNT = 24 /* characters; RFC 8839 s.5.4 wants 4 and 22 at least */
 };
 
 static void
@@ -36,10 +40,10 @@ config_defaults(struct peer_config *c)
 	static const struct peer_events none;
 
 	c->events = c->events != NULL ? c->events : &none;
-	c->connect_timeout_us = c->connect_timeout_us != 0 ? c->connect_timeout_us :
-	    CONNECT_TIMEOUT_US;
-	c->consent_timeout_us = c->consent_timeout_us != 0 ? c->consent_timeout_us :
-	    CONSENT_TIMEOUT_US;
+	c->connect_timeout_us =
+	    c->connect_timeout_us != 0 ? c->connect_timeout_us : CONNECT_TIMEOUT_US;
+	c->consent_timeout_us =
+	    c->consent_timeout_us != 0 ? c->consent_timeout_us : CONSENT_TIMEOUT_US;
 	c->reorder_us = c->reorder_us != 0 ? c->reorder_us : REORDER_US;
 	c->report_us = c->report_us != 0 ? c->report_us : REPORT_US;
 	c->twcc_us = c->twcc_us != 0 ? c->twcc_us : TWCC_US;
@@ -49,14 +53,14 @@ static bool
 local_make(struct peer *p)
 {
 	if (p->config.ice == PEER_ICE_FULL) {
-		p->agent = ice_agent_new(p->now_us, p->config.connect_timeout_us,
-		    prng_next(&p->rng));
+		p->agent =
+		    ice_agent_new(p->now_us, p->config.connect_timeout_us, prng_next(&p->rng));
 		return p->agent != NULL;
 	}
 	if (p->config.local != NULL) {
 		p->local = *p->config.local;
 		return text_is_ice(p->local.ufrag, 4, ICE_LITE_UFRAG_MAX) &&
-		    text_is_ice(p->local.pwd, 22, ICE_LITE_PWD_MAX);
+		       text_is_ice(p->local.pwd, 22, ICE_LITE_PWD_MAX);
 	}
 	random_words(&p->rng, p->local.ufrag, UFRAG_COUNT);
 	random_words(&p->rng, p->local.pwd, PWD_COUNT);
@@ -139,7 +143,7 @@ ice_start(struct peer *p, const struct peer_remote *remote)
 	if (p->agent != NULL)
 		return ice_agent_set_remote(p->agent, &remote->ice, remote->lite);
 	p->lite = ice_lite_new(&p->local, &remote->ice, p->now_us, p->config.connect_timeout_us,
-	    p->config.consent_timeout_us, prng_next(&p->rng));
+			       p->config.consent_timeout_us, prng_next(&p->rng));
 	return p->lite != NULL ? 0 : -EINVAL;
 }
 
@@ -159,7 +163,8 @@ peer_start(struct peer *p, uint64_t now_us, const struct peer_remote *remote)
 	if (rc != 0)
 		return rc;
 	/* A server's half exists from now on: the first flight may overtake the nomination. A
-	 * client's is made here to see that the fingerprint is usable, and anew when it can send. */
+	 * client's is made here to see that the fingerprint is usable, and anew when it can send.
+	 */
 	rc = peer_dtls_start(p);
 	if (rc == 0 && p->role == DTLS_CLIENT) {
 		dtls_free(p->dtls);
@@ -193,7 +198,7 @@ bool
 peer_accepts(const uint8_t *buf, size_t size)
 {
 	return stun_accepts(buf, size) || dtls_accepts(buf, size) || rtp_accepts(buf, size) ||
-	    rtcp_accepts(buf, size);
+	       rtcp_accepts(buf, size);
 }
 
 static bool
@@ -218,7 +223,8 @@ media_input(struct peer *p, uint8_t *buf, size_t size)
 {
 	if (p->state != PEER_CONNECTED)
 		return -ENOMSG;
-	return rtcp_accepts(buf, size) ? peer_rtcp_input(p, buf, size) : peer_rtp_input(p, buf, size);
+	return rtcp_accepts(buf, size) ? peer_rtcp_input(p, buf, size)
+				       : peer_rtp_input(p, buf, size);
 }
 
 int
@@ -283,15 +289,15 @@ static bool
 dtls_out(struct peer *p, struct peer_datagram *out)
 {
 	const struct ice_tuple *to;
-	int			size;
+	int size;
 
 	if (p->dtls == NULL || (!p->has_path && !p->has_origin))
 		return false;
 	for (size = dtls_poll(p->dtls, out->buf, sizeof(out->buf)); size > 0;
-	    size = dtls_poll(p->dtls, out->buf, sizeof(out->buf))) {
+	     size = dtls_poll(p->dtls, out->buf, sizeof(out->buf))) {
 		to = peer_ice_target(p, (size_t)size);
 		if (to == NULL)
-			continue;	/* the guard forbids it; flights repeat */
+			continue; /* the guard forbids it; flights repeat */
 		out->to = *to;
 		out->size = (size_t)size;
 		return true;
@@ -303,7 +309,7 @@ int
 peer_poll(struct peer *p, struct peer_datagram *out)
 {
 	return peer_ice_poll(p, out) || peer_rtcp_poll(p, out) || dtls_out(p, out) ||
-	    peer_media_poll(p, out);
+	       peer_media_poll(p, out);
 }
 
 int

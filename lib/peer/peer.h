@@ -25,23 +25,24 @@
 #include "rtp/rtcp.h"
 
 enum {
-	PEER_DATAGRAM_MAX = 1500,	/* octets of any datagram that peer_poll() gives */
-	PEER_PAYLOAD_MAX = 1200,	/* octets of payload in peer_send(): leaves room for RTX and tags */
+	PEER_DATAGRAM_MAX = 1500, /* octets of any datagram that peer_poll() gives */
+	PEER_PAYLOAD_MAX =
+	    1200, /* octets of payload in peer_send(): leaves room for RTX and tags */
 	PEER_TRACKS_MAX = 8,
-	PEER_CODECS_MAX = 16,	/* of one track */
-	PEER_MID_MAX = 16,	/* what one-byte header extensions carry (RFC 8285 s.4.2) */
-	PEER_RESEND_MAX = 256	/* resends waiting in peer_poll(); more are dropped and counted */
+	PEER_CODECS_MAX = 16, /* of one track */
+	PEER_MID_MAX = 16,    /* what one-byte header extensions carry (RFC 8285 s.4.2) */
+	PEER_RESEND_MAX = 256 /* resends waiting in peer_poll(); more are dropped and counted */
 };
 
 enum peer_ice { PEER_ICE_FULL, PEER_ICE_LITE };
 enum peer_kind { PEER_AUDIO, PEER_VIDEO };
-enum peer_direction { PEER_SEND = 1, PEER_RECEIVE = 2 };	/* ours, of a track; may be or-ed */
+enum peer_direction { PEER_SEND = 1, PEER_RECEIVE = 2 }; /* ours, of a track; may be or-ed */
 
 /* What happens to RTP that arrives. RTCP and RTX are decrypted in any case: they are few. */
 enum peer_decrypt {
 	PEER_DECRYPT_ALL,
-	PEER_DECRYPT_SAMPLE,	/* one packet in config.sample; the others by their clear headers */
-	PEER_DECRYPT_NONE	/* headers only: load generators */
+	PEER_DECRYPT_SAMPLE, /* one packet in config.sample; the others by their clear headers */
+	PEER_DECRYPT_NONE    /* headers only: load generators */
 };
 
 enum peer_stage { PEER_STAGE_ICE, PEER_STAGE_DTLS, PEER_STAGE_MEDIA };
@@ -49,37 +50,37 @@ enum peer_stage { PEER_STAGE_ICE, PEER_STAGE_DTLS, PEER_STAGE_MEDIA };
 enum peer_state {
 	PEER_NEW,
 	PEER_CHECKING,	/* ICE looks for a path */
-	PEER_HANDSHAKE,	/* DTLS runs */
+	PEER_HANDSHAKE, /* DTLS runs */
 	PEER_CONNECTED,
-	PEER_CLOSED,	/* close_notify came, or peer_close() */
+	PEER_CLOSED, /* close_notify came, or peer_close() */
 	PEER_FAILED
 };
 
 /* How a connection came to be; times count from peer_start(). */
 struct peer_info {
 	enum dtls_srtp_profile profile;
-	const char	*profile_name, *cipher, *dtls_version;	/* borrowed from the peer */
-	uint64_t	 ice_us, dtls_us;	/* first path selected; DTLS finished */
-	uint64_t	 rtt_us;	/* of ICE checks; 0 unknown */
+	const char *profile_name, *cipher, *dtls_version; /* borrowed from the peer */
+	uint64_t ice_us, dtls_us;			  /* first path selected; DTLS finished */
+	uint64_t rtt_us;				  /* of ICE checks; 0 unknown */
 	struct ice_tuple path;
 };
 
 /* A packet that arrived, repaired ones included, as they arrive. Pointers live for the call. */
 struct peer_packet {
-	unsigned	 track;	/* index into the tracks of peer_start() */
-	uint64_t	 ext_seq;	/* extended; see rtp_recv.h */
-	uint32_t	 ts, ssrc;
-	uint16_t	 seq;
-	uint8_t		 pt;
-	bool		 marker;
-	bool		 late;	/* fills a hole: a packet with a higher ext_seq came before */
-	bool		 repaired;	/* came by RTX */
-	bool		 restarted;	/* first after the sender began anew (SSRC, sequence jump) */
-	const uint8_t	*buf;	/* the plain packet; its payload is still encrypted if !decrypted */
-	size_t		 size;
-	const uint8_t	*payload;	/* NULL if !decrypted */
-	size_t		 payload_size;
-	bool		 decrypted;
+	unsigned track;	  /* index into the tracks of peer_start() */
+	uint64_t ext_seq; /* extended; see rtp_recv.h */
+	uint32_t ts, ssrc;
+	uint16_t seq;
+	uint8_t pt;
+	bool marker;
+	bool late;	    /* fills a hole: a packet with a higher ext_seq came before */
+	bool repaired;	    /* came by RTX */
+	bool restarted;	    /* first after the sender began anew (SSRC, sequence jump) */
+	const uint8_t *buf; /* the plain packet; its payload is still encrypted if !decrypted */
+	size_t size;
+	const uint8_t *payload; /* NULL if !decrypted */
+	size_t payload_size;
+	bool decrypted;
 };
 
 /*
@@ -90,42 +91,42 @@ struct peer_events {
 	void (*connected)(void *arg, const struct peer_info *info);
 	/* The end, once. words: for a person, one line, borrowed. */
 	void (*failed)(void *arg, enum peer_stage stage, const char *words);
-	void (*closed)(void *arg, const char *words);	/* the other side ended it (close_notify) */
+	void (*closed)(void *arg, const char *words); /* the other side ended it (close_notify) */
 	void (*packet)(void *arg, const struct peer_packet *packet);
-	void (*keyframe)(void *arg, unsigned track);	/* PLI or FIR for a track we send */
+	void (*keyframe)(void *arg, unsigned track); /* PLI or FIR for a track we send */
 	void (*sender_report)(void *arg, unsigned track, uint64_t now_us, const struct rtcp_sr *sr);
-	void (*bitrate)(void *arg, uint64_t bitrate_bps);	/* REMB */
-	void (*bye)(void *arg, unsigned track);	/* the sender of a track we receive said BYE */
+	void (*bitrate)(void *arg, uint64_t bitrate_bps); /* REMB */
+	void (*bye)(void *arg, unsigned track); /* the sender of a track we receive said BYE */
 	/* NACK could not mend a loss of a video track: the picture is damaged. A PLI was sent. */
 	void (*hole)(void *arg, unsigned track);
 };
 
 struct peer_config {
-	struct dtls_ctx		*dtls;	/* borrowed for the peer's life */
-	const struct peer_events *events;	/* borrowed for the peer's life; may be NULL */
-	void			*arg;	/* of the callbacks */
-	enum peer_ice		 ice;
-	const struct ice_creds	*local;	/* LITE: ours; NULL: made from seed. FULL: NULL */
-	uint64_t		 seed;	/* random_u64(): credentials, transaction ids ... */
-	uint64_t		 connect_timeout_us;	/* ICE, then DTLS, each; 0: 15 s */
-	uint64_t		 consent_timeout_us;	/* LITE; 0: 30 s */
+	struct dtls_ctx *dtls;		  /* borrowed for the peer's life */
+	const struct peer_events *events; /* borrowed for the peer's life; may be NULL */
+	void *arg;			  /* of the callbacks */
+	enum peer_ice ice;
+	const struct ice_creds *local; /* LITE: ours; NULL: made from seed. FULL: NULL */
+	uint64_t seed;		       /* random_u64(): credentials, transaction ids ... */
+	uint64_t connect_timeout_us;   /* ICE, then DTLS, each; 0: 15 s */
+	uint64_t consent_timeout_us;   /* LITE; 0: 30 s */
 	/* NTP time at now_us 0: clock_ntp() - clock_us_to_ntp(clock_now_us()). */
-	uint64_t		 ntp_base;
-	const char		*cname;	/* copied; NULL: made from seed */
-	enum peer_decrypt	 decrypt;
-	unsigned		 sample;	/* for DECRYPT_SAMPLE; 0: 100 */
-	size_t			 history_count;	/* packets kept per video track sent; 0: 1024 */
-	uint64_t		 reorder_us;	/* patience before the first NACK; 0: 10 ms */
-	uint64_t		 report_us;	/* interval of SR and RR; 0: 1 s */
-	uint64_t		 twcc_us;	/* interval of TWCC feedback; 0: 50 ms */
+	uint64_t ntp_base;
+	const char *cname; /* copied; NULL: made from seed */
+	enum peer_decrypt decrypt;
+	unsigned sample;      /* for DECRYPT_SAMPLE; 0: 100 */
+	size_t history_count; /* packets kept per video track sent; 0: 1024 */
+	uint64_t reorder_us;  /* patience before the first NACK; 0: 10 ms */
+	uint64_t report_us;   /* interval of SR and RR; 0: 1 s */
+	uint64_t twcc_us;     /* interval of TWCC feedback; 0: 50 ms */
 };
 
 struct peer_codec {
-	char	 name[16];	/* "H264", "opus"; any case */
-	uint32_t clock_rate;	/* Hz */
-	uint8_t	 channels;	/* 0 or 1 for video */
-	uint8_t	 pt, rtx_pt;	/* rtx_pt 0: no RTX */
-	char	 fmtp[256];	/* kept for the caller; the peer does not read it */
+	char name[16];	     /* "H264", "opus"; any case */
+	uint32_t clock_rate; /* Hz */
+	uint8_t channels;    /* 0 or 1 for video */
+	uint8_t pt, rtx_pt;  /* rtx_pt 0: no RTX */
+	char fmtp[256];	     /* kept for the caller; the peer does not read it */
 };
 
 /* Header extension ids of a track; 0: not negotiated. */
@@ -134,72 +135,72 @@ struct peer_ext_ids {
 };
 
 struct peer_track {
-	char		 mid[PEER_MID_MAX + 1];
-	enum peer_kind	 kind;
-	unsigned	 direction;	/* enum peer_direction bits, ours; 0: inactive */
+	char mid[PEER_MID_MAX + 1];
+	enum peer_kind kind;
+	unsigned direction; /* enum peer_direction bits, ours; 0: inactive */
 	struct peer_codec codecs[PEER_CODECS_MAX];
-	size_t		 codec_count;
+	size_t codec_count;
 	struct peer_ext_ids ext;
-	bool		 nack, pli, fir;	/* feedback that was negotiated */
-	bool		 remb;
-	uint32_t	 ssrc, rtx_ssrc;	/* SEND: ours; 0: see peer_track_ssrc() */
-	uint32_t	 remote_ssrc, remote_rtx_ssrc;	/* RECEIVE: if the SDP said so; 0: learnt */
-	uint16_t	 first_seq;	/* SEND: 0 random; for tests of the wrap */
+	bool nack, pli, fir; /* feedback that was negotiated */
+	bool remb;
+	uint32_t ssrc, rtx_ssrc;	       /* SEND: ours; 0: see peer_track_ssrc() */
+	uint32_t remote_ssrc, remote_rtx_ssrc; /* RECEIVE: if the SDP said so; 0: learnt */
+	uint16_t first_seq;		       /* SEND: 0 random; for tests of the wrap */
 };
 
 /* What the other side's SDP says. */
 struct peer_remote {
-	struct ice_creds	 ice;
-	bool			 lite;
-	enum dtls_role		 role;	/* OURS: DTLS_CLIENT if the other is passive */
-	char			 hash[16];	/* "sha-256" */
-	char			 fingerprint[200];
-	const struct peer_track *tracks;	/* borrowed for the call */
-	size_t			 track_count;
+	struct ice_creds ice;
+	bool lite;
+	enum dtls_role role; /* OURS: DTLS_CLIENT if the other is passive */
+	char hash[16];	     /* "sha-256" */
+	char fingerprint[200];
+	const struct peer_track *tracks; /* borrowed for the call */
+	size_t track_count;
 };
 
 /* A datagram to send. */
 struct peer_datagram {
 	struct ice_tuple to;
-	size_t		 size;
-	uint8_t		 buf[PEER_DATAGRAM_MAX];
+	size_t size;
+	uint8_t buf[PEER_DATAGRAM_MAX];
 };
 
 /* One packet of media to send: the peer adds sequence number, SSRC and header extensions. */
 struct peer_media {
-	uint8_t		 pt;
-	bool		 marker;
-	bool		 keyframe;	/* first packet of one */
-	uint32_t	 ts;	/* RTP timestamp as it goes out */
-	uint64_t	 capture_us;	/* the moment (on the clock of now_us) that ts stands for */
-	const uint8_t	*payload;	/* copied; at most PEER_PAYLOAD_MAX octets */
-	size_t		 payload_size;
+	uint8_t pt;
+	bool marker;
+	bool keyframe;		/* first packet of one */
+	uint32_t ts;		/* RTP timestamp as it goes out */
+	uint64_t capture_us;	/* the moment (on the clock of now_us) that ts stands for */
+	const uint8_t *payload; /* copied; at most PEER_PAYLOAD_MAX octets */
+	size_t payload_size;
 };
 
 /* Totals since peer_start(). rx_ and tx_ count RTP as on the wire (resends included). */
 struct peer_stats {
 	uint64_t rx_packets, rx_octets, tx_packets, tx_octets;
-	uint64_t rx_lost;	/* never arrived, after repair */
-	uint64_t rx_repaired;	/* by RTX or resend after our NACK */
-	uint64_t rx_duplicates, rx_unknown;	/* unknown: no track for it */
-	uint64_t rx_auth_failed;	/* SRTP and SRTCP that did not verify */
-	uint64_t tx_dropped;	/* overwritten in the history before peer_poll() took them */
-	uint64_t tx_resent, tx_not_found;	/* NACKed: sent again; gone from the history */
-	uint64_t nacks_sent, nacks_received;	/* packets asked for */
-	uint64_t plis_sent, plis_received;	/* FIR included */
-	uint64_t reports_sent, reports_received;	/* compounds with SR or RR */
-	uint64_t twcc_sent, twcc_received, twcc_lost;	/* feedback; losses it told of */
-	uint64_t rtt_us;	/* last known, from reports, else ICE; 0 unknown */
-	uint64_t jitter_us;	/* receiving: of the first track with packets */
-	uint64_t remb_bps;	/* last told; 0 none */
-	uint8_t	 remote_loss;	/* 1/256: last report block on what we send */
+	uint64_t rx_lost;		    /* never arrived, after repair */
+	uint64_t rx_repaired;		    /* by RTX or resend after our NACK */
+	uint64_t rx_duplicates, rx_unknown; /* unknown: no track for it */
+	uint64_t rx_auth_failed;	    /* SRTP and SRTCP that did not verify */
+	uint64_t tx_dropped; /* overwritten in the history before peer_poll() took them */
+	uint64_t tx_resent, tx_not_found;	 /* NACKed: sent again; gone from the history */
+	uint64_t nacks_sent, nacks_received;	 /* packets asked for */
+	uint64_t plis_sent, plis_received;	 /* FIR included */
+	uint64_t reports_sent, reports_received; /* compounds with SR or RR */
+	uint64_t twcc_sent, twcc_received, twcc_lost; /* feedback; losses it told of */
+	uint64_t rtt_us;     /* last known, from reports, else ICE; 0 unknown */
+	uint64_t jitter_us;  /* receiving: of the first track with packets */
+	uint64_t remb_bps;   /* last told; 0 none */
+	uint8_t remote_loss; /* 1/256: last report block on what we send */
 };
 
 struct peer;
 
 /* NULL without memory or if local's texts are unusable. The config is copied. */
 struct peer *peer_new(const struct peer_config *config, uint64_t now_us);
-void peer_free(struct peer *p);	/* takes NULL */
+void peer_free(struct peer *p); /* takes NULL */
 
 const struct ice_creds *peer_local(const struct peer *p);
 
@@ -222,9 +223,9 @@ bool peer_accepts(const uint8_t *buf, size_t size);
  * None of them is fatal: only the callbacks failed and closed end a peer.
  */
 int peer_input(struct peer *p, uint64_t now_us, const struct ice_tuple *from, uint8_t *buf,
-    size_t size);
+	       size_t size);
 void peer_timeout(struct peer *p, uint64_t now_us);
-uint64_t peer_deadline(const struct peer *p);	/* CLOCK_NEVER if none */
+uint64_t peer_deadline(const struct peer *p); /* CLOCK_NEVER if none */
 /* The next datagram to send: 1 with *out filled, 0 when there is none. */
 int peer_poll(struct peer *p, struct peer_datagram *out);
 

@@ -23,14 +23,14 @@ peer_dtls_input(struct peer *p, const struct ice_tuple *from, const uint8_t *buf
 	p->origin = *from;
 	p->has_origin = true;
 	rc = dtls_input(p->dtls, p->now_us, buf, size);
-	return rc == -ECONNABORTED ? 0 : rc;	/* told by the callback */
+	return rc == -ECONNABORTED ? 0 : rc; /* told by the callback */
 }
 
 static void
 connected(struct peer *p)
 {
 	struct dtls_srtp_keys keys;
-	struct peer_info      info;
+	struct peer_info info;
 
 	if (dtls_keys(p->dtls, &keys) != 0)
 		return;
@@ -73,7 +73,8 @@ peer_dtls_update(struct peer *p)
 		break;
 	case DTLS_CLOSED:
 		if (p->state == PEER_CONNECTED || p->state == PEER_HANDSHAKE) {
-			snprintf(p->words, sizeof(p->words), "the other side closed the connection");
+			snprintf(p->words, sizeof(p->words),
+				 "the other side closed the connection");
 			peer_enter(p, PEER_CLOSED);
 			if (p->config.events->closed != NULL)
 				p->config.events->closed(p->config.arg, p->words);

@@ -11,8 +11,8 @@ static void
 note_report(struct peer *p, const struct rtcp_report *r)
 {
 	struct peer_line *line = peer_line_by_tx(p, r->ssrc);
-	uint64_t	  ntp = p->config.ntp_base + clock_us_to_ntp(p->now_us);
-	uint32_t	  rtt;
+	uint64_t ntp = p->config.ntp_base + clock_us_to_ntp(p->now_us);
+	uint32_t rtt;
 
 	if (line == NULL)
 		return;
@@ -37,7 +37,7 @@ note_reports(struct peer *p, const struct rtcp_packet *packet)
 static void
 on_sr(struct peer *p, const struct rtcp_packet *packet)
 {
-	struct rtcp_sr	  sr;
+	struct rtcp_sr sr;
 	struct peer_line *line;
 
 	if (rtcp_get_sr(packet, &sr) != 0)
@@ -47,7 +47,7 @@ on_sr(struct peer *p, const struct rtcp_packet *packet)
 		rtp_recv_sender_report(&line->rx->recv, p->now_us, &sr);
 		if (p->config.events->sender_report != NULL)
 			p->config.events->sender_report(p->config.arg, (unsigned)(line - p->lines),
-			    p->now_us, &sr);
+							p->now_us, &sr);
 	}
 	note_reports(p, packet);
 }
@@ -66,7 +66,7 @@ on_bye(struct peer *p, const struct rtcp_packet *packet)
 }
 
 struct nack {
-	struct peer	 *peer;
+	struct peer *peer;
 	struct peer_line *line;
 };
 
@@ -91,9 +91,9 @@ on_twcc_status(void *arg, uint16_t seq, int64_t delta_us)
 static void
 on_rtpfb(struct peer *p, const struct rtcp_packet *packet)
 {
-	struct nack		n = { p, NULL };
-	struct rtcp_twcc_head	head;
-	uint32_t		sender, media;
+	struct nack n = {p, NULL};
+	struct rtcp_twcc_head head;
+	uint32_t sender, media;
 
 	if (rtcp_get_feedback(packet, &sender, &media) != 0)
 		return;
@@ -121,14 +121,14 @@ on_psfb(struct peer *p, const struct rtcp_packet *packet)
 {
 	uint32_t sender, media;
 	uint64_t bitrate;
-	uint8_t	 seq;
+	uint8_t seq;
 
 	if (rtcp_get_feedback(packet, &sender, &media) != 0)
 		return;
 	if (packet->count == RTCP_FB_PLI)
 		keyframe_asked(p, media);
-	for (size_t i = 0; packet->count == RTCP_FB_FIR &&
-	    rtcp_get_fir(packet, i, &media, &seq) == 0; i++)
+	for (size_t i = 0;
+	     packet->count == RTCP_FB_FIR && rtcp_get_fir(packet, i, &media, &seq) == 0; i++)
 		keyframe_asked(p, media);
 	if (packet->count == RTCP_FB_AFB && rtcp_get_remb(packet, &bitrate) == 0) {
 		p->remb_heard_bps = bitrate;
@@ -141,19 +141,21 @@ int
 peer_rtcp_input(struct peer *p, uint8_t *buf, size_t size)
 {
 	static void (*const handlers[])(struct peer *, const struct rtcp_packet *) = {
-		[RTCP_SR - RTCP_SR] = on_sr, [RTCP_RR - RTCP_SR] = note_reports,
-		[RTCP_BYE - RTCP_SR] = on_bye, [RTCP_RTPFB - RTCP_SR] = on_rtpfb,
-		[RTCP_PSFB - RTCP_SR] = on_psfb };
-	struct rtcp_packet	packet;
-	size_t			offset = 0;
-	int			n = rtpsec_unprotect_rtcp(p->receive, buf, size), rc;
+	    [RTCP_SR - RTCP_SR] = on_sr,
+	    [RTCP_RR - RTCP_SR] = note_reports,
+	    [RTCP_BYE - RTCP_SR] = on_bye,
+	    [RTCP_RTPFB - RTCP_SR] = on_rtpfb,
+	    [RTCP_PSFB - RTCP_SR] = on_psfb};
+	struct rtcp_packet packet;
+	size_t offset = 0;
+	int n = rtpsec_unprotect_rtcp(p->receive, buf, size), rc;
 
 	if (n < 0) {
 		p->stats.rx_auth_failed += n != -EALREADY && n != -ESTALE;
 		return n == -ESTALE ? -EALREADY : n;
 	}
 	for (rc = rtcp_next(buf, (size_t)n, &offset, &packet); rc > 0;
-	    rc = rtcp_next(buf, (size_t)n, &offset, &packet)) {
+	     rc = rtcp_next(buf, (size_t)n, &offset, &packet)) {
 		unsigned index = (unsigned)packet.type - RTCP_SR;
 
 		if (packet.type >= RTCP_SR && index < ARRAY_COUNT(handlers) &&

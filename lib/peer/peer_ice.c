@@ -11,7 +11,7 @@ static bool
 same_path(const struct ice_tuple *a, const struct ice_tuple *b)
 {
 	return a->channel == b->channel && a->proto == b->proto &&
-	    addr_equal(&a->remote, &b->remote);
+	       addr_equal(&a->remote, &b->remote);
 }
 
 int
@@ -32,11 +32,10 @@ peer_ice_timeout(struct peer *p)
 {
 	if (p->agent != NULL)
 		ice_agent_timeout(p->agent, p->now_us);
-	else if (p->lite != NULL &&
-	    (ice_lite_timeout(p->lite, p->now_us) & ICE_LITE_EXPIRED) != 0)
-		peer_fail(p, PEER_STAGE_ICE, p->has_path ?
-		    "ICE: the other side stopped its checks: consent is gone" :
-		    "ICE: no check with our password came in time");
+	else if (p->lite != NULL && (ice_lite_timeout(p->lite, p->now_us) & ICE_LITE_EXPIRED) != 0)
+		peer_fail(p, PEER_STAGE_ICE,
+			  p->has_path ? "ICE: the other side stopped its checks: consent is gone"
+				      : "ICE: no check with our password came in time");
 }
 
 uint64_t
@@ -51,7 +50,7 @@ bool
 peer_ice_poll(struct peer *p, struct peer_datagram *out)
 {
 	struct ice_datagram d;
-	int		    rc = 0;
+	int rc = 0;
 
 	if (p->agent != NULL)
 		rc = ice_agent_poll(p->agent, &d);
@@ -68,10 +67,10 @@ peer_ice_poll(struct peer *p, struct peer_datagram *out)
 void
 peer_ice_update(struct peer *p)
 {
-	const struct ice_path	*path = p->lite != NULL ? ice_lite_selected(p->lite) : NULL;
-	const struct ice_tuple	*selected = path != NULL ? &path->tuple : NULL;
-	enum ice_agent_state	 state;
-	char			 words[PEER_WORDS_SIZE];
+	const struct ice_path *path = p->lite != NULL ? ice_lite_selected(p->lite) : NULL;
+	const struct ice_tuple *selected = path != NULL ? &path->tuple : NULL;
+	enum ice_agent_state state;
+	char words[PEER_WORDS_SIZE];
 
 	if (p->agent != NULL) {
 		selected = ice_agent_selected(p->agent);
@@ -120,7 +119,7 @@ const struct ice_tuple *
 peer_ice_target(struct peer *p, size_t size)
 {
 	const struct ice_tuple *to = p->has_path ? &p->path : p->has_origin ? &p->origin : NULL;
-	struct ice_path	       *path;
+	struct ice_path *path;
 
 	if (to == NULL || p->lite == NULL)
 		return to;
@@ -160,38 +159,44 @@ explain_pair(const struct ice_agent_pair *pair, char *text, size_t size)
 
 	addr_format(&pair->tuple.remote, to);
 	if (pair->error == 401)
-		snprintf(text, size, "ICE: %s refused our ICE password (401): another session is "
-		    "there, or the answer is stale", to);
+		snprintf(text, size,
+			 "ICE: %s refused our ICE password (401): another session is "
+			 "there, or the answer is stale",
+			 to);
 	else if (pair->error > 0)
 		snprintf(text, size, "ICE: %s answered with error %d", to, pair->error);
 	else if (pair->error == -EACCES)
 		snprintf(text, size, "ICE: the answers of %s carry a wrong password", to);
 	else if (pair->error == -EADDRNOTAVAIL)
-		snprintf(text, size, "ICE: %s answers from another address than it was asked at", to);
+		snprintf(text, size, "ICE: %s answers from another address than it was asked at",
+			 to);
 	else if (pair->received > 0)
 		snprintf(text, size, "ICE: %s answered %u of %u checks, then no more", to,
-		    pair->received, pair->sent);
+			 pair->received, pair->sent);
 	else
-		snprintf(text, size, "ICE: %u checks sent to %s, none answered: is the UDP port open, "
-		    "is the candidate's address right?", pair->sent, to);
+		snprintf(text, size,
+			 "ICE: %u checks sent to %s, none answered: is the UDP port open, "
+			 "is the candidate's address right?",
+			 pair->sent, to);
 }
 
 void
 peer_ice_explain(const struct peer *p, char *text, size_t size)
 {
-	size_t		      count = p->agent != NULL ? ice_agent_pair_count(p->agent) : 0;
+	size_t count = p->agent != NULL ? ice_agent_pair_count(p->agent) : 0;
 	struct ice_agent_pair pair, best;
 
 	if (p->agent == NULL || count == 0) {
-		snprintf(text, size, "%s", p->agent != NULL ? "ICE: there is no candidate to check" :
-		    "ICE: waiting for the other side's checks");
+		snprintf(text, size, "%s",
+			 p->agent != NULL ? "ICE: there is no candidate to check"
+					  : "ICE: waiting for the other side's checks");
 		return;
 	}
 	ice_agent_pair(p->agent, 0, &best);
 	for (size_t i = 1; i < count; i++) {
 		ice_agent_pair(p->agent, i, &pair);
 		if (pair.nominated || (!best.nominated && best.received == 0 && best.error <= 0 &&
-		    (pair.received > 0 || pair.error > 0)))
+				       (pair.received > 0 || pair.error > 0)))
 			best = pair;
 	}
 	explain_pair(&best, text, size);

@@ -13,30 +13,30 @@
 #include "rtpsec/rtpsec.h"
 
 enum {
-	PEER_QUEUE_MAX = 32,	/* RTCP datagrams waiting; more are dropped: reports repeat */
-	PEER_KEYFRAME_US = 200000,	/* between two requests for a keyframe of a track */
-	PEER_FIRST_REPORT_US = 20000,	/* after the first packet sent: players need the clock */
-	PEER_RTT_DEFAULT_US = 100000,	/* until one is measured */
-	PEER_AUDIO_HISTORY = 256,	/* packets kept of a sent audio track */
+	PEER_QUEUE_MAX = 32,	      /* RTCP datagrams waiting; more are dropped: reports repeat */
+	PEER_KEYFRAME_US = 200000,    /* between two requests for a keyframe of a track */
+	PEER_FIRST_REPORT_US = 20000, /* after the first packet sent: players need the clock */
+	PEER_RTT_DEFAULT_US = 100000, /* until one is measured */
+	PEER_AUDIO_HISTORY = 256,     /* packets kept of a sent audio track */
 	PEER_WORDS_SIZE = 256
 };
 
 /* What of a codec the packets need. */
 struct peer_pt {
-	uint8_t	 pt, rtx_pt;
+	uint8_t pt, rtx_pt;
 	uint32_t clock_rate;
 };
 
 /* Receiving one track. */
 struct peer_rx {
 	struct rtp_recv recv;
-	uint32_t ssrc, rtx_ssrc;	/* 0: not known yet */
-	bool	 bound;	/* recv is in use */
-	bool	 restarted;	/* for the next packet's flag */
-	bool	 keyframe_wanted;
-	uint8_t	 fir_seq;
-	uint64_t keyframe_us;	/* last request sent; 0 none */
-	uint64_t lost_before;	/* of earlier SSRCs */
+	uint32_t ssrc, rtx_ssrc; /* 0: not known yet */
+	bool bound;		 /* recv is in use */
+	bool restarted;		 /* for the next packet's flag */
+	bool keyframe_wanted;
+	uint8_t fir_seq;
+	uint64_t keyframe_us; /* last request sent; 0 none */
+	uint64_t lost_before; /* of earlier SSRCs */
 };
 
 /* What a resend needs beside the ring's slot, so that its octets are the same. */
@@ -47,74 +47,74 @@ struct peer_sent {
 
 /* Sending one track: the ring is queue and history in one. */
 struct peer_tx {
-	uint32_t	 ssrc, rtx_ssrc;
-	struct rtp_ring	*ring;
-	struct peer_sent *sent;	/* by position modulo sent_count */
-	size_t		 sent_count;	/* power of two */
-	uint64_t	 next_position;	/* in the ring: the first that was not sent */
-	uint64_t	 next_seq;	/* extended */
-	uint16_t	 rtx_seq;
-	bool		 started;
-	uint32_t	 last_ts, clock_rate;
-	uint64_t	 last_capture_us;
-	uint64_t	 packets, octets;	/* for sender reports; RFC 3550 s.6.4.1 */
-	uint64_t	*resends;	/* positions; ring of PEER_RESEND_MAX */
-	size_t		 resend_first, resend_count;
+	uint32_t ssrc, rtx_ssrc;
+	struct rtp_ring *ring;
+	struct peer_sent *sent; /* by position modulo sent_count */
+	size_t sent_count;	/* power of two */
+	uint64_t next_position; /* in the ring: the first that was not sent */
+	uint64_t next_seq;	/* extended */
+	uint16_t rtx_seq;
+	bool started;
+	uint32_t last_ts, clock_rate;
+	uint64_t last_capture_us;
+	uint64_t packets, octets; /* for sender reports; RFC 3550 s.6.4.1 */
+	uint64_t *resends;	  /* positions; ring of PEER_RESEND_MAX */
+	size_t resend_first, resend_count;
 };
 
-struct peer_line {	/* a track as the peer keeps it */
-	char		 mid[PEER_MID_MAX + 1];
-	uint8_t		 kind, direction, pt_count;
+struct peer_line { /* a track as the peer keeps it */
+	char mid[PEER_MID_MAX + 1];
+	uint8_t kind, direction, pt_count;
 	struct peer_ext_ids ext;
-	bool		 nack, pli, fir, remb;
-	struct peer_pt	 pts[PEER_CODECS_MAX];
-	struct peer_rx	*rx;	/* NULL unless received */
-	struct peer_tx	*tx;	/* NULL unless sent */
+	bool nack, pli, fir, remb;
+	struct peer_pt pts[PEER_CODECS_MAX];
+	struct peer_rx *rx; /* NULL unless received */
+	struct peer_tx *tx; /* NULL unless sent */
 	struct peer_stats stats;
 };
 
-struct peer_out {	/* a datagram of RTCP that waits */
-	struct peer_out	*next;
-	size_t		 size;
-	uint8_t		 buf[];
+struct peer_out { /* a datagram of RTCP that waits */
+	struct peer_out *next;
+	size_t size;
+	uint8_t buf[];
 };
 
 struct peer {
 	struct peer_config config;
-	struct ice_creds local;	/* LITE */
-	enum peer_state	 state;
-	uint64_t	 now_us;	/* last told */
-	struct prng	 rng;
-	struct ice_agent *agent;	/* FULL */
-	struct ice_lite	*lite;	/* LITE, from peer_start() on */
-	struct dtls	*dtls;
-	enum dtls_role	 role;
-	char		 hash[16], fingerprint[200];
-	bool		 has_path, has_origin;
-	struct ice_tuple path;	/* selected */
-	struct ice_tuple origin;	/* of the last DTLS, before one is selected */
-	struct rtpsec	*send, *receive;
+	struct ice_creds local; /* LITE */
+	enum peer_state state;
+	uint64_t now_us; /* last told */
+	struct prng rng;
+	struct ice_agent *agent; /* FULL */
+	struct ice_lite *lite;	 /* LITE, from peer_start() on */
+	struct dtls *dtls;
+	enum dtls_role role;
+	char hash[16], fingerprint[200];
+	bool has_path, has_origin;
+	struct ice_tuple path;	 /* selected */
+	struct ice_tuple origin; /* of the last DTLS, before one is selected */
+	struct rtpsec *send, *receive;
 	struct peer_line *lines;
-	size_t		 line_count;
-	uint32_t	 rtcp_ssrc;	/* in our feedback */
-	char		 cname[24];
-	uint16_t	 twcc_seq;	/* next number of what we send */
-	struct rtp_twcc	*twcc;	/* of what we receive; NULL unless negotiated */
-	uint32_t	 twcc_media;	/* SSRC that feedback names */
-	uint64_t	 twcc_due_us;	/* CLOCK_NEVER: nothing to report */
-	uint64_t	 report_us;	/* next SR and RR; CLOCK_NEVER before any media */
-	uint64_t	 start_us, ice_us, dtls_us;	/* when each step was done; 0 not yet */
-	uint64_t	 rtt_us;	/* of reports */
-	uint64_t	 remb_bps;	/* that we ask for; 0 none */
-	uint64_t	 remb_heard_bps;
-	unsigned	 sample_count;
-	struct peer_stats stats;	/* what belongs to no track */
-	struct peer_out	*out_head, **out_tail;
-	size_t		 out_count;
-	const char	*dtls_version, *cipher;
+	size_t line_count;
+	uint32_t rtcp_ssrc; /* in our feedback */
+	char cname[24];
+	uint16_t twcc_seq;		    /* next number of what we send */
+	struct rtp_twcc *twcc;		    /* of what we receive; NULL unless negotiated */
+	uint32_t twcc_media;		    /* SSRC that feedback names */
+	uint64_t twcc_due_us;		    /* CLOCK_NEVER: nothing to report */
+	uint64_t report_us;		    /* next SR and RR; CLOCK_NEVER before any media */
+	uint64_t start_us, ice_us, dtls_us; /* when each step was done; 0 not yet */
+	uint64_t rtt_us;		    /* of reports */
+	uint64_t remb_bps;		    /* that we ask for; 0 none */
+	uint64_t remb_heard_bps;
+	unsigned sample_count;
+	struct peer_stats stats; /* what belongs to no track */
+	struct peer_out *out_head, **out_tail;
+	size_t out_count;
+	const char *dtls_version, *cipher;
 	enum dtls_srtp_profile profile;
-	char		 words[PEER_WORDS_SIZE];	/* why it ended */
-	enum peer_stage	 stage;	/* where it failed */
+	char words[PEER_WORDS_SIZE]; /* why it ended */
+	enum peer_stage stage;	     /* where it failed */
 };
 
 /* peer.c */
@@ -126,7 +126,7 @@ int peer_ice_input(struct peer *p, const struct ice_tuple *from, const uint8_t *
 void peer_ice_timeout(struct peer *p);
 uint64_t peer_ice_deadline(const struct peer *p);
 bool peer_ice_poll(struct peer *p, struct peer_datagram *out);
-void peer_ice_update(struct peer *p);	/* follow its state: path, failure */
+void peer_ice_update(struct peer *p); /* follow its state: path, failure */
 bool peer_ice_knows(struct peer *p, const struct ice_tuple *from, size_t size);
 /* Where to send size octets now; NULL if nowhere or the amplification guard forbids. */
 const struct ice_tuple *peer_ice_target(struct peer *p, size_t size);
@@ -162,6 +162,6 @@ void peer_rtcp_bye(struct peer *p);
 bool peer_rtcp_poll(struct peer *p, struct peer_datagram *out);
 void peer_rtcp_clear(struct peer *p);
 int peer_rtcp_input(struct peer *p, uint8_t *buf, size_t size);
-uint64_t peer_rtt(const struct peer *p);	/* never 0 */
+uint64_t peer_rtt(const struct peer *p); /* never 0 */
 
 #endif

@@ -12,7 +12,7 @@ enum { SAMPLE_DEFAULT = 100, PADDING_BIT = 0x20 };
 struct arrival {
 	struct peer_line *line;
 	struct rtp_packet packet;
-	bool		  decrypted, repaired;
+	bool decrypted, repaired;
 };
 
 /* Was this sequence number asked for? Then the sender repaired it by a plain resend. */
@@ -29,12 +29,21 @@ static void
 deliver(struct peer *p, const struct arrival *a, uint64_t ext_seq, bool late, bool restarted)
 {
 	const struct rtp_packet *r = &a->packet;
-	struct peer_packet	 out = {
-		.track = (unsigned)(a->line - p->lines), .ext_seq = ext_seq, .ts = r->ts,
-		.ssrc = r->ssrc, .seq = r->seq, .pt = r->pt, .marker = r->marker, .late = late,
-		.repaired = a->repaired, .restarted = restarted, .buf = r->buf, .size = r->size,
-		.payload = a->decrypted ? r->payload : NULL,
-		.payload_size = a->decrypted ? r->payload_size : 0, .decrypted = a->decrypted };
+	struct peer_packet out = {.track = (unsigned)(a->line - p->lines),
+				  .ext_seq = ext_seq,
+				  .ts = r->ts,
+				  .ssrc = r->ssrc,
+				  .seq = r->seq,
+				  .pt = r->pt,
+				  .marker = r->marker,
+				  .late = late,
+				  .repaired = a->repaired,
+				  .restarted = restarted,
+				  .buf = r->buf,
+				  .size = r->size,
+				  .payload = a->decrypted ? r->payload : NULL,
+				  .payload_size = a->decrypted ? r->payload_size : 0,
+				  .decrypted = a->decrypted};
 
 	if (p->config.events->packet != NULL)
 		p->config.events->packet(p->config.arg, &out);
@@ -43,13 +52,13 @@ deliver(struct peer *p, const struct arrival *a, uint64_t ext_seq, bool late, bo
 static int
 take(struct peer *p, struct arrival *a)
 {
-	struct peer_rx	    *rx = a->line->rx;
-	bool		     asked = was_asked(&rx->recv, a->packet.seq), restarted;
-	uint64_t	     ext_seq = 0;
+	struct peer_rx *rx = a->line->rx;
+	bool asked = was_asked(&rx->recv, a->packet.seq), restarted;
+	uint64_t ext_seq = 0;
 	enum rtp_recv_result result;
 
 	result = rtp_recv_packet(&rx->recv, p->now_us, a->packet.seq, a->packet.ts, a->packet.size,
-	    &ext_seq);
+				 &ext_seq);
 	if (result == RTP_RECV_DUPLICATE) {
 		a->line->stats.rx_duplicates++;
 		return 0;
@@ -69,16 +78,16 @@ take(struct peer *p, struct arrival *a)
 static int
 take_rtx(struct peer *p, struct arrival *a, uint8_t *buf, size_t size)
 {
-	struct peer_line     *line = a->line;
-	bool		      rtx;
+	struct peer_line *line = a->line;
+	bool rtx;
 	const struct peer_pt *pt = peer_line_pt(line, a->packet.pt, &rtx);
-	int		      n;
+	int n;
 
 	if (!line->rx->bound || pt == NULL)
 		return 0;
 	n = rtp_rtx_unwrap(buf, size, pt->pt, line->rx->ssrc);
 	if (n == -ENODATA)
-		return 0;	/* a bandwidth probe */
+		return 0; /* a bandwidth probe */
 	if (n < 0 || rtp_parse(&a->packet, buf, (size_t)n) != 0)
 		return -EBADMSG;
 	a->repaired = true;
@@ -104,7 +113,7 @@ static int
 parse_clear(struct rtp_packet *packet, uint8_t *buf, size_t size)
 {
 	uint8_t first = size > 0 ? buf[0] : 0;
-	int	rc;
+	int rc;
 
 	if (size == 0)
 		return -EBADMSG;
@@ -160,9 +169,9 @@ decrypt(struct peer *p, struct arrival *a, uint8_t *buf, size_t size, bool *rtx)
 int
 peer_rtp_input(struct peer *p, uint8_t *buf, size_t size)
 {
-	struct arrival a = { 0 };
-	bool	       rtx = false;
-	int	       n = (int)size;
+	struct arrival a = {0};
+	bool rtx = false;
+	int n = (int)size;
 
 	if (!clear_only(p, &a, buf, size)) {
 		n = decrypt(p, &a, buf, size, &rtx);

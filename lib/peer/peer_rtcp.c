@@ -12,7 +12,7 @@ enum { RTCP_ROOM = RTCP_COMPOUND_MAX + RTPSEC_OVERHEAD_MAX };
 /* A compound being written. */
 struct compound {
 	struct rtcp_writer w;
-	uint8_t		   buf[RTCP_ROOM];
+	uint8_t buf[RTCP_ROOM];
 };
 
 uint64_t
@@ -27,8 +27,8 @@ peer_rtt(const struct peer *p)
 static void
 flush(struct peer *p, struct compound *c)
 {
-	int		 size = rtcp_finish(&c->w);
-	struct peer_out	*o;
+	int size = rtcp_finish(&c->w);
+	struct peer_out *o;
 
 	if (size <= 0 || p->out_count >= PEER_QUEUE_MAX)
 		return;
@@ -48,8 +48,8 @@ bool
 peer_rtcp_poll(struct peer *p, struct peer_datagram *out)
 {
 	while (p->out_head != NULL) {
-		struct peer_out		*o = p->out_head;
-		const struct ice_tuple	*to = peer_ice_target(p, o->size);
+		struct peer_out *o = p->out_head;
+		const struct ice_tuple *to = peer_ice_target(p, o->size);
 
 		if (to != NULL) {
 			out->to = *to;
@@ -94,10 +94,12 @@ sr_fill(const struct peer *p, const struct peer_tx *tx, struct rtcp_sr *sr)
 {
 	int64_t age_us = (int64_t)(p->now_us - tx->last_capture_us);
 
-	*sr = (struct rtcp_sr){ .ssrc = tx->ssrc,
-		.ntp = p->config.ntp_base + clock_us_to_ntp(p->now_us),
-		.rtp_ts = tx->last_ts + (uint32_t)(age_us * (int64_t)tx->clock_rate / 1000000),
-		.packets = (uint32_t)tx->packets, .octets = (uint32_t)tx->octets };
+	*sr = (struct rtcp_sr){.ssrc = tx->ssrc,
+			       .ntp = p->config.ntp_base + clock_us_to_ntp(p->now_us),
+			       .rtp_ts = tx->last_ts +
+					 (uint32_t)(age_us * (int64_t)tx->clock_rate / 1000000),
+			       .packets = (uint32_t)tx->packets,
+			       .octets = (uint32_t)tx->octets};
 }
 
 static size_t
@@ -115,7 +117,7 @@ static void
 add_remb(struct peer *p, struct compound *c)
 {
 	uint32_t ssrcs[PEER_TRACKS_MAX];
-	size_t	 count = 0;
+	size_t count = 0;
 
 	for (size_t i = 0; i < p->line_count; i++)
 		if (p->lines[i].rx != NULL && p->lines[i].rx->bound && p->lines[i].remb)
@@ -128,15 +130,15 @@ add_remb(struct peer *p, struct compound *c)
 static void
 send_report(struct peer *p)
 {
-	struct rtcp_report	reports[PEER_TRACKS_MAX];
-	size_t			count = reports_fill(p, reports);
-	struct compound		c;
-	bool			first = true;
+	struct rtcp_report reports[PEER_TRACKS_MAX];
+	size_t count = reports_fill(p, reports);
+	struct compound c;
+	bool first = true;
 
 	rtcp_start(&c.w, c.buf, RTCP_COMPOUND_MAX);
 	for (size_t i = 0; i < p->line_count; i++) {
 		struct peer_tx *tx = p->lines[i].tx;
-		struct rtcp_sr	sr;
+		struct rtcp_sr sr;
 
 		if (tx == NULL || tx->packets == 0)
 			continue;
@@ -160,8 +162,8 @@ send_report(struct peer *p)
 void
 peer_rtcp_keyframe(struct peer *p, struct peer_line *line)
 {
-	struct peer_rx	*rx = line->rx;
-	struct compound	 c;
+	struct peer_rx *rx = line->rx;
+	struct compound c;
 
 	if (!rx->bound || (!line->pli && !line->fir) ||
 	    (rx->keyframe_us != 0 && p->now_us < rx->keyframe_us + PEER_KEYFRAME_US)) {
@@ -193,12 +195,13 @@ hole_found(struct peer *p, struct peer_line *line)
 static void
 nack_timeout(struct peer *p, struct peer_line *line)
 {
-	uint16_t	seqs[RTP_RECV_MISSING_MAX];
+	uint16_t seqs[RTP_RECV_MISSING_MAX];
 	struct compound c;
-	size_t		count;
+	size_t count;
 
 	if (rtp_recv_nack_deadline(&line->rx->recv) <= p->now_us) {
-		count = rtp_recv_nack(&line->rx->recv, p->now_us, peer_rtt(p), seqs, ARRAY_COUNT(seqs));
+		count =
+		    rtp_recv_nack(&line->rx->recv, p->now_us, peer_rtt(p), seqs, ARRAY_COUNT(seqs));
 		if (count > 0 && line->nack) {
 			begin(p, &c);
 			rtcp_add_nack(&c.w, p->rtcp_ssrc, line->rx->ssrc, seqs, count);

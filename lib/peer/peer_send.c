@@ -12,11 +12,14 @@ enum { EXT_MAX = 3, OSN_SIZE = 2, RESEND_MIN_US = 10000 };
 int
 peer_send(struct peer *p, uint64_t now_us, unsigned track, const struct peer_media *media)
 {
-	struct peer_tx		*tx = track < p->line_count ? p->lines[track].tx : NULL;
-	const struct peer_pt	*pt;
-	struct rtp_ring_slot	 slot = { .arrival_us = now_us, .ts = media->ts, .pt = media->pt,
-		.marker = media->marker, .flags = media->keyframe ? RTP_RING_KEYFRAME : 0 };
-	bool			 rtx = false;
+	struct peer_tx *tx = track < p->line_count ? p->lines[track].tx : NULL;
+	const struct peer_pt *pt;
+	struct rtp_ring_slot slot = {.arrival_us = now_us,
+				     .ts = media->ts,
+				     .pt = media->pt,
+				     .marker = media->marker,
+				     .flags = media->keyframe ? RTP_RING_KEYFRAME : 0};
+	bool rtx = false;
 
 	if (p->state != PEER_CONNECTED)
 		return -ENOTCONN;
@@ -50,21 +53,21 @@ sent_of(struct peer_tx *tx, uint64_t position)
 static size_t
 header_write(const struct peer_line *line, const struct peer_sent *sent, uint8_t *out, size_t cap)
 {
-	struct rtp_ext	exts[EXT_MAX];
-	uint8_t		twcc[2], abs_send[3];
-	size_t		count = 0;
-	int		size;
+	struct rtp_ext exts[EXT_MAX];
+	uint8_t twcc[2], abs_send[3];
+	size_t count = 0;
+	int size;
 
 	put_be16(twcc, sent->twcc);
 	put_be24(abs_send, sent->abs_send_time);
 	if (line->ext.mid != 0 && line->mid[0] != '\0')
-		exts[count++] = (struct rtp_ext){ line->ext.mid, (const uint8_t *)line->mid,
-			strlen(line->mid) };
+		exts[count++] =
+		    (struct rtp_ext){line->ext.mid, (const uint8_t *)line->mid, strlen(line->mid)};
 	if (line->ext.twcc != 0)
-		exts[count++] = (struct rtp_ext){ line->ext.twcc, twcc, sizeof(twcc) };
+		exts[count++] = (struct rtp_ext){line->ext.twcc, twcc, sizeof(twcc)};
 	if (line->ext.abs_send_time != 0)
-		exts[count++] = (struct rtp_ext){ line->ext.abs_send_time, abs_send,
-			sizeof(abs_send) };
+		exts[count++] =
+		    (struct rtp_ext){line->ext.abs_send_time, abs_send, sizeof(abs_send)};
 	size = count > 0 ? rtp_ext_write(out + RTP_HEADER_SIZE, cap - RTP_HEADER_SIZE, exts, count)
 			 : 0;
 	return RTP_HEADER_SIZE + (size > 0 ? (size_t)size : 0);
@@ -82,25 +85,25 @@ sent_stamp(struct peer *p, const struct peer_line *line, struct peer_sent *sent)
 }
 
 struct outgoing {
-	uint8_t	       pt;
-	uint16_t       seq;
-	uint32_t       ssrc;
+	uint8_t pt;
+	uint16_t seq;
+	uint32_t ssrc;
 	const uint8_t *payload;
-	size_t	       payload_size;
+	size_t payload_size;
 };
 
 static bool
 emit(struct peer *p, struct peer_line *line, const struct rtp_ring_slot *slot,
-    const struct peer_sent *sent, const struct outgoing *o, struct peer_datagram *out)
+     const struct peer_sent *sent, const struct outgoing *o, struct peer_datagram *out)
 {
 	const struct ice_tuple *to;
-	size_t			hdr_size = header_write(line, sent, out->buf, sizeof(out->buf));
-	int			size;
+	size_t hdr_size = header_write(line, sent, out->buf, sizeof(out->buf));
+	int size;
 
-	rtp_write_header(out->buf, o->pt, slot->marker, hdr_size > RTP_HEADER_SIZE, o->seq, slot->ts,
-	    o->ssrc);
+	rtp_write_header(out->buf, o->pt, slot->marker, hdr_size > RTP_HEADER_SIZE, o->seq,
+			 slot->ts, o->ssrc);
 	size = rtpsec_protect(p->send, out->buf, hdr_size, o->payload, o->payload_size, out->buf,
-	    sizeof(out->buf));
+			      sizeof(out->buf));
 	to = size > 0 ? peer_ice_target(p, (size_t)size) : NULL;
 	if (to == NULL)
 		return false;
@@ -115,34 +118,34 @@ emit(struct peer *p, struct peer_line *line, const struct rtp_ring_slot *slot,
 static bool
 emit_plain(struct peer *p, struct peer_line *line, uint64_t position, struct peer_datagram *out)
 {
-	const uint8_t		   *payload;
+	const uint8_t *payload;
 	const struct rtp_ring_slot *slot = rtp_ring_get(line->tx->ring, position, &payload);
-	struct outgoing		    o;
+	struct outgoing o;
 
 	if (slot == NULL)
 		return false;
-	o = (struct outgoing){ slot->pt, (uint16_t)slot->seq, line->tx->ssrc, payload,
-		slot->payload_size };
+	o = (struct outgoing){slot->pt, (uint16_t)slot->seq, line->tx->ssrc, payload,
+			      slot->payload_size};
 	return emit(p, line, slot, sent_of(line->tx, position), &o, out);
 }
 
 static bool
 emit_rtx(struct peer *p, struct peer_line *line, uint64_t position, uint8_t rtx_pt,
-    struct peer_datagram *out)
+	 struct peer_datagram *out)
 {
-	const uint8_t		   *payload;
+	const uint8_t *payload;
 	const struct rtp_ring_slot *slot = rtp_ring_get(line->tx->ring, position, &payload);
-	uint8_t			    wrapped[OSN_SIZE + PEER_PAYLOAD_MAX];
-	struct peer_sent	    stamp;
-	struct outgoing		    o;
+	uint8_t wrapped[OSN_SIZE + PEER_PAYLOAD_MAX];
+	struct peer_sent stamp;
+	struct outgoing o;
 
 	if (slot == NULL)
 		return false;
 	put_be16(wrapped, (uint16_t)slot->seq);
 	memcpy(wrapped + OSN_SIZE, payload, slot->payload_size);
 	sent_stamp(p, line, &stamp);
-	o = (struct outgoing){ rtx_pt, line->tx->rtx_seq++, line->tx->rtx_ssrc, wrapped,
-		(size_t)OSN_SIZE + slot->payload_size };
+	o = (struct outgoing){rtx_pt, line->tx->rtx_seq++, line->tx->rtx_ssrc, wrapped,
+			      (size_t)OSN_SIZE + slot->payload_size};
 	return emit(p, line, slot, &stamp, &o, out);
 }
 
@@ -153,9 +156,9 @@ emit_rtx(struct peer *p, struct peer_line *line, uint64_t position, uint8_t rtx_
 void
 peer_resend(struct peer *p, struct peer_line *line, uint16_t seq)
 {
-	struct peer_tx	 *tx = line->tx;
-	uint64_t	  position = rtp_ring_find(tx->ring, rtp_seq_extend(tx->next_seq - 1, seq));
-	uint32_t	  now_ms = (uint32_t)(p->now_us / 1000);
+	struct peer_tx *tx = line->tx;
+	uint64_t position = rtp_ring_find(tx->ring, rtp_seq_extend(tx->next_seq - 1, seq));
+	uint32_t now_ms = (uint32_t)(p->now_us / 1000);
 	struct peer_sent *sent;
 
 	if (position == 0) {
@@ -164,8 +167,8 @@ peer_resend(struct peer *p, struct peer_line *line, uint16_t seq)
 	}
 	sent = sent_of(tx, position);
 	if (position >= tx->next_position || tx->resend_count == PEER_RESEND_MAX ||
-	    (sent->resent_ms != 0 && now_ms - sent->resent_ms <
-	    MAX_OF(peer_rtt(p) / 2, (uint64_t)RESEND_MIN_US) / 1000))
+	    (sent->resent_ms != 0 &&
+	     now_ms - sent->resent_ms < MAX_OF(peer_rtt(p) / 2, (uint64_t)RESEND_MIN_US) / 1000))
 		return;
 	sent->resent_ms = now_ms | 1;
 	tx->resends[(tx->resend_first + tx->resend_count++) % PEER_RESEND_MAX] = position;
@@ -177,11 +180,11 @@ resend_poll(struct peer *p, struct peer_line *line, struct peer_datagram *out)
 	struct peer_tx *tx = line->tx;
 
 	while (tx->resend_count > 0) {
-		uint64_t		    position = tx->resends[tx->resend_first];
+		uint64_t position = tx->resends[tx->resend_first];
 		const struct rtp_ring_slot *slot;
-		const struct peer_pt	   *pt;
-		const uint8_t		   *payload;
-		bool			    rtx = false, done;
+		const struct peer_pt *pt;
+		const uint8_t *payload;
+		bool rtx = false, done;
 
 		tx->resend_first = (tx->resend_first + 1) % PEER_RESEND_MAX;
 		tx->resend_count--;
@@ -203,9 +206,9 @@ resend_poll(struct peer *p, struct peer_line *line, struct peer_datagram *out)
 static const struct rtp_ring_slot *
 pending_slot(struct peer_line *line)
 {
-	struct peer_tx	*tx = line->tx;
-	uint64_t	 tail;
-	const uint8_t	*payload;
+	struct peer_tx *tx = line->tx;
+	uint64_t tail;
+	const uint8_t *payload;
 
 	if (tx == NULL || tx->next_position > rtp_ring_head(tx->ring))
 		return NULL;
@@ -221,7 +224,7 @@ static struct peer_line *
 next_line(struct peer *p)
 {
 	struct peer_line *line = NULL;
-	uint64_t	  first_us = CLOCK_NEVER;
+	uint64_t first_us = CLOCK_NEVER;
 
 	for (size_t i = 0; i < p->line_count; i++) {
 		const struct rtp_ring_slot *slot = pending_slot(&p->lines[i]);
@@ -246,7 +249,7 @@ peer_media_poll(struct peer *p, struct peer_datagram *out)
 			return true;
 	for (line = next_line(p); line != NULL; line = next_line(p)) {
 		struct peer_tx *tx = line->tx;
-		uint64_t	position = tx->next_position++;
+		uint64_t position = tx->next_position++;
 
 		sent_stamp(p, line, sent_of(tx, position));
 		if (emit_plain(p, line, position, out)) {

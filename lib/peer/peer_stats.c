@@ -17,8 +17,8 @@ line_stats(const struct peer_line *line, struct peer_stats *out)
 		return;
 	out->rx_lost = line->rx->lost_before + rtp_recv_lost(&line->rx->recv);
 	if (line->rx->recv.clock_rate != 0)
-		out->jitter_us = (uint64_t)(line->rx->recv.jitter_q4 >> 4) * 1000000 /
-		    line->rx->recv.clock_rate;
+		out->jitter_us =
+		    (uint64_t)(line->rx->recv.jitter_q4 >> 4) * 1000000 / line->rx->recv.clock_rate;
 }
 
 static void
@@ -80,10 +80,14 @@ peer_get_info(const struct peer *p, struct peer_info *out)
 {
 	if (p->dtls_us == 0)
 		return -EAGAIN;
-	*out = (struct peer_info){ .profile = p->profile,
-		.profile_name = dtls_profile_name(p->profile), .cipher = p->cipher,
-		.dtls_version = p->dtls_version, .ice_us = p->ice_us - p->start_us,
-		.dtls_us = p->dtls_us - p->start_us, .rtt_us = peer_ice_rtt(p), .path = p->path };
+	*out = (struct peer_info){.profile = p->profile,
+				  .profile_name = dtls_profile_name(p->profile),
+				  .cipher = p->cipher,
+				  .dtls_version = p->dtls_version,
+				  .ice_us = p->ice_us - p->start_us,
+				  .dtls_us = p->dtls_us - p->start_us,
+				  .rtt_us = peer_ice_rtt(p),
+				  .path = p->path};
 	return 0;
 }
 
@@ -113,9 +117,9 @@ peer_explain(const struct peer *p, char *text, size_t size)
 int
 peer_track_ntp(const struct peer *p, unsigned track, uint32_t ts, uint64_t *ntp)
 {
-	const struct peer_rx	*rx = track < p->line_count ? p->lines[track].rx : NULL;
-	const struct rtcp_sr	*sr;
-	int64_t			 units;
+	const struct peer_rx *rx = track < p->line_count ? p->lines[track].rx : NULL;
+	const struct rtcp_sr *sr;
+	int64_t units;
 
 	if (rx == NULL || !rx->bound || rx->recv.sr.ntp == 0 || rx->recv.clock_rate == 0)
 		return -EAGAIN;

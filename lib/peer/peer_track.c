@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 
-enum { VIDEO_HISTORY = 1024, PACKET_SHARE = 1280 };	/* octets of the arena per packet kept */
+enum { VIDEO_HISTORY = 1024, PACKET_SHARE = 1280 }; /* octets of the arena per packet kept */
 
 static uint32_t
 ssrc_make(struct peer *p, uint32_t given)
@@ -23,16 +23,17 @@ ssrc_make(struct peer *p, uint32_t given)
 static struct peer_tx *
 tx_make(struct peer *p, const struct peer_track *t)
 {
-	struct peer_tx	*tx = calloc(1, sizeof(*tx));
-	size_t		 want = t->kind == PEER_AUDIO ? PEER_AUDIO_HISTORY :
-	    p->config.history_count > 0 ? p->config.history_count : VIDEO_HISTORY;
-	uint16_t	 first = t->first_seq;
+	struct peer_tx *tx = calloc(1, sizeof(*tx));
+	size_t want = t->kind == PEER_AUDIO	    ? PEER_AUDIO_HISTORY
+		      : p->config.history_count > 0 ? p->config.history_count
+						    : VIDEO_HISTORY;
+	uint16_t first = t->first_seq;
 
 	if (tx == NULL)
 		return NULL;
 	for (tx->sent_count = 1; tx->sent_count < want; tx->sent_count *= 2)
 		continue;
-	if (first == 0)	/* RFC 3711 s.3.3.1 is easier on receivers that miss the first packets */
+	if (first == 0) /* RFC 3711 s.3.3.1 is easier on receivers that miss the first packets */
 		first = (uint16_t)(prng_next(&p->rng) >> 49);
 	tx->next_seq = 65536u + first;
 	tx->rtx_seq = (uint16_t)(prng_next(&p->rng) >> 49);
@@ -41,8 +42,9 @@ tx_make(struct peer *p, const struct peer_track *t)
 	for (size_t i = 0; i < t->codec_count; i++)
 		if (t->codecs[i].rtx_pt != 0 && tx->rtx_ssrc == 0)
 			tx->rtx_ssrc = ssrc_make(p, t->rtx_ssrc);
-	tx->ring = rtp_ring_new(tx->sent_count, tx->sent_count *
-	    (t->kind == PEER_AUDIO ? PACKET_SHARE / 4 : PACKET_SHARE));
+	tx->ring =
+	    rtp_ring_new(tx->sent_count, tx->sent_count * (t->kind == PEER_AUDIO ? PACKET_SHARE / 4
+										 : PACKET_SHARE));
 	tx->sent = calloc(tx->sent_count, sizeof(*tx->sent));
 	tx->resends = calloc(PEER_RESEND_MAX, sizeof(*tx->resends));
 	return tx;
@@ -63,13 +65,13 @@ tx_free(struct peer_tx *tx)
 static int
 pts_take(struct peer_line *line, const struct peer_track *t)
 {
-	uint8_t used[16] = { 0 };	/* a bit for each payload type */
+	uint8_t used[16] = {0}; /* a bit for each payload type */
 
 	if (t->codec_count > PEER_CODECS_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < t->codec_count; i++) {
-		const struct peer_codec	*c = &t->codecs[i];
-		const uint8_t		 both[2] = { c->pt, c->rtx_pt };
+		const struct peer_codec *c = &t->codecs[i];
+		const uint8_t both[2] = {c->pt, c->rtx_pt};
 
 		for (size_t j = 0; j < 2; j++) {
 			if (j == 1 && c->rtx_pt == 0)
@@ -78,7 +80,7 @@ pts_take(struct peer_line *line, const struct peer_track *t)
 				return -EINVAL;
 			used[both[j] / 8] |= (uint8_t)(1 << both[j] % 8);
 		}
-		line->pts[i] = (struct peer_pt){ c->pt, c->rtx_pt, c->clock_rate };
+		line->pts[i] = (struct peer_pt){c->pt, c->rtx_pt, c->clock_rate};
 	}
 	line->pt_count = (uint8_t)t->codec_count;
 	return 0;
@@ -198,7 +200,7 @@ mid_matches(const struct peer_line *line, const struct rtp_packet *packet)
 	struct rtp_ext ext;
 
 	return line->ext.mid != 0 && rtp_ext_find(packet, line->ext.mid, &ext) == 0 &&
-	    ext.size == strlen(line->mid) && memcmp(ext.data, line->mid, ext.size) == 0;
+	       ext.size == strlen(line->mid) && memcmp(ext.data, line->mid, ext.size) == 0;
 }
 
 /* RFC 8843 s.9.2: by SSRC, else by MID, else by a payload type that only one track has. */
@@ -206,8 +208,8 @@ static struct peer_line *
 line_search(struct peer *p, const struct rtp_packet *packet)
 {
 	struct peer_line *by_pt = NULL;
-	unsigned	  count = 0;
-	bool		  rtx;
+	unsigned count = 0;
+	bool rtx;
 
 	for (size_t i = 0; i < p->line_count; i++) {
 		struct peer_rx *rx = p->lines[i].rx;
@@ -245,7 +247,7 @@ rx_bind(struct peer *p, struct peer_rx *rx, uint32_t ssrc, uint32_t clock_rate)
 struct peer_line *
 peer_line_of(struct peer *p, const struct rtp_packet *packet, bool *rtx)
 {
-	struct peer_line     *line = line_search(p, packet);
+	struct peer_line *line = line_search(p, packet);
 	const struct peer_pt *pt = line != NULL ? peer_line_pt(line, packet->pt, rtx) : NULL;
 
 	if (pt == NULL)

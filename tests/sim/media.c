@@ -9,15 +9,21 @@
 #include "../support/support.h"
 #include "base/clock.h"
 
-enum { SECOND = 1000000, TAIL_VIDEO = 60, TAIL_AUDIO = 25 };	/* packets that may be in flight */
+enum { SECOND = 1000000, TAIL_VIDEO = 60, TAIL_AUDIO = 25 }; /* packets that may be in flight */
 
-static const struct link_params clean = { .delay_us = 20000 };
-static const struct link_params fair = { .delay_us = 30000, .reorder_us = 40000,
-	.loss_permille = 50, .duplicate_permille = 20, .reorder_permille = 50 };
-static const struct link_params bad = { .delay_us = 30000, .reorder_us = 60000,
-	.loss_permille = 200, .duplicate_permille = 50, .reorder_permille = 100 };
-static const struct link_params lossy_far = { .delay_us = 150000, .loss_permille = 50 };
-static const struct link_params slightly_lossy = { .delay_us = 10000, .loss_permille = 5 };
+static const struct link_params clean = {.delay_us = 20000};
+static const struct link_params fair = {.delay_us = 30000,
+					.reorder_us = 40000,
+					.loss_permille = 50,
+					.duplicate_permille = 20,
+					.reorder_permille = 50};
+static const struct link_params bad = {.delay_us = 30000,
+				       .reorder_us = 60000,
+				       .loss_permille = 200,
+				       .duplicate_permille = 50,
+				       .reorder_permille = 100};
+static const struct link_params lossy_far = {.delay_us = 150000, .loss_permille = 50};
+static const struct link_params slightly_lossy = {.delay_us = 10000, .loss_permille = 5};
 
 static void
 print_seed(const char *what, uint64_t seed)
@@ -46,9 +52,9 @@ assert_complete(const struct peers *s, uint64_t video_tail, uint64_t audio_tail)
 	assert_int_equal(s->seen[1].skipped[PEERS_VIDEO], 0);
 	assert_int_equal(s->seen[1].skipped[PEERS_AUDIO], 0);
 	assert_in_range(s->seen[1].in_order[PEERS_VIDEO], s->sent[PEERS_VIDEO] - video_tail,
-	    s->sent[PEERS_VIDEO]);
+			s->sent[PEERS_VIDEO]);
 	assert_in_range(s->seen[1].in_order[PEERS_AUDIO], s->sent[PEERS_AUDIO] - audio_tail,
-	    s->sent[PEERS_AUDIO]);
+			s->sent[PEERS_AUDIO]);
 }
 
 static void
@@ -56,10 +62,13 @@ clean_link_delivers_everything(void **state)
 {
 	(void)state;
 	for (int role = 0; role < 2; role++) {
-		struct peers_params p = { .seed = support_seed(), .link = { clean, clean },
-			.role = role == 0 ? DTLS_CLIENT : DTLS_SERVER, .nack = true, .twcc = true };
-		struct peers	    s;
-		struct peer_stats   tx, rx;
+		struct peers_params p = {.seed = support_seed(),
+					 .link = {clean, clean},
+					 .role = role == 0 ? DTLS_CLIENT : DTLS_SERVER,
+					 .nack = true,
+					 .twcc = true};
+		struct peers s;
+		struct peer_stats tx, rx;
 
 		play(&s, &p, 5 * SECOND);
 		assert_complete(&s, 8, 3);
@@ -72,7 +81,7 @@ clean_link_delivers_everything(void **state)
 		assert_int_equal(tx.twcc_lost, 0);
 		assert_true(tx.twcc_received > 50);
 		assert_in_range(tx.rtt_us, 39000, 42000);
-		assert_in_range(s.seen[0].info.ice_us, 40000, 60000);	/* one round trip */
+		assert_in_range(s.seen[0].info.ice_us, 40000, 60000); /* one round trip */
 		assert_string_equal(s.seen[0].info.profile_name, "AEAD_AES_128_GCM");
 		peers_fini(&s);
 	}
@@ -81,10 +90,14 @@ clean_link_delivers_everything(void **state)
 static void
 fair_link_is_repaired(bool rtx, enum dtls_role role)
 {
-	struct peers_params p = { .seed = support_seed() + rtx, .link = { fair, fair }, .role = role,
-		.nack = true, .rtx = rtx, .twcc = true };
-	struct peers	    s;
-	struct peer_stats   tx, rx;
+	struct peers_params p = {.seed = support_seed() + rtx,
+				 .link = {fair, fair},
+				 .role = role,
+				 .nack = true,
+				 .rtx = rtx,
+				 .twcc = true};
+	struct peers s;
+	struct peer_stats tx, rx;
 
 	play(&s, &p, 20 * SECOND);
 	assert_complete(&s, TAIL_VIDEO, TAIL_AUDIO);
@@ -119,15 +132,18 @@ twenty_percent_leave_almost_everything(void **state)
 {
 	(void)state;
 	for (uint64_t i = 0; i < 4; i++) {
-		struct peers_params p = { .seed = support_seed() + 100 * i, .link = { bad, bad },
-			.role = i % 2 == 0 ? DTLS_CLIENT : DTLS_SERVER, .nack = true, .rtx = i >= 2 };
-		struct peers	    s;
+		struct peers_params p = {.seed = support_seed() + 100 * i,
+					 .link = {bad, bad},
+					 .role = i % 2 == 0 ? DTLS_CLIENT : DTLS_SERVER,
+					 .nack = true,
+					 .rtx = i >= 2};
+		struct peers s;
 
 		play(&s, &p, 20 * SECOND);
 		assert_true(s.seen[1].in_order[PEERS_VIDEO] * 1000 >=
-		    (s.sent[PEERS_VIDEO] - 2 * TAIL_VIDEO) * 990);
+			    (s.sent[PEERS_VIDEO] - 2 * TAIL_VIDEO) * 990);
 		assert_true(s.seen[1].in_order[PEERS_AUDIO] * 1000 >=
-		    (s.sent[PEERS_AUDIO] - 2 * TAIL_AUDIO) * 990);
+			    (s.sent[PEERS_AUDIO] - 2 * TAIL_AUDIO) * 990);
 		peers_fini(&s);
 	}
 }
@@ -135,11 +151,13 @@ twenty_percent_leave_almost_everything(void **state)
 static void
 without_nack_losses_stay(void **state)
 {
-	struct peers_params p = { .seed = support_seed(), .link = { fair, clean },
-		.role = DTLS_CLIENT, .max_wait_us = 200000 };
-	struct peers	    s;
-	struct peer_stats   rx;
-	uint64_t	    lost;
+	struct peers_params p = {.seed = support_seed(),
+				 .link = {fair, clean},
+				 .role = DTLS_CLIENT,
+				 .max_wait_us = 200000};
+	struct peers s;
+	struct peer_stats rx;
+	uint64_t lost;
 
 	(void)state;
 	play(&s, &p, 20 * SECOND);
@@ -148,21 +166,26 @@ without_nack_losses_stay(void **state)
 	lost = s.sent[0] + s.sent[1] - s.seen[1].packets[0] - s.seen[1].packets[1];
 	assert_in_range(lost, rx.rx_lost, rx.rx_lost + TAIL_VIDEO);
 	assert_true(rx.rx_lost > 50);
-	assert_true(s.seen[1].holes > 0);	/* each asked for a keyframe */
+	assert_true(s.seen[1].holes > 0); /* each asked for a keyframe */
 	assert_true(s.seen[0].keyframes > 0);
 	peers_fini(&s);
 }
 
-/* 1500 packets a second and 300 ms of round trip: what is asked for lies hundreds of packets back. */
+/* 1500 packets a second and 300 ms of round trip: what is asked for lies hundreds of packets back.
+ */
 static void
 old_packets_are_resent(void **state)
 {
 	(void)state;
 	for (int rtx = 0; rtx < 2; rtx++) {
-		struct peers_params p = { .seed = support_seed(), .link = { lossy_far, clean },
-			.role = DTLS_CLIENT, .nack = true, .rtx = rtx, .frame_packets = 50 };
-		struct peers	    s;
-		struct peer_stats   tx;
+		struct peers_params p = {.seed = support_seed(),
+					 .link = {lossy_far, clean},
+					 .role = DTLS_CLIENT,
+					 .nack = true,
+					 .rtx = rtx,
+					 .frame_packets = 50};
+		struct peers s;
+		struct peer_stats tx;
 
 		play(&s, &p, 10 * SECOND);
 		peer_stats(s.end[0], &tx);
@@ -179,11 +202,15 @@ sequence_numbers_wrap(void **state)
 {
 	(void)state;
 	for (int rtx = 0; rtx < 2; rtx++) {
-		struct peers_params p = { .seed = support_seed(), .role = DTLS_CLIENT, .nack = true,
-			.link = { slightly_lossy, slightly_lossy }, .rtx = rtx, .first_seq = 65500,
-			.frame_packets = 100 };
-		struct peers	    s;
-		struct peer_stats   rx;
+		struct peers_params p = {.seed = support_seed(),
+					 .role = DTLS_CLIENT,
+					 .nack = true,
+					 .link = {slightly_lossy, slightly_lossy},
+					 .rtx = rtx,
+					 .first_seq = 65500,
+					 .frame_packets = 100};
+		struct peers s;
+		struct peer_stats rx;
 
 		play(&s, &p, 24 * SECOND);
 		assert_true(s.sent[PEERS_VIDEO] > 65536 + 100);
@@ -199,10 +226,12 @@ two_full_agents_find_each_other(void **state)
 {
 	(void)state;
 	for (int role = 0; role < 2; role++) {
-		struct peers_params p = { .seed = support_seed() + (uint64_t)role,
-			.link = { fair, fair }, .role = role == 0 ? DTLS_CLIENT : DTLS_SERVER,
-			.nack = true, .both_full = true };
-		struct peers	    s;
+		struct peers_params p = {.seed = support_seed() + (uint64_t)role,
+					 .link = {fair, fair},
+					 .role = role == 0 ? DTLS_CLIENT : DTLS_SERVER,
+					 .nack = true,
+					 .both_full = true};
+		struct peers s;
 
 		play(&s, &p, 3 * SECOND);
 		assert_complete(&s, TAIL_VIDEO, TAIL_AUDIO);
@@ -214,11 +243,15 @@ two_full_agents_find_each_other(void **state)
 static void
 headers_alone_count_losses(void **state)
 {
-	struct peers_params p = { .seed = support_seed(), .link = { fair, clean },
-		.role = DTLS_CLIENT, .nack = true, .rtx = true, .twcc = true,
-		.decrypt = PEER_DECRYPT_NONE };
-	struct peers	    s;
-	struct peer_stats   rx;
+	struct peers_params p = {.seed = support_seed(),
+				 .link = {fair, clean},
+				 .role = DTLS_CLIENT,
+				 .nack = true,
+				 .rtx = true,
+				 .twcc = true,
+				 .decrypt = PEER_DECRYPT_NONE};
+	struct peers s;
+	struct peer_stats rx;
 
 	(void)state;
 	play(&s, &p, 10 * SECOND);
@@ -233,9 +266,11 @@ headers_alone_count_losses(void **state)
 static void
 a_sample_is_decrypted(void **state)
 {
-	struct peers_params p = { .seed = support_seed(), .link = { clean, clean },
-		.role = DTLS_CLIENT, .decrypt = PEER_DECRYPT_SAMPLE };
-	struct peers	    s;
+	struct peers_params p = {.seed = support_seed(),
+				 .link = {clean, clean},
+				 .role = DTLS_CLIENT,
+				 .decrypt = PEER_DECRYPT_SAMPLE};
+	struct peers s;
 
 	(void)state;
 	play(&s, &p, 10 * SECOND);
@@ -247,32 +282,33 @@ a_sample_is_decrypted(void **state)
 static void
 reports_map_the_clock(void **state)
 {
-	struct peers_params p = { .seed = support_seed(), .link = { clean, clean },
-		.role = DTLS_CLIENT };
-	struct peers	    s;
-	uint64_t	    ntp, expected;
+	struct peers_params p = {
+	    .seed = support_seed(), .link = {clean, clean}, .role = DTLS_CLIENT};
+	struct peers s;
+	uint64_t ntp, expected;
 
 	(void)state;
 	play(&s, &p, 3 * SECOND);
-	assert_true(s.seen[1].reports >= 4);	/* both tracks, once a second */
-	assert_int_equal(peer_track_ntp(s.end[1], PEERS_VIDEO, (uint32_t)(s.now_us * 9 / 100), &ntp),
-	    0);
+	assert_true(s.seen[1].reports >= 4); /* both tracks, once a second */
+	assert_int_equal(
+	    peer_track_ntp(s.end[1], PEERS_VIDEO, (uint32_t)(s.now_us * 9 / 100), &ntp), 0);
 	expected = (3900000000ull << 32) + clock_us_to_ntp(s.now_us);
-	assert_in_range(clock_ntp_to_us(ntp - expected + (1ull << 32)), SECOND - 1000, SECOND + 1000);
+	assert_in_range(clock_ntp_to_us(ntp - expected + (1ull << 32)), SECOND - 1000,
+			SECOND + 1000);
 	peers_fini(&s);
 }
 
 static void
 requests_reach_the_sender(void **state)
 {
-	struct peers_params p = { .seed = support_seed(), .link = { clean, clean },
-		.role = DTLS_CLIENT };
-	struct peers	    s;
+	struct peers_params p = {
+	    .seed = support_seed(), .link = {clean, clean}, .role = DTLS_CLIENT};
+	struct peers s;
 
 	(void)state;
 	play(&s, &p, SECOND);
 	assert_int_equal(s.seen[0].keyframes, 0);
-	for (int i = 0; i < 10; i++) {	/* 10 within 100 ms: one now, one 200 ms later */
+	for (int i = 0; i < 10; i++) { /* 10 within 100 ms: one now, one 200 ms later */
 		assert_int_equal(peer_request_keyframe(s.end[1], s.now_us, PEERS_VIDEO), 0);
 		peers_run(&s, 10000);
 	}
@@ -288,18 +324,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(clean_link_delivers_everything),
-		cmocka_unit_test(five_percent_are_repaired_by_rtx),
-		cmocka_unit_test(five_percent_are_repaired_by_identical_resends),
-		cmocka_unit_test(twenty_percent_leave_almost_everything),
-		cmocka_unit_test(without_nack_losses_stay),
-		cmocka_unit_test(old_packets_are_resent),
-		cmocka_unit_test(sequence_numbers_wrap),
-		cmocka_unit_test(two_full_agents_find_each_other),
-		cmocka_unit_test(headers_alone_count_losses),
-		cmocka_unit_test(a_sample_is_decrypted),
-		cmocka_unit_test(reports_map_the_clock),
-		cmocka_unit_test(requests_reach_the_sender),
+	    cmocka_unit_test(clean_link_delivers_everything),
+	    cmocka_unit_test(five_percent_are_repaired_by_rtx),
+	    cmocka_unit_test(five_percent_are_repaired_by_identical_resends),
+	    cmocka_unit_test(twenty_percent_leave_almost_everything),
+	    cmocka_unit_test(without_nack_losses_stay),
+	    cmocka_unit_test(old_packets_are_resent),
+	    cmocka_unit_test(sequence_numbers_wrap),
+	    cmocka_unit_test(two_full_agents_find_each_other),
+	    cmocka_unit_test(headers_alone_count_losses),
+	    cmocka_unit_test(a_sample_is_decrypted),
+	    cmocka_unit_test(reports_map_the_clock),
+	    cmocka_unit_test(requests_reach_the_sender),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,10 +9,18 @@
 #include "vclock.h"
 
 enum {
-	START_US = 5000000, FRAME_US = 33333, AUDIO_US = 20000, VIDEO_SIZE = 1100, AUDIO_SIZE = 160,
-	REORDER_SLOTS = 4096, WAIT_US = 2000000, EXT_MID = 1, EXT_TWCC = 3, EXT_TIME = 5
+	START_US = 5000000,
+	FRAME_US = 33333,
+	AUDIO_US = 20000,
+	VIDEO_SIZE = 1100,
+	AUDIO_SIZE = 160,
+	REORDER_SLOTS = 4096,
+	WAIT_US = 2000000,
+	EXT_MID = 1,
+	EXT_TWCC = 3,
+	EXT_TIME = 5
 };
-#define NTP_BASE (3900000000ull << 32)	/* NTP time at 0 of the virtual clock */
+#define NTP_BASE (3900000000ull << 32) /* NTP time at 0 of the virtual clock */
 
 /* ---- what the ends see ---- */
 
@@ -56,20 +64,20 @@ content_make(uint8_t *buf, size_t size, uint64_t index)
 static void
 release(struct peers_seen *seen, unsigned track)
 {
-	const uint8_t	*buf;
-	uint64_t	 lost, now_us = seen->peers->now_us;
-	size_t		 size;
+	const uint8_t *buf;
+	uint64_t lost, now_us = seen->peers->now_us;
+	size_t size;
 
 	for (size = rtp_reorder_pop(seen->reorder[track], now_us, &buf, &lost); size > 0;
-	    size = rtp_reorder_pop(seen->reorder[track], now_us, &buf, &lost)) {
-		uint8_t	 expected[VIDEO_SIZE];
+	     size = rtp_reorder_pop(seen->reorder[track], now_us, &buf, &lost)) {
+		uint8_t expected[VIDEO_SIZE];
 		uint64_t index = be64(buf);
 
 		content_make(expected, size, index);
 		if (memcmp(expected, buf, size) != 0 || index < seen->next_index[track] ||
 		    (seen->next_index[track] != 0 && index != seen->next_index[track] + lost))
 			seen->wrong++;
-		if (seen->in_order[track] > 0)	/* nobody can miss what came before the first */
+		if (seen->in_order[track] > 0) /* nobody can miss what came before the first */
 			seen->skipped[track] += index - seen->next_index[track];
 		seen->next_index[track] = index + 1;
 		seen->in_order[track]++;
@@ -88,8 +96,9 @@ on_packet(void *arg, const struct peer_packet *packet)
 	}
 	if (packet->track == PEERS_VIDEO)
 		seen->last_ts = packet->ts;
-	if (packet->payload_size < 8 || rtp_reorder_push(seen->reorder[packet->track],
-	    seen->peers->now_us, packet->ext_seq, packet->payload, packet->payload_size) != 0)
+	if (packet->payload_size < 8 ||
+	    rtp_reorder_push(seen->reorder[packet->track], seen->peers->now_us, packet->ext_seq,
+			     packet->payload, packet->payload_size) != 0)
 		seen->wrong += packet->payload_size < 8;
 	release(seen, packet->track);
 }
@@ -130,19 +139,25 @@ on_hole(void *arg, unsigned track)
 	((struct peers_seen *)arg)->holes++;
 }
 
-static const struct peer_events events = { .connected = on_connected, .failed = on_failed,
-	.closed = on_closed, .packet = on_packet, .keyframe = on_keyframe,
-	.sender_report = on_report, .bitrate = on_bitrate, .bye = on_bye, .hole = on_hole };
+static const struct peer_events events = {.connected = on_connected,
+					  .failed = on_failed,
+					  .closed = on_closed,
+					  .packet = on_packet,
+					  .keyframe = on_keyframe,
+					  .sender_report = on_report,
+					  .bitrate = on_bitrate,
+					  .bye = on_bye,
+					  .hole = on_hole};
 
 /* ---- making them ---- */
 
 static void
 tracks_make(struct peers *s)
 {
-	static const struct peer_codec video = { .name = "H264", .clock_rate = 90000,
-		.pt = PEERS_VIDEO_PT };
-	static const struct peer_codec audio = { .name = "opus", .clock_rate = 48000,
-		.channels = 2, .pt = PEERS_AUDIO_PT };
+	static const struct peer_codec video = {
+	    .name = "H264", .clock_rate = 90000, .pt = PEERS_VIDEO_PT};
+	static const struct peer_codec audio = {
+	    .name = "opus", .clock_rate = 48000, .channels = 2, .pt = PEERS_AUDIO_PT};
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct peer_track *t = &s->tracks[i];
@@ -164,10 +179,12 @@ tracks_make(struct peers *s)
 static void
 end_start(struct peers *s, int i)
 {
-	struct peer_remote r = { .lite = i == 0 && !s->params.both_full, .hash = "sha-256",
-		.role = i == 0 ? s->params.role : !s->params.role, .tracks = s->tracks,
-		.track_count = 2 };
-	struct ice_tuple   tuple;
+	struct peer_remote r = {.lite = i == 0 && !s->params.both_full,
+				.hash = "sha-256",
+				.role = i == 0 ? s->params.role : !s->params.role,
+				.tracks = s->tracks,
+				.track_count = 2};
+	struct ice_tuple tuple;
 
 	memset(&tuple, 0, sizeof(tuple));
 	tuple.remote = s->addr[!i];
@@ -175,7 +192,7 @@ end_start(struct peers *s, int i)
 	if (s->params.wrong_password)
 		r.ice.pwd[0] ^= 1;
 	snprintf(r.fingerprint, sizeof(r.fingerprint), "%s",
-	    dtls_ctx_fingerprint(s->ctx[s->params.wrong_fingerprint ? i : !i]));
+		 dtls_ctx_fingerprint(s->ctx[s->params.wrong_fingerprint ? i : !i]));
 	for (unsigned t = 0; t < 2; t++)
 		s->tracks[t].direction = i == 0 ? PEER_SEND : PEER_RECEIVE;
 	if (peer_start(s->end[i], s->now_us, &r) != 0)
@@ -187,8 +204,8 @@ end_start(struct peers *s, int i)
 void
 peers_init(struct peers *s, const struct peers_params *params)
 {
-	struct prng rng = { params->seed };
-	uint64_t    wait_us = params->max_wait_us > 0 ? params->max_wait_us : WAIT_US;
+	struct prng rng = {params->seed};
+	uint64_t wait_us = params->max_wait_us > 0 ? params->max_wait_us : WAIT_US;
 
 	memset(s, 0, sizeof(*s));
 	s->params = *params;
@@ -196,9 +213,13 @@ peers_init(struct peers *s, const struct peers_params *params)
 	vclock_set(s->now_us);
 	tracks_make(s);
 	for (int i = 0; i < 2; i++) {
-		struct peer_config c = { .events = &events, .arg = &s->seen[i], .ntp_base = NTP_BASE,
-			.ice = i == 0 || params->both_full ? PEER_ICE_FULL : PEER_ICE_LITE,
-			.seed = prng_next(&rng), .decrypt = i == 1 ? params->decrypt : 0 };
+		struct peer_config c = {.events = &events,
+					.arg = &s->seen[i],
+					.ntp_base = NTP_BASE,
+					.ice = i == 0 || params->both_full ? PEER_ICE_FULL
+									   : PEER_ICE_LITE,
+					.seed = prng_next(&rng),
+					.decrypt = i == 1 ? params->decrypt : 0};
 
 		s->ctx[i] = dtls_ctx_new();
 		c.dtls = s->ctx[i];
@@ -232,10 +253,13 @@ peers_fini(struct peers *s)
 static void
 send_one(struct peers *s, unsigned track, uint32_t ts, size_t size, bool marker)
 {
-	uint8_t		  payload[VIDEO_SIZE];
-	struct peer_media m = { .pt = track == PEERS_VIDEO ? PEERS_VIDEO_PT : PEERS_AUDIO_PT,
-		.marker = marker, .ts = ts, .capture_us = s->now_us, .payload = payload,
-		.payload_size = size };
+	uint8_t payload[VIDEO_SIZE];
+	struct peer_media m = {.pt = track == PEERS_VIDEO ? PEERS_VIDEO_PT : PEERS_AUDIO_PT,
+			       .marker = marker,
+			       .ts = ts,
+			       .capture_us = s->now_us,
+			       .payload = payload,
+			       .payload_size = size};
 
 	content_make(payload, size, s->sent[track]);
 	if (peer_send(s->end[0], s->now_us, track, &m) == 0)
@@ -266,15 +290,15 @@ send_media(struct peers *s)
 static void
 end_step(struct peers *s, int i)
 {
-	struct peer_datagram	d;
-	struct ice_tuple	from;
-	uint8_t			buf[LINK_DATAGRAM_MAX];
-	size_t			size;
+	struct peer_datagram d;
+	struct ice_tuple from;
+	uint8_t buf[LINK_DATAGRAM_MAX];
+	size_t size;
 
 	memset(&from, 0, sizeof(from));
 	from.remote = s->addr[!i];
 	for (size = link_recv(s->link[!i], s->now_us, buf); size > 0;
-	    size = link_recv(s->link[!i], s->now_us, buf)) {
+	     size = link_recv(s->link[!i], s->now_us, buf)) {
 		if (!peer_accepts(buf, size))
 			abort();
 		peer_input(s->end[i], s->now_us, &from, buf, size);
@@ -333,7 +357,7 @@ peers_connect(struct peers *s, uint64_t limit_us)
 	uint64_t end_us = s->now_us + limit_us;
 
 	while (s->now_us < end_us && s->seen[0].failed + s->seen[1].failed == 0 &&
-	    s->seen[0].connected + s->seen[1].connected < 2)
+	       s->seen[0].connected + s->seen[1].connected < 2)
 		step(s, end_us);
 	return s->seen[0].connected == 1 && s->seen[1].connected == 1;
 }

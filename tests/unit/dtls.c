@@ -17,21 +17,21 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "dtls/dtls.h"
-#include "dtls/dtls_internal.h"	/* to restrict what a client offers */
+#include "dtls/dtls_internal.h" /* to restrict what a client offers */
 
 enum { TIME_MAX_US = 20000000, DATAGRAM = 1500 };
 
 struct pair {
-	struct dtls_ctx	*ctx[2];
-	struct dtls	*end[2];	/* by enum dtls_role */
-	struct link	*link[2];	/* by sender's role */
-	uint64_t	 now_us;
-	bool		 shrink;	/* as soon as connected */
+	struct dtls_ctx *ctx[2];
+	struct dtls *end[2];  /* by enum dtls_role */
+	struct link *link[2]; /* by sender's role */
+	uint64_t now_us;
+	bool shrink; /* as soon as connected */
 };
 
 static void
 pair_init(struct pair *p, const struct link_params *params, uint64_t seed, const char *hash,
-    const char *fingerprint)
+	  const char *fingerprint)
 {
 	p->now_us = 1000000;
 	p->shrink = false;
@@ -42,9 +42,10 @@ pair_init(struct pair *p, const struct link_params *params, uint64_t seed, const
 		p->link[i] = link_new(params, seed + (uint64_t)i);
 	}
 	p->end[DTLS_SERVER] = dtls_new(p->ctx[DTLS_SERVER], DTLS_SERVER, "sha-256",
-	    dtls_ctx_fingerprint(p->ctx[DTLS_CLIENT]));
-	p->end[DTLS_CLIENT] = dtls_new(p->ctx[DTLS_CLIENT], DTLS_CLIENT, hash,
-	    fingerprint != NULL ? fingerprint : dtls_ctx_fingerprint(p->ctx[DTLS_SERVER]));
+				       dtls_ctx_fingerprint(p->ctx[DTLS_CLIENT]));
+	p->end[DTLS_CLIENT] =
+	    dtls_new(p->ctx[DTLS_CLIENT], DTLS_CLIENT, hash,
+		     fingerprint != NULL ? fingerprint : dtls_ctx_fingerprint(p->ctx[DTLS_SERVER]));
 	assert_non_null(p->end[DTLS_SERVER]);
 	assert_non_null(p->end[DTLS_CLIENT]);
 }
@@ -62,11 +63,11 @@ pair_fini(struct pair *p)
 static void
 pair_flush(struct pair *p, int i)
 {
-	uint8_t	buf[DATAGRAM];
-	int	size;
+	uint8_t buf[DATAGRAM];
+	int size;
 
 	for (size = dtls_poll(p->end[i], buf, sizeof(buf)); size > 0;
-	    size = dtls_poll(p->end[i], buf, sizeof(buf))) {
+	     size = dtls_poll(p->end[i], buf, sizeof(buf))) {
 		assert_true(size <= DTLS_DATAGRAM_MAX);
 		link_send(p->link[i], p->now_us, buf, (size_t)size);
 	}
@@ -76,7 +77,7 @@ pair_flush(struct pair *p, int i)
 static void
 pair_run(struct pair *p)
 {
-	uint8_t	buf[DATAGRAM];
+	uint8_t buf[DATAGRAM];
 
 	for (;;) {
 		uint64_t next = CLOCK_NEVER;
@@ -119,7 +120,7 @@ assert_connected(struct pair *p, enum dtls_srtp_profile profile)
 	assert_memory_not_equal(a.local.key, a.remote.key, a.key_size);
 }
 
-static const struct link_params clean = { .delay_us = 5000 };
+static const struct link_params clean = {.delay_us = 5000};
 
 static void
 both_roles_agree_on_keys(void **state)
@@ -128,13 +129,13 @@ both_roles_agree_on_keys(void **state)
 
 	(void)state;
 	pair_init(&p, &clean, 1, "SHA-256", NULL);
-	assert_int_equal(dtls_keys(p.end[0], &(struct dtls_srtp_keys){ 0 }), -EAGAIN);
+	assert_int_equal(dtls_keys(p.end[0], &(struct dtls_srtp_keys){0}), -EAGAIN);
 	pair_run(&p);
 	assert_connected(&p, DTLS_SRTP_AEAD_AES_128_GCM);
 	assert_string_equal(dtls_version(p.end[DTLS_SERVER]), "DTLSv1.2");
 	assert_string_equal(dtls_cipher(p.end[DTLS_SERVER]), "ECDHE-ECDSA-AES128-GCM-SHA256");
 	assert_string_equal(dtls_profile_name(DTLS_SRTP_AEAD_AES_128_GCM), "AEAD_AES_128_GCM");
-	assert_true(p.now_us < 1100000);	/* no retransmission was needed */
+	assert_true(p.now_us < 1100000); /* no retransmission was needed */
 	pair_fini(&p);
 }
 
@@ -142,27 +143,26 @@ static void
 server_chooses_the_profile(void **state)
 {
 	static const struct {
-		const char	       *offer;
-		enum dtls_srtp_profile	profile;
-		size_t			key, salt;
+		const char *offer;
+		enum dtls_srtp_profile profile;
+		size_t key, salt;
 	} rows[] = {
-		{ "SRTP_AES128_CM_SHA1_80", DTLS_SRTP_AES128_CM_SHA1_80, 16, 14 },
-		{ "SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80", DTLS_SRTP_AEAD_AES_256_GCM, 32,
-		    12 },
-		{ "SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM:SRTP_AEAD_AES_128_GCM",
-		    DTLS_SRTP_AEAD_AES_128_GCM, 16, 12 },
+	    {"SRTP_AES128_CM_SHA1_80", DTLS_SRTP_AES128_CM_SHA1_80, 16, 14},
+	    {"SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80", DTLS_SRTP_AEAD_AES_256_GCM, 32, 12},
+	    {"SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM:SRTP_AEAD_AES_128_GCM",
+	     DTLS_SRTP_AEAD_AES_128_GCM, 16, 12},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-		struct pair		p;
-		struct dtls_srtp_keys	keys;
+		struct pair p;
+		struct dtls_srtp_keys keys;
 
 		pair_init(&p, &clean, 1, "sha-256", NULL);
 		dtls_free(p.end[DTLS_CLIENT]);
 		SSL_CTX_set_tlsext_use_srtp(p.ctx[DTLS_CLIENT]->ssl[DTLS_CLIENT], rows[i].offer);
 		p.end[DTLS_CLIENT] = dtls_new(p.ctx[DTLS_CLIENT], DTLS_CLIENT, "sha-256",
-		    dtls_ctx_fingerprint(p.ctx[DTLS_SERVER]));
+					      dtls_ctx_fingerprint(p.ctx[DTLS_SERVER]));
 		pair_run(&p);
 		assert_connected(&p, rows[i].profile);
 		dtls_keys(p.end[DTLS_SERVER], &keys);
@@ -182,7 +182,7 @@ no_common_profile_fails_in_words(void **state)
 	dtls_free(p.end[DTLS_CLIENT]);
 	SSL_CTX_set_tlsext_use_srtp(p.ctx[DTLS_CLIENT]->ssl[DTLS_CLIENT], "SRTP_AES128_CM_SHA1_32");
 	p.end[DTLS_CLIENT] = dtls_new(p.ctx[DTLS_CLIENT], DTLS_CLIENT, "sha-256",
-	    dtls_ctx_fingerprint(p.ctx[DTLS_SERVER]));
+				      dtls_ctx_fingerprint(p.ctx[DTLS_SERVER]));
 	pair_run(&p);
 	assert_int_equal(dtls_state(p.end[DTLS_SERVER]), DTLS_FAILED);
 	assert_non_null(strstr(dtls_error(p.end[DTLS_SERVER]), "SRTP"));
@@ -193,16 +193,16 @@ static void
 longer_hashes_work(void **state)
 {
 	static const struct {
-		const char   *name;
+		const char *name;
 		const EVP_MD *(*md)(void);
-	} rows[] = { { "sha-384", EVP_sha384 }, { "SHA-512", EVP_sha512 } };
+	} rows[] = {{"sha-384", EVP_sha384}, {"SHA-512", EVP_sha512}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-		struct pair	p;
-		uint8_t		digest[EVP_MAX_MD_SIZE];
-		char		text[3 * EVP_MAX_MD_SIZE];
-		unsigned	size;
+		struct pair p;
+		uint8_t digest[EVP_MAX_MD_SIZE];
+		char text[3 * EVP_MAX_MD_SIZE];
+		unsigned size;
 
 		pair_init(&p, &clean, 1, "sha-256", NULL);
 		X509_digest(p.ctx[DTLS_SERVER]->cert, rows[i].md(), digest, &size);
@@ -219,9 +219,9 @@ longer_hashes_work(void **state)
 static void
 unusable_fingerprints_are_refused(void **state)
 {
-	struct dtls_ctx	*ctx = dtls_ctx_new();
-	const char	*good = dtls_ctx_fingerprint(ctx);
-	char		 text[DTLS_FINGERPRINT_SIZE];
+	struct dtls_ctx *ctx = dtls_ctx_new();
+	const char *good = dtls_ctx_fingerprint(ctx);
+	char text[DTLS_FINGERPRINT_SIZE];
 
 	(void)state;
 	assert_null(dtls_new(ctx, DTLS_SERVER, "sha-1", good));
@@ -246,19 +246,19 @@ unusable_fingerprints_are_refused(void **state)
 static void
 wrong_fingerprint_fails_both(void **state)
 {
-	struct dtls_ctx	*other = dtls_ctx_new();
-	struct pair	 p;
+	struct dtls_ctx *other = dtls_ctx_new();
+	struct pair p;
 
 	(void)state;
 	pair_init(&p, &clean, 1, "sha-256", dtls_ctx_fingerprint(other));
 	pair_run(&p);
 	assert_int_equal(dtls_state(p.end[DTLS_CLIENT]), DTLS_FAILED);
 	assert_non_null(strstr(dtls_error(p.end[DTLS_CLIENT]), "fingerprint"));
-	assert_int_equal(dtls_keys(p.end[DTLS_CLIENT], &(struct dtls_srtp_keys){ 0 }), -EAGAIN);
+	assert_int_equal(dtls_keys(p.end[DTLS_CLIENT], &(struct dtls_srtp_keys){0}), -EAGAIN);
 	assert_int_equal(dtls_state(p.end[DTLS_SERVER]), DTLS_FAILED);
 	assert_non_null(strstr(dtls_error(p.end[DTLS_SERVER]), "alert"));
-	assert_int_equal(dtls_input(p.end[DTLS_SERVER], 0, (const uint8_t[]){ 22 }, 1),
-	    -ECONNABORTED);
+	assert_int_equal(dtls_input(p.end[DTLS_SERVER], 0, (const uint8_t[]){22}, 1),
+			 -ECONNABORTED);
 	pair_fini(&p);
 	dtls_ctx_free(other);
 }
@@ -267,14 +267,14 @@ wrong_fingerprint_fails_both(void **state)
 static void
 wrong_client_certificate_fails(void **state)
 {
-	struct dtls_ctx	*other = dtls_ctx_new();
-	struct pair	 p;
+	struct dtls_ctx *other = dtls_ctx_new();
+	struct pair p;
 
 	(void)state;
 	pair_init(&p, &clean, 1, "sha-256", NULL);
 	dtls_free(p.end[DTLS_SERVER]);
-	p.end[DTLS_SERVER] = dtls_new(p.ctx[DTLS_SERVER], DTLS_SERVER, "sha-256",
-	    dtls_ctx_fingerprint(other));
+	p.end[DTLS_SERVER] =
+	    dtls_new(p.ctx[DTLS_SERVER], DTLS_SERVER, "sha-256", dtls_ctx_fingerprint(other));
 	pair_run(&p);
 	assert_int_equal(dtls_state(p.end[DTLS_SERVER]), DTLS_FAILED);
 	assert_int_equal(dtls_state(p.end[DTLS_CLIENT]), DTLS_FAILED);
@@ -292,15 +292,18 @@ client_without_certificate_fails(void **state)
 	SSL_certs_clear(p.end[DTLS_CLIENT]->ssl);
 	pair_run(&p);
 	assert_int_equal(dtls_state(p.end[DTLS_SERVER]), DTLS_FAILED);
-	assert_int_equal(dtls_keys(p.end[DTLS_SERVER], &(struct dtls_srtp_keys){ 0 }), -EAGAIN);
+	assert_int_equal(dtls_keys(p.end[DTLS_SERVER], &(struct dtls_srtp_keys){0}), -EAGAIN);
 	pair_fini(&p);
 }
 
 static void
 bad_links_are_survived(void **state)
 {
-	static const struct link_params bad = { .delay_us = 20000, .reorder_us = 60000,
-		.loss_permille = 200, .duplicate_permille = 100, .reorder_permille = 300 };
+	static const struct link_params bad = {.delay_us = 20000,
+					       .reorder_us = 60000,
+					       .loss_permille = 200,
+					       .duplicate_permille = 100,
+					       .reorder_permille = 300};
 	uint64_t seed = support_seed();
 
 	(void)state;
@@ -313,7 +316,7 @@ bad_links_are_survived(void **state)
 		if (dtls_state(p.end[0]) != DTLS_CONNECTED ||
 		    dtls_state(p.end[1]) != DTLS_CONNECTED)
 			print_message("# RTC_SEED=%llu round %llu\n", (unsigned long long)seed,
-			    (unsigned long long)i);
+				      (unsigned long long)i);
 		assert_connected(&p, DTLS_SRTP_AEAD_AES_128_GCM);
 		pair_fini(&p);
 	}
@@ -322,9 +325,9 @@ bad_links_are_survived(void **state)
 static void
 first_retransmission_is_early_and_an_end_comes(void **state)
 {
-	struct pair	p;
-	uint8_t		buf[DATAGRAM];
-	uint64_t	first;
+	struct pair p;
+	uint8_t buf[DATAGRAM];
+	uint64_t first;
 
 	(void)state;
 	pair_init(&p, &clean, 1, "sha-256", NULL);
@@ -348,9 +351,9 @@ first_retransmission_is_early_and_an_end_comes(void **state)
 static void
 input_fragments(struct dtls *server, const uint8_t *buf, size_t size, size_t piece, uint64_t seed)
 {
-	size_t		total = be24(buf + 14), count = (total + piece - 1) / piece;
-	size_t		order[20];
-	struct prng	rng = { seed };
+	size_t total = be24(buf + 14), count = (total + piece - 1) / piece;
+	size_t order[20];
+	struct prng rng = {seed};
 
 	assert_int_equal(13 + 12 + total, size);
 	assert_true(count <= ARRAY_COUNT(order));
@@ -363,13 +366,13 @@ input_fragments(struct dtls *server, const uint8_t *buf, size_t size, size_t pie
 		order[j] = t;
 	}
 	for (size_t i = 0; i < count; i++) {
-		size_t	at = order[i] * piece, n = MIN_OF(piece, total - at);
-		uint8_t	out[DATAGRAM];
+		size_t at = order[i] * piece, n = MIN_OF(piece, total - at);
+		uint8_t out[DATAGRAM];
 
 		memcpy(out, buf, 25);
-		out[10] = (uint8_t)(40 + i);	/* sequence number: none of the client's */
+		out[10] = (uint8_t)(40 + i); /* sequence number: none of the client's */
 		put_be16(out + 11, (uint16_t)(12 + n));
-		put_be24(out + 19, (uint32_t)at);	/* fragment_offset, fragment_length */
+		put_be24(out + 19, (uint32_t)at); /* fragment_offset, fragment_length */
 		put_be24(out + 22, (uint32_t)n);
 		memcpy(out + 25, buf + 25 + at, n);
 		assert_int_equal(dtls_input(server, 1000000, out, 25 + n), 0);
@@ -379,14 +382,14 @@ input_fragments(struct dtls *server, const uint8_t *buf, size_t size, size_t pie
 static void
 client_hello_in_any_fragments(void **state)
 {
-	static const size_t pieces[] = { 1000, 150, 100, 40, 20, 12 };
+	static const size_t pieces[] = {1000, 150, 100, 40, 20, 12};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(pieces); i++)
 		for (uint64_t seed = 1; seed <= 5; seed++) {
-			struct pair	p;
-			uint8_t		buf[DATAGRAM];
-			int		size;
+			struct pair p;
+			uint8_t buf[DATAGRAM];
+			int size;
 
 			pair_init(&p, &clean, 1, "sha-256", NULL);
 			size = dtls_poll(p.end[DTLS_CLIENT], buf, sizeof(buf));
@@ -400,7 +403,7 @@ client_hello_in_any_fragments(void **state)
 
 struct injection {
 	struct dtls *d;
-	size_t	     whole;	/* size that would be the real thing */
+	size_t whole; /* size that would be the real thing */
 };
 
 static void
@@ -417,16 +420,16 @@ inject(void *arg, const uint8_t *buf, size_t size)
 static void
 garbage_and_truncations_are_ignored(void **state)
 {
-	struct pair		p;
-	struct prng		rng = { support_seed() };
-	uint8_t			buf[DATAGRAM], junk[DATAGRAM];
-	int			size;
-	struct injection	in;
+	struct pair p;
+	struct prng rng = {support_seed()};
+	uint8_t buf[DATAGRAM], junk[DATAGRAM];
+	int size;
+	struct injection in;
 
 	(void)state;
 	pair_init(&p, &clean, 1, "sha-256", NULL);
 	size = dtls_poll(p.end[DTLS_CLIENT], buf, sizeof(buf));
-	in = (struct injection){ p.end[DTLS_SERVER], (size_t)size };
+	in = (struct injection){p.end[DTLS_SERVER], (size_t)size};
 	support_truncations(buf, (size_t)size, inject, &in);
 	for (int i = 0; i < 2000; i++) {
 		size_t n = prng_below(&rng, 200) + 1;
@@ -436,15 +439,16 @@ garbage_and_truncations_are_ignored(void **state)
 		junk[0] = (uint8_t)(20 + junk[0] % 44);
 		assert_int_equal(dtls_input(p.end[DTLS_SERVER], p.now_us, junk, n), -EBADMSG);
 	}
-	assert_int_equal(dtls_input(p.end[DTLS_SERVER], p.now_us, (const uint8_t[]){ 0x80, 0 }, 2),
-	    -ENOMSG);
+	assert_int_equal(dtls_input(p.end[DTLS_SERVER], p.now_us, (const uint8_t[]){0x80, 0}, 2),
+			 -ENOMSG);
 	assert_int_equal(dtls_input(p.end[DTLS_SERVER], p.now_us, buf, (size_t)size), 0);
 	pair_run(&p);
 	assert_connected(&p, DTLS_SRTP_AEAD_AES_128_GCM);
 	/* Connected: records that do not authenticate, of either epoch, change nothing. */
 	for (int i = 0; i < 2000; i++) {
-		uint8_t head[13] = { (uint8_t)(20 + i % 4), 0xfe, 0xfd, 0, (uint8_t)(i & 1), 0, 0, 0,
-			0, 0, (uint8_t)(i >> 2), 0, 40 };
+		uint8_t head[13] = {
+		    (uint8_t)(20 + i % 4), 0xfe, 0xfd, 0, (uint8_t)(i & 1), 0, 0, 0, 0, 0,
+		    (uint8_t)(i >> 2),	   0,	 40};
 
 		memcpy(junk, head, 13);
 		for (size_t j = 13; j < 53; j++)
@@ -481,14 +485,15 @@ close_notify_ends_the_other(void **state)
 static void
 shrunk_ends_understand_each_other(void **state)
 {
-	static const char *const names[] = { "ECDHE-ECDSA-AES128-GCM-SHA256",
-		"ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305" };
+	static const char *const names[] = {"ECDHE-ECDSA-AES128-GCM-SHA256",
+					    "ECDHE-ECDSA-AES256-GCM-SHA384",
+					    "ECDHE-ECDSA-CHACHA20-POLY1305"};
 
 	(void)state;
 	for (size_t i = 0; i < 2 * ARRAY_COUNT(names); i++) {
-		struct pair	p;
-		uint8_t		buf[DATAGRAM];
-		int		size, closer = i % 2 == 0 ? DTLS_SERVER : DTLS_CLIENT;
+		struct pair p;
+		uint8_t buf[DATAGRAM];
+		int size, closer = i % 2 == 0 ? DTLS_SERVER : DTLS_CLIENT;
 
 		pair_init(&p, &clean, 1, "sha-256", NULL);
 		assert_int_equal(SSL_set_cipher_list(p.end[DTLS_SERVER]->ssl, names[i / 2]), 1);
@@ -505,10 +510,10 @@ shrunk_ends_understand_each_other(void **state)
 			dtls_shrink(p.end[!closer]);
 		for (int bit = 0; bit < size * 8; bit++) {
 			if (bit / 8 == 2)
-				continue;	/* OpenSSL ignores the version of an alert */
+				continue; /* OpenSSL ignores the version of an alert */
 			buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
-			assert_int_not_equal(dtls_input(p.end[!closer], p.now_us, buf,
-			    (size_t)size), -ECONNABORTED);
+			assert_int_not_equal(
+			    dtls_input(p.end[!closer], p.now_us, buf, (size_t)size), -ECONNABORTED);
 			buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
 			assert_int_equal(dtls_state(p.end[!closer]), DTLS_CONNECTED);
 		}
@@ -522,8 +527,8 @@ shrunk_ends_understand_each_other(void **state)
 static void
 last_flight_is_repeated_after_shrink(void **state)
 {
-	struct pair	p;
-	uint8_t		buf[DATAGRAM];
+	struct pair p;
+	uint8_t buf[DATAGRAM];
 
 	(void)state;
 	pair_init(&p, &clean, 1, "sha-256", NULL);
@@ -554,21 +559,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_roles_agree_on_keys),
-		cmocka_unit_test(server_chooses_the_profile),
-		cmocka_unit_test(no_common_profile_fails_in_words),
-		cmocka_unit_test(longer_hashes_work),
-		cmocka_unit_test(unusable_fingerprints_are_refused),
-		cmocka_unit_test(wrong_fingerprint_fails_both),
-		cmocka_unit_test(wrong_client_certificate_fails),
-		cmocka_unit_test(client_without_certificate_fails),
-		cmocka_unit_test(bad_links_are_survived),
-		cmocka_unit_test(first_retransmission_is_early_and_an_end_comes),
-		cmocka_unit_test(client_hello_in_any_fragments),
-		cmocka_unit_test(garbage_and_truncations_are_ignored),
-		cmocka_unit_test(close_notify_ends_the_other),
-		cmocka_unit_test(shrunk_ends_understand_each_other),
-		cmocka_unit_test(last_flight_is_repeated_after_shrink),
+	    cmocka_unit_test(both_roles_agree_on_keys),
+	    cmocka_unit_test(server_chooses_the_profile),
+	    cmocka_unit_test(no_common_profile_fails_in_words),
+	    cmocka_unit_test(longer_hashes_work),
+	    cmocka_unit_test(unusable_fingerprints_are_refused),
+	    cmocka_unit_test(wrong_fingerprint_fails_both),
+	    cmocka_unit_test(wrong_client_certificate_fails),
+	    cmocka_unit_test(client_without_certificate_fails),
+	    cmocka_unit_test(bad_links_are_survived),
+	    cmocka_unit_test(first_retransmission_is_early_and_an_end_comes),
+	    cmocka_unit_test(client_hello_in_any_fragments),
+	    cmocka_unit_test(garbage_and_truncations_are_ignored),
+	    cmocka_unit_test(close_notify_ends_the_other),
+	    cmocka_unit_test(shrunk_ends_understand_each_other),
+	    cmocka_unit_test(last_flight_is_repeated_after_shrink),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,8 +13,8 @@ enum { DATAGRAM = 1500 };
 static void
 plain_connect(struct dtls *server, struct dtls *client)
 {
-	uint8_t	buf[DATAGRAM];
-	int	moved = 1;
+	uint8_t buf[DATAGRAM];
+	int moved = 1;
 
 	while (moved > 0) {
 		int size;
@@ -44,10 +44,10 @@ static void
 memory_of_connected_servers(void **state)
 {
 	enum { COUNT = 1000 };
-	struct dtls_ctx	*ctx = dtls_ctx_new();
-	const char	*fp = dtls_ctx_fingerprint(ctx);
-	struct dtls	*server[COUNT];
-	size_t		 before, full, small;
+	struct dtls_ctx *ctx = dtls_ctx_new();
+	const char *fp = dtls_ctx_fingerprint(ctx);
+	struct dtls *server[COUNT];
+	size_t before, full, small;
 
 	(void)state;
 	before = heap_used();
@@ -64,7 +64,7 @@ memory_of_connected_servers(void **state)
 		dtls_shrink(server[i]);
 	small = heap_used() - before;
 	print_message("# heap per connected association: %zu octets, %zu after dtls_shrink\n",
-	    full / COUNT, small / COUNT);
+		      full / COUNT, small / COUNT);
 #ifndef __SANITIZE_ADDRESS__
 	assert_true(small / COUNT < 2048);
 #endif
@@ -77,7 +77,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(memory_of_connected_servers),
+	    cmocka_unit_test(memory_of_connected_servers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
