@@ -21,7 +21,7 @@ enum {
 	TICK_MIN_MS = 20,
 	POOL_EXTRA =
 	    8192, /* octets the library's pool needs beside the request head: answer heads */
-	BACKLOG = 512
+	BACKLOG = 1024 /* a burst of viewers; the kernel refuses a Unix peer above it */
 };
 
 static void
@@ -44,6 +44,9 @@ tick_ms(const struct http_server *server)
 	least = server->stopping ? TICK_MIN_MS : least / 8;
 	return MAX_OF(TICK_MIN_MS, MIN_OF(TICK_MAX_MS, least));
 }
+
+static void library_log(void *cls, const char *format, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 
 static void
 library_log(void *cls, const char *format, va_list ap)
@@ -330,6 +333,8 @@ http_server_listen_unix(struct http_server *server, const char *name)
 	if (error != 0)
 		return error;
 	fd = ipc_listen(path, SOCK_STREAM, 0600, &lock_fd);
+	if (fd >= 0 && listen(fd, BACKLOG) != 0) /* again: to wait longer than ipc_listen's */
+		log_warn("http", "cannot widen the backlog of %s: %s", name, strerror(errno));
 	return fd < 0 ? fd : listen_on(server, fd, lock_fd);
 }
 

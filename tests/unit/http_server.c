@@ -67,11 +67,23 @@ handle_later(struct http_request *req)
 	http_on_gone(req, on_gone, &fx);
 }
 
-static const struct http_route routes[] = {{"GET", "/echo", true, handle_echo},
-					   {"POST", "/echo", true, handle_echo},
-					   {"POST", "/later", false, handle_later},
-					   {"GET", "/", false, handle_echo},
-					   {NULL, NULL, false, NULL}};
+static void
+handle_file(struct http_request *req)
+{
+	FILE *f = tmpfile();
+
+	assert_non_null(f);
+	for (int i = 0; i < 100000; i++)
+		fputc('x', f);
+	fflush(f);
+	http_reply_file(req, 200, NULL, dup(fileno(f)), 100000);
+	fclose(f);
+}
+
+static const struct http_route routes[] = {
+    {"GET", "/echo", true, handle_echo},     {"POST", "/echo", true, handle_echo},
+    {"POST", "/later", false, handle_later}, {"GET", "/file", false, handle_file},
+    {"GET", "/", false, handle_echo},	     {NULL, NULL, false, NULL}};
 
 static void
 start(const struct http_config *config)
@@ -397,6 +409,53 @@ big_bodies_and_heads_are_bounded(void **state)
 }
 
 static void
+a_trusted_proxy_on_tcp_is_believed(void **state)
+{
+	static const char request[] = "GET /echo HTTP/1.1\r\nHost: inner\r\nConnection: close\r\n"
+				      "X-Forwarded-For: bogus\r\nX-Forwarded-Host: a b\r\n"
+				      "X-Forwarded-Prefix: /a/../b\r\n\r\n";
+
+	(void)state;
+	/* What does not fit its grammar is left out. */
+	assert_answer(ask(false, request), 200, "|http://inner|127.0.0.1|");
+	assert_answer(ask(false,
+			  "GET /echo HTTP/1.1\r\nHost: inner\r\nConnection: close\r\n"
+			  "X-Forwarded-For: 2001:db8::7\r\nX-Forwarded-Proto: https\r\n\r\n"),
+		      200, "|https://inner|2001:db8::7|");
+}
+
+static void
+connections_of_one_address_are_limited(void **state)
+{
+	int held[2], fd;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		held[i] = dial(false);
+		say(held[i], "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+		read_until(held[i], "GET|");
+	}
+	fd = dial(false);
+	read_all(fd);
+	assert_answer(fx.answer, 503, "too many connections");
+	close(fd);
+	close(held[0]);
+	close(held[1]);
+}
+
+static void
+files_are_sent_whole(void **state)
+{
+	(void)state;
+	assert_answer(ask(false, "GET /file HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), 200,
+		      "Content-Length: 100000\r\n");
+	assert_int_equal(fx.size - (size_t)(strstr(fx.answer, "\r\n\r\n") + 4 - fx.answer), 100000);
+	assert_answer(ask(false, "HEAD /file HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"),
+		      200, "Content-Length: 100000\r\n");
+	assert_string_equal(strstr(fx.answer, "\r\n\r\n"), "\r\n\r\n");
+}
+
+static void
 on_stopped(void *arg)
 {
 	*(bool *)arg = true;
@@ -466,6 +525,18 @@ setup_short(void **state)
 }
 
 static int
+setup_guarded(void **state)
+{
+	struct http_config config = {.routes = routes, .per_address_max = 2};
+
+	(void)state;
+	assert_int_equal(http_config_add_proxy(&config, "name"), -EINVAL);
+	assert_int_equal(http_config_add_proxy(&config, "127.0.0.1"), 0);
+	start(&config);
+	return 0;
+}
+
+static int
 teardown(void **state)
 {
 	(void)state;
@@ -473,8 +544,9 @@ teardown(void **state)
 	return 0;
 }
 
-#define LIVE(fn)  cmocka_unit_test_setup_teardown(fn, setup, teardown)
-#define SHORT(fn) cmocka_unit_test_setup_teardown(fn, setup_short, teardown)
+#define LIVE(fn)    cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define GUARDED(fn) cmocka_unit_test_setup_teardown(fn, setup_guarded, teardown)
+#define SHORT(fn)   cmocka_unit_test_setup_teardown(fn, setup_short, teardown)
 
 int
 main(void)
@@ -487,6 +559,9 @@ main(void)
 	    LIVE(a_vanished_client_is_noticed),
 	    SHORT(deadlines_answer),
 	    LIVE(big_bodies_and_heads_are_bounded),
+	    LIVE(files_are_sent_whole),
+	    GUARDED(a_trusted_proxy_on_tcp_is_believed),
+	    GUARDED(connections_of_one_address_are_limited),
 	    LIVE(stopping_lets_the_running_request_finish),
 	    LIVE(freeing_ends_pending_requests),
 	};
