@@ -32,6 +32,11 @@ struct client_session_events {
 	void (*bitrate)(void *arg, uint64_t bitrate_bps);
 	void (*bye)(void *arg, unsigned track);
 	void (*hole)(void *arg, unsigned track);
+	/*
+	 * An RTP datagram as it came, encrypted. True: taken, and the peer never hears of it (so it
+	 * neither asks for what is missing nor reports); for load generators that count only.
+	 */
+	bool (*datagram)(void *arg, uint64_t now_us, const uint8_t *buf, size_t size);
 	/* The batch of datagrams that was waiting has been handled: a place to work on what came.
 	 */
 	void (*drained)(void *arg, uint64_t now_us);

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "rtp/rtp.h"
 
 enum {
 	BATCH = 16,	      /* datagrams per recvmmsg and sendmmsg */
@@ -46,12 +47,20 @@ receive_batch(const struct session_socket *k)
 	return recvmmsg(k->fd, in.msgs, BATCH, MSG_DONTWAIT, NULL);
 }
 
-static void
+/* True if the peer got something. */
+static bool
 take_batch(struct client_session *s, uint32_t channel, int count)
 {
+	uint64_t now_us = clock_now_us();
+	bool any = false;
+
 	for (int i = 0; i < count && !s->stopping; i++) {
+		size_t size = in.msgs[i].msg_len;
 		struct ice_tuple from;
 
+		if (s->cfg.events->datagram != NULL && rtp_accepts(in.buf[i], size) &&
+		    s->cfg.events->datagram(s->cfg.arg, now_us, in.buf[i], size))
+			continue;
 		memset(&from, 0, sizeof(from));
 		from.proto = ICE_UDP;
 		from.channel = channel;
@@ -60,8 +69,10 @@ take_batch(struct client_session *s, uint32_t channel, int count)
 			continue;
 		/* What is not for the peer, or does not authenticate, is dropped: anyone can send
 		 * it. */
-		(void)peer_input(s->peer, clock_now_us(), &from, in.buf[i], in.msgs[i].msg_len);
+		(void)peer_input(s->peer, now_us, &from, in.buf[i], size);
+		any = true;
 	}
+	return any;
 }
 
 static void
@@ -70,6 +81,7 @@ on_readable(uv_poll_t *poll, int status, int events)
 	struct session_socket *k = poll->data;
 	struct client_session *s = k->session;
 	int count = BATCH;
+	bool any = false;
 
 	(void)events;
 	if (status < 0)
@@ -77,12 +89,13 @@ on_readable(uv_poll_t *poll, int status, int events)
 	session_enter(s);
 	for (unsigned i = 0; i < BATCHES_PER_WAKE && count == BATCH && !s->stopping; i++) {
 		count = receive_batch(k);
-		take_batch(s, (uint32_t)(k - s->sockets), count);
+		any |= take_batch(s, (uint32_t)(k - s->sockets), count);
 	}
 	if (s->cfg.events->drained != NULL && !s->stopping)
 		s->cfg.events->drained(s->cfg.arg, clock_now_us());
 	session_leave(s);
-	session_settle(s);
+	if (any || s->cfg.events->drained != NULL)
+		session_settle(s);
 }
 
 /* ---- sending ---- */

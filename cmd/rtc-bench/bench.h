@@ -1,0 +1,108 @@
+/* bench.h - the parts of rtc-bench: options, publisher, players, processes, report. */
+#ifndef RTCKIT_RTC_BENCH_BENCH_H
+#define RTCKIT_RTC_BENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <uv.h>
+
+#include "client/session.h"
+#include "publisher.h"
+
+enum {
+	BENCH_PIDS_MAX = 16,
+	BENCH_PLAYERS_MAX = 20000, /* a socket each: the descriptors end first */
+	BENCH_TRACKS = 2	   /* video, audio */
+};
+
+enum bench_decrypt { BENCH_ALL, BENCH_SAMPLE, BENCH_NONE };
+
+struct bench_options {
+	char play_url[WHIP_URL_SIZE], publish_url[WHIP_URL_SIZE];
+	bool publish, json;
+	unsigned players, rate; /* rate: joins per second */
+	uint64_t duration_us, settle_us, join_timeout_us;
+	enum bench_decrypt decrypt;
+	double max_loss; /* percent */
+	int pids[BENCH_PIDS_MAX];
+	size_t pid_count;
+	struct whip_options whip;
+	char token[WHIP_TOKEN_SIZE];
+};
+
+/* 0 go on, else the exit status + 1 (help and version are 1: exit 0). */
+int bench_options_parse(struct bench_options *o, int argc, char **argv);
+
+/* Sequence numbers of one track of one player, within the measured interval. */
+struct track_count {
+	bool started;
+	uint32_t ssrc;		       /* with --decrypt none */
+	uint64_t first, max, received; /* extended numbers */
+	uint64_t expected_before;      /* of sequences that ended by a restart */
+};
+
+enum player_state { PLAYER_IDLE, PLAYER_JOINING, PLAYER_PLAYING, PLAYER_ENDED };
+
+struct player {
+	struct bench *bench;
+	struct client_session *session;
+	enum player_state state;
+	enum client_code code; /* of ENDED */
+	bool decrypts;	       /* every packet: sees keyframes */
+	struct track_count tracks[BENCH_TRACKS];
+	uint64_t packets, octets, repaired; /* since player_measure() */
+	/* What those were at the end of the measured interval. */
+	uint64_t measured_packets, measured_octets, measured_repaired, expected, lost;
+	uint64_t post_us, dtls_us, packet_us, keyframe_us; /* since its start; 0: not yet */
+};
+
+/* CPU time and memory of a process. */
+struct process_use {
+	bool alive;
+	uint64_t cpu_ns, rss_octets;
+};
+/* pid 0: this process. alive is false if it is gone. */
+void process_read(int pid, struct process_use *out);
+
+enum bench_stage {
+	BENCH_PUBLISHING,
+	BENCH_JOINING,
+	BENCH_SETTLING,
+	BENCH_MEASURING,
+	BENCH_STOPPING,
+	BENCH_DONE
+};
+
+struct bench {
+	const struct bench_options *o;
+	uv_loop_t loop;
+	uv_timer_t timer; /* drives the stages */
+	struct whip_http *http;
+	struct dtls_ctx *dtls;
+	struct publisher publisher;
+	struct player *players;
+	enum bench_stage stage;
+	bool interrupted;
+	unsigned started, playing, ended, stopped, stop_next;
+	uint64_t stage_us; /* when the stage began */
+	uint64_t measure_begin_us, measure_end_us;
+	unsigned ended_before; /* players that ended before the measured interval */
+	struct publisher_count sent_begin, sent_end;
+	struct process_use base[BENCH_PIDS_MAX]; /* before the first player */
+	struct process_use begin[BENCH_PIDS_MAX], end[BENCH_PIDS_MAX];
+	struct process_use own_begin, own_end;
+	char words[WHIP_WORDS_SIZE]; /* why the first player failed */
+};
+
+/* players.c */
+int player_start(struct bench *b, unsigned index); /* 0 or -errno */
+void player_measure(struct player *p);		   /* count from here on */
+void player_stop(struct player *p,
+		 void (*stopped)(void *arg, enum client_code code, const char *words));
+/* Packets expected, and of them lost, on all tracks since player_measure(). */
+void player_losses(const struct player *p, uint64_t *expected, uint64_t *lost);
+
+/* report.c: prints it and returns the exit status. */
+int bench_report(const struct bench *b, FILE *out);
+
+#endif

@@ -1,0 +1,269 @@
+/*
+ * rtc-bench - load on a stream: N players (and, if asked, its publisher) in one process; what they
+ * lose, how long they take to join, and what that costs the processes that serve them.
+ */
+#include "bench.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "loop/loop.h"
+
+enum {
+	TICK_MS = 10, /* of the stages: joins are spread at this grain */
+	PUBLISH_TIMEOUT_US = 20000000,
+	STOP_TIMEOUT_US = 15000000,
+	DESCRIPTORS_SPARE = 256
+};
+
+static void enter(struct bench *b, enum bench_stage stage);
+
+/* ---- stages ---- */
+
+static void
+read_processes(const struct bench *b, struct process_use *out)
+{
+	for (size_t i = 0; i < b->o->pid_count; i++)
+		process_read(b->o->pids[i], &out[i]);
+}
+
+static void
+tick_publishing(struct bench *b, uint64_t now_us)
+{
+	if (b->publisher.connected || !b->o->publish)
+		enter(b, BENCH_JOINING);
+	else if (b->publisher.ended || now_us - b->stage_us > PUBLISH_TIMEOUT_US)
+		enter(b, BENCH_STOPPING);
+}
+
+static void
+tick_joining(struct bench *b, uint64_t now_us)
+{
+	uint64_t due = (now_us - b->stage_us) * b->o->rate / 1000000 + 1;
+
+	while (b->started < b->o->players && b->started < due)
+		(void)player_start(b, b->started++); /* a failure is counted as an end */
+	if (b->started < b->o->players)
+		return;
+	if (b->playing + b->ended == b->o->players ||
+	    now_us - b->stage_us >
+		b->o->join_timeout_us + (uint64_t)b->o->players * 1000000 / b->o->rate)
+		enter(b, b->playing > 0 ? BENCH_SETTLING : BENCH_STOPPING);
+}
+
+static void
+tick_settling(struct bench *b, uint64_t now_us)
+{
+	if (now_us - b->stage_us >= b->o->settle_us)
+		enter(b, BENCH_MEASURING);
+}
+
+static void
+tick_measuring(struct bench *b, uint64_t now_us)
+{
+	if (now_us - b->stage_us >= b->o->duration_us)
+		enter(b, BENCH_STOPPING);
+}
+
+static void
+on_stopped(void *arg, enum client_code code, const char *words)
+{
+	struct player *p = arg;
+
+	(void)code;
+	(void)words;
+	client_session_free(p->session);
+	p->session = NULL;
+	p->bench->stopped++;
+}
+
+static void
+on_publisher_stopped(void *arg, enum client_code code, const char *words)
+{
+	struct publisher *p = arg;
+
+	(void)code;
+	(void)words;
+	client_session_free(p->session);
+	p->session = NULL;
+}
+
+static void
+tick_stopping(struct bench *b, uint64_t now_us)
+{
+	uint64_t due = (now_us - b->stage_us) * b->o->rate * 2 / 1000000 + 1;
+
+	while (b->stop_next < b->started && b->stop_next < due)
+		player_stop(&b->players[b->stop_next++], on_stopped);
+	if (b->stopped == b->started && b->publisher.session != NULL)
+		publisher_stop(&b->publisher, on_publisher_stopped); /* again: ignored */
+	if ((b->stopped == b->started && b->publisher.session == NULL) ||
+	    now_us - b->stage_us > STOP_TIMEOUT_US + (uint64_t)b->started * 1000000 / b->o->rate)
+		enter(b, BENCH_DONE);
+}
+
+static void
+begin_measuring(struct bench *b)
+{
+	b->ended_before = b->ended;
+	for (unsigned i = 0; i < b->started; i++)
+		player_measure(&b->players[i]);
+	b->sent_begin = b->publisher.sent;
+	read_processes(b, b->begin);
+	process_read(0, &b->own_begin);
+	b->measure_begin_us = clock_now_us();
+}
+
+static void
+end_measuring(struct bench *b)
+{
+	b->measure_end_us = clock_now_us();
+	process_read(0, &b->own_end);
+	read_processes(b, b->end);
+	b->sent_end = b->publisher.sent;
+}
+
+/* What the interval's counts say, before anything that comes later changes them. */
+static void
+freeze(struct bench *b)
+{
+	for (unsigned i = 0; i < b->started; i++) {
+		struct player *p = &b->players[i];
+
+		player_losses(p, &p->expected, &p->lost);
+		p->measured_packets = p->packets;
+		p->measured_octets = p->octets;
+		p->measured_repaired = p->repaired;
+	}
+}
+
+static void
+enter(struct bench *b, enum bench_stage stage)
+{
+	if (b->stage == BENCH_MEASURING && stage != BENCH_MEASURING) {
+		end_measuring(b);
+		freeze(b);
+	}
+	b->stage = stage;
+	b->stage_us = clock_now_us();
+	if (stage == BENCH_JOINING)
+		read_processes(b, b->base);
+	if (stage == BENCH_MEASURING)
+		begin_measuring(b);
+	if (stage == BENCH_DONE)
+		uv_stop(&b->loop);
+}
+
+static void
+on_tick(uv_timer_t *timer)
+{
+	static void (*const ticks[])(struct bench * b, uint64_t now_us) = {
+	    [BENCH_PUBLISHING] = tick_publishing, [BENCH_JOINING] = tick_joining,
+	    [BENCH_SETTLING] = tick_settling,	  [BENCH_MEASURING] = tick_measuring,
+	    [BENCH_STOPPING] = tick_stopping,	  [BENCH_DONE] = NULL,
+	};
+	struct bench *b = timer->data;
+
+	if (ticks[b->stage] != NULL)
+		ticks[b->stage](b, clock_now_us());
+}
+
+static void
+on_signal(void *arg, int signum)
+{
+	struct bench *b = arg;
+
+	(void)signum;
+	b->interrupted = true;
+	enter(b, b->stage < BENCH_STOPPING ? BENCH_STOPPING : BENCH_DONE); /* twice: at once */
+}
+
+/* ---- life ---- */
+
+/* A socket per player, and one for each request under way. */
+static int
+raise_descriptor_limit(unsigned players)
+{
+	struct rlimit limit;
+	rlim_t want = 2 * (rlim_t)players + DESCRIPTORS_SPARE;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 0;
+	if (limit.rlim_cur < want) {
+		limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > want
+				     ? want
+				     : limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return limit.rlim_cur < players + DESCRIPTORS_SPARE ? -EMFILE : 0;
+}
+
+static int
+set_up(struct bench *b)
+{
+	int r = uv_loop_init(&b->loop);
+
+	if (r != 0)
+		return r;
+	uv_timer_init(&b->loop, &b->timer);
+	b->timer.data = b;
+	b->players = calloc(b->o->players, sizeof(*b->players));
+	b->http = whip_http_new(&b->loop);
+	b->dtls = dtls_ctx_new();
+	if (b->players == NULL || b->http == NULL || b->dtls == NULL)
+		return -ENOMEM;
+	r = loop_on_signal(&b->loop, SIGINT, on_signal, b);
+	if (r == 0)
+		r = loop_on_signal(&b->loop, SIGTERM, on_signal, b);
+	if (r == 0 && b->o->publish)
+		r = publisher_start(&b->publisher, &b->loop, b->http, b->dtls, &b->o->whip,
+				    b->o->publish_url);
+	return r != 0 ? r : uv_timer_start(&b->timer, on_tick, 0, TICK_MS);
+}
+
+static void
+tear_down(struct bench *b)
+{
+	for (unsigned i = 0; i < b->started; i++)
+		client_session_free(b->players[i].session);
+	client_session_free(b->publisher.session);
+	uv_run(&b->loop, UV_RUN_NOWAIT); /* requests that were cancelled leave the multi handle */
+	whip_http_free(b->http);
+	loop_finish(&b->loop);
+	dtls_ctx_free(b->dtls);
+	free(b->players);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct bench_options options;
+	static struct bench bench = {.o = &options};
+	int r = bench_options_parse(&options, argc, argv);
+
+	if (r != 0)
+		return r - 1;
+	if (raise_descriptor_limit(options.players) != 0) {
+		fprintf(stderr,
+			"rtc-bench: fatal: the limit of descriptors is too low for %u players\n",
+			options.players);
+		return EX_OSERR;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	r = set_up(&bench);
+	if (r != 0) {
+		fprintf(stderr, "rtc-bench: fatal: unable to start: %s\n", uv_strerror(r));
+		return EX_OSERR;
+	}
+	bench.stage_us = clock_now_us();
+	uv_run(&bench.loop, UV_RUN_DEFAULT);
+	r = bench_report(&bench, stdout);
+	tear_down(&bench);
+	return r;
+}

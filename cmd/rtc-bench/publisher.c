@@ -1,0 +1,238 @@
+#include "publisher.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "h264/h264.h"
+
+enum {
+	WAKE_MS = 5, /* of the pacer, as browsers do */
+	FRAME_US = 40000,
+	AUDIO_US = 20000,
+	GOP_FRAMES = 50,
+	KEYFRAME_FRAGMENTS = 26,
+	FRAGMENT = 1100, /* octets of a NALU in one packet */
+	AUDIO_SIZE = 130,
+	PACING_BPS = 1090000 / 2 * 5, /* 2.5 times the stream's rate */
+	VIDEO_CLOCK = 90000,
+	AUDIO_CLOCK = 48000,
+	TRACK_VIDEO = 0,
+	TRACK_AUDIO = 1,
+	AU_MAX = KEYFRAME_FRAGMENTS * FRAGMENT + 64
+};
+
+/* Constrained Baseline 3.1, 640 x 360; a PPS for it. */
+static const uint8_t sps[] = {0,    0,	  0,	1,    0x67, 0x42, 0xe0,
+			      0x1f, 0xda, 0x02, 0x80, 0xbf, 0xe5, 0x40};
+static const uint8_t pps[] = {0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80};
+
+/* ---- pictures ---- */
+
+/* A slice of whole fragments; its octets have the high bit set, so no start code comes about. */
+static size_t
+put_slice(struct publisher *p, uint8_t *out, bool idr, size_t fragments)
+{
+	size_t size = fragments * FRAGMENT + 1; /* the NALU's header travels in the FU header */
+
+	memcpy(out, "\0\0\0\1", 4);
+	out[4] = idr ? 0x65 : 0x41;
+	for (size_t i = 1; i < size; i += 8) {
+		uint64_t r = prng_next(&p->rng) | 0x8080808080808080u;
+
+		memcpy(out + 4 + i, &r, MIN_OF(size - i, sizeof(r)));
+	}
+	return 4 + size;
+}
+
+static void
+enqueue(struct publisher *p, const struct publisher_packet *packet)
+{
+	if (p->count == PUBLISHER_QUEUE)
+		return; /* the loop stood still for a second: a source under overload drops, too */
+	p->queue[(p->head + p->count++) % PUBLISHER_QUEUE] = *packet;
+}
+
+static void
+make_frame(struct publisher *p, uint64_t capture_us)
+{
+	static uint8_t au[AU_MAX];
+	struct h264_pack pack;
+	struct publisher_packet packet = {.capture_us = capture_us};
+	bool idr = p->gop_index % GOP_FRAMES == 0 || p->want_keyframe, last = false;
+	/* 35 frames of 4 fragments, 14 of 5. */
+	size_t size = 0, fragments = idr ? KEYFRAME_FRAGMENTS : p->gop_index % 7 < 2 ? 5 : 4;
+	int n;
+
+	if (idr) {
+		p->gop_index = 0;
+		p->want_keyframe = false;
+		memcpy(au, sps, sizeof(sps));
+		memcpy(au + sizeof(sps), pps, sizeof(pps));
+		size = sizeof(sps) + sizeof(pps);
+	}
+	size += put_slice(p, au + size, idr, fragments);
+	packet.ts = (uint32_t)((capture_us - p->begin_us) * 9 / 100);
+	packet.keyframe = idr;
+	p->gop_index++;
+	if (h264_pack_start(&pack, au, size, PUBLISHER_PAYLOAD_MAX) != 0)
+		return;
+	for (;;) {
+		n = h264_pack_next(&pack, packet.payload, sizeof(packet.payload), &last);
+		if (n <= 0)
+			break;
+		packet.size = (size_t)n;
+		packet.marker = last;
+		enqueue(p, &packet);
+		packet.keyframe = false;
+	}
+}
+
+/* ---- sending ---- */
+
+static bool
+send_packet(struct publisher *p, unsigned track, const struct publisher_packet *packet)
+{
+	const struct peer_track *t = client_session_track(p->session, track);
+	struct peer_media media = {.marker = packet->marker,
+				   .keyframe = packet->keyframe,
+				   .ts = packet->ts,
+				   .capture_us = packet->capture_us,
+				   .payload = packet->payload,
+				   .payload_size = packet->size};
+
+	if (t == NULL || t->codec_count == 0 || (t->direction & PEER_SEND) == 0)
+		return false;
+	media.pt = t->codecs[0].pt;
+	if (client_session_send(p->session, track, &media) != 0)
+		return false;
+	p->sent.packets++;
+	p->sent.octets += packet->size + 12;
+	return true;
+}
+
+static bool
+send_audio(struct publisher *p, uint64_t capture_us)
+{
+	struct publisher_packet packet = {.size = AUDIO_SIZE,
+					  .capture_us = capture_us,
+					  .ts = (uint32_t)((capture_us - p->begin_us) * 6 / 125)};
+
+	packet.payload[0] = 0xfc; /* RFC 6716 s.3.1: CELT, 20 ms, stereo, one frame */
+	for (size_t i = 1; i < AUDIO_SIZE; i++)
+		packet.payload[i] = (uint8_t)prng_next(&p->rng);
+	return send_packet(p, TRACK_AUDIO, &packet);
+}
+
+static void
+on_wake(uv_timer_t *timer)
+{
+	struct publisher *p = timer->data;
+	uint64_t now_us = clock_now_us();
+	bool any = false;
+
+	for (; p->next_video_us <= now_us; p->next_video_us += FRAME_US)
+		make_frame(p, p->next_video_us);
+	for (; p->next_audio_us <= now_us; p->next_audio_us += AUDIO_US)
+		any |= send_audio(p, p->next_audio_us);
+	p->budget += (int64_t)((now_us - p->last_us) * PACING_BPS / 8 / 1000000);
+	p->last_us = now_us;
+	while (p->count > 0 && p->budget > 0) {
+		const struct publisher_packet *packet = &p->queue[p->head];
+
+		any |= send_packet(p, TRACK_VIDEO, packet);
+		p->budget -= (int64_t)packet->size;
+		p->head = (p->head + 1) % PUBLISHER_QUEUE;
+		p->count--;
+	}
+	if (p->count == 0)
+		p->budget = MIN_OF(p->budget, 0); /* idle time is not saved up */
+	p->sent.wakes += any;
+	if (any)
+		client_session_flush(p->session);
+}
+
+/* ---- the session ---- */
+
+static void
+on_connected(void *arg, const struct peer_info *info)
+{
+	struct publisher *p = arg;
+
+	(void)info;
+	p->connected = true;
+	p->begin_us = p->next_video_us = p->next_audio_us = p->last_us = clock_now_us();
+	uv_timer_start(&p->timer, on_wake, 0, WAKE_MS);
+}
+
+static void
+on_ended(void *arg, enum client_code code, const char *words)
+{
+	struct publisher *p = arg;
+
+	p->ended = true;
+	p->code = code;
+	text_copy(p->words, sizeof(p->words), words);
+	uv_timer_stop(&p->timer);
+}
+
+static void
+on_keyframe(void *arg, unsigned track)
+{
+	struct publisher *p = arg;
+
+	p->want_keyframe |= track == TRACK_VIDEO;
+}
+
+static const struct client_session_events events = {
+    .connected = on_connected, .ended = on_ended, .keyframe = on_keyframe};
+
+int
+publisher_start(struct publisher *p, uv_loop_t *loop, struct whip_http *http, struct dtls_ctx *dtls,
+		const struct whip_options *whip, const char *url)
+{
+	struct sdp_codec video[1], audio[1];
+	struct sdp_ext exts[SDP_TRACK_EXTS_MAX];
+	size_t ext_count = sdp_default_exts(true, exts, SDP_TRACK_EXTS_MAX);
+	struct sdp_offer_track tracks[] = {
+	    [TRACK_VIDEO] = {.kind = SDP_VIDEO,
+			     .direction = SDP_SENDONLY,
+			     .codecs = video,
+			     .codec_count = sdp_default_codecs(SDP_VIDEO, true, video, 1),
+			     .exts = exts,
+			     .ext_count = ext_count},
+	    [TRACK_AUDIO] = {.kind = SDP_AUDIO,
+			     .direction = SDP_SENDONLY,
+			     .codecs = audio,
+			     .codec_count = sdp_default_codecs(SDP_AUDIO, false, audio, 1),
+			     .exts = exts,
+			     .ext_count = ext_count},
+	};
+	struct client_session_config config = {.loop = loop,
+					       .http = http,
+					       .dtls = dtls,
+					       .whip = whip,
+					       .url = url,
+					       .tracks = tracks,
+					       .track_count = ARRAY_COUNT(tracks),
+					       .events = &events,
+					       .arg = p,
+					       .no_candidates = true};
+
+	memset(p, 0, sizeof(*p));
+	p->rng.state = random_u64();
+	uv_timer_init(loop, &p->timer);
+	p->timer.data = p;
+	p->session = client_session_start(&config);
+	return p->session != NULL ? 0 : -errno;
+}
+
+void
+publisher_stop(struct publisher *p,
+	       void (*stopped)(void *arg, enum client_code code, const char *words))
+{
+	uv_timer_stop(&p->timer);
+	client_session_stop(p->session, stopped);
+}

@@ -1,0 +1,56 @@
+/*
+ * publisher.h - a source with the traffic of a browser's: 25 frames per second of H264-like video
+ * with a keyframe every 2 s, 50 Opus-like packets per second; 1.09 Mbit/s, 168 packets per second
+ * of 815 octets on average.  A pacer lets video out every 5 ms at 2.5 times its rate, so that 1 to
+ * 3 packets leave per wake.  What it sends is well-formed RTP payload, not decodable pictures.
+ */
+#ifndef RTCKIT_RTC_BENCH_PUBLISHER_H
+#define RTCKIT_RTC_BENCH_PUBLISHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/random.h"
+#include "client/session.h"
+
+enum {
+	PUBLISHER_QUEUE = 256,	     /* video packets waiting in the pacer: ten keyframes */
+	PUBLISHER_PAYLOAD_MAX = 1102 /* octets: FU-A header and 1100 */
+};
+
+struct publisher_count {
+	uint64_t packets, octets, wakes; /* wakes: of the pacer, with something to send */
+};
+
+struct publisher_packet {
+	size_t size;
+	bool marker, keyframe;
+	uint32_t ts;
+	uint64_t capture_us;
+	uint8_t payload[PUBLISHER_PAYLOAD_MAX];
+};
+
+struct publisher {
+	struct client_session *session;
+	uv_timer_t timer;
+	bool connected, ended, want_keyframe;
+	enum client_code code;
+	char words[WHIP_WORDS_SIZE];
+	uint64_t begin_us, next_video_us, next_audio_us, last_us;
+	uint64_t frame_index, gop_index, audio_index;
+	int64_t budget;	    /* octets the pacer may send */
+	size_t head, count; /* ring */
+	struct publisher_packet queue[PUBLISHER_QUEUE];
+	struct publisher_count sent;
+	struct prng rng;
+};
+
+/* Connects and publishes until publisher_stop(). Borrows everything. 0 or -errno. */
+int publisher_start(struct publisher *p, uv_loop_t *loop, struct whip_http *http,
+		    struct dtls_ctx *dtls, const struct whip_options *whip, const char *url);
+void publisher_stop(struct publisher *p, void (*stopped)(void *arg, enum client_code code,
+							 const char *words)); /* arg is p */
+
+#endif

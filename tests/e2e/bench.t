@@ -1,0 +1,105 @@
+#!/bin/sh
+# rtc-bench against the relay: counts, joining times, verdicts, exit statuses.
+# runs under: address thread
+set -u
+. tests/support/tap.sh
+
+bin=${RTC_BIN:-build/bin}
+dir=$(mktemp -d)
+RTC_RUN=$dir
+export RTC_RUN
+pids=
+
+cleanup() {
+	for pid in $pids; do
+		kill "$pid" 2>/dev/null
+	done
+	wait
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+serve() {
+	mkfifo "$dir/ready"
+	"$@" -R 3 3>"$dir/ready" 2>>"$dir/log" &
+	pids="$pids $!"
+	read -r _ <"$dir/ready"
+	rm "$dir/ready"
+}
+
+media=$(free_port) whip=$(free_port) whep=$(free_port)
+serve "$bin/rtc-relay" --udp "127.0.0.1:$media"
+relay=${pids##* }
+serve "$bin/rtc-whip" --listen "127.0.0.1:$whip" --candidate 127.0.0.1
+serve "$bin/rtc-whep" --listen "127.0.0.1:$whep" --candidate 127.0.0.1
+publish="http://127.0.0.1:$whip/rtc/v1/whip/?app=live&stream=bench"
+play="http://127.0.0.1:$whep/rtc/v1/whep/?app=live&stream=bench"
+
+# get FILTER: of the last report.
+get() {
+	jq -r "$1" "$dir/report"
+}
+# run ARGUMENT...: its status is left in $status, the report in the file.
+run() {
+	"$bin/rtc-bench" "$@" >"$dir/report" 2>"$dir/errors"
+	status=$?
+}
+
+# Many at once: a session's first check may overtake the news of it, which must not refuse it.
+run -j -n 40 -r 200 -d 2 -s 0.5 -p "$relay" "--publish=$publish" "$play"
+is "$status" 0 "40 players that join within 0.2 s get everything"
+[ "$status" -eq 0 ] || sed 's/^/# /' "$dir/errors" "$dir/log"
+is "$(get '"\(.ok) \(.joined) \(.ended) \(.silent) \(.lost)"')" "true 40 0 0 0" \
+    "all joined, none ended, nothing was lost"
+is "$(get '.publisher.packets_per_s > 130 and .publisher.packets_per_s < 200')" true \
+    "the publisher sends some 168 packets a second"
+is "$(get '.publisher.packets_per_wake >= 1 and .publisher.packets_per_wake < 4')" true \
+    "in small groups, as browsers do"
+is "$(get '.publisher.delivered_percent > 90 and .publisher.delivered_percent < 110')" true \
+    "each of its packets reached each player"
+is "$(get '.join.answer.players == 40 and .join.answer.p50_ms > 0 and
+    .join.keys.p50_ms > .join.answer.p50_ms and .join.first_packet.p50_ms > .join.keys.p50_ms')" \
+    true "the times of joining are in order"
+is "$(get '.join.first_keyframe.players == 2')" true "two players decrypted and saw a keyframe"
+is "$(get '.processes[0].alive and .processes[0].us_per_packet > 0 and .processes[0].rss_mb > 1')" \
+    true "the relay's use was measured"
+
+run -n 3 -d 0.5 -s 0.5 -D none "--publish=$publish" "$play"
+is "$status" 0 "the text form, headers only"
+like "$(cat "$dir/report")" '^loss +0\.0000 %' "says the loss"
+run -n 3 -d 0.5 -s 0.2 -D all -j "--publish=$publish" "$play"
+is "$(get '.join.first_keyframe.players')" 3 "with everything decrypted every player saw a keyframe"
+
+run -j -n 2 -d 0.5 -s 0 "$play"
+is "$status $(get .silent)" "1 2" "players of a stream without a publisher are silent: exit 1"
+run -n 2 "http://127.0.0.1:$(free_port)/"
+is "$status" 69 "nobody there: exit 69"
+like "$(cat "$dir/errors")" 'no player joined' "and why"
+run -n 1 "--publish=http://127.0.0.1:$whip/nowhere" "$play"
+is "$status" 69 "a publisher that is refused: exit 69"
+like "$(cat "$dir/errors")" 'publisher ended' "and why"
+
+for bad in "" "-n 0 $play" "-D some $play" "--publish $play" "ftp://x/" "-p x $play" "$play more"; do
+	# shellcheck disable=SC2086
+	run $bad
+	is "$status" 64 "usage: '$bad'"
+done
+run --help
+is "$status" 0 "--help"
+like "$(cat "$dir/report")" '--publish' "on standard output"
+
+posts() {
+	grep -c 'POST.* 201' "$dir/log"
+}
+more_posts() {
+	[ "$(posts)" -gt "$before" ]
+}
+before=$(posts)
+"$bin/rtc-bench" -n 5 -d 60 "$play" >"$dir/report" 2>"$dir/errors" &
+long=$!
+waits 10000 more_posts
+kill -INT $long
+wait $long
+is "$?" 1 "interrupted: it leaves and reports"
+done_testing
