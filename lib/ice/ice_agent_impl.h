@@ -19,8 +19,8 @@ enum {
 	AGENT_CONSENT_MISSED_DIV = 4, /* sooner by this when the last went unanswered */
 	AGENT_CONSENT_LOST_US = 30000000,
 	/*
-	 * After the selection a few checks come sooner: a server that bounds what it sends to a path
-	 * not yet proven (three times what came) may have no octets left for its own check.
+	 * After the selection a few checks come sooner: a server that bounds what it sends to a
+	 * path not yet proven (three times what came) may have no octets left for its own check.
 	 */
 	AGENT_EARLY_US = 500000, /* doubling */
 	AGENT_EARLY_COUNT = 3
@@ -65,7 +65,7 @@ struct ice_agent {
 	uint64_t grace_us;     /* when to nominate what is valid */
 	uint64_t consent_us;   /* last proof that the peer agrees */
 	uint64_t keepalive_us; /* next consent check */
-	uint8_t early; /* sooner checks done */
+	uint8_t early;	       /* sooner checks done */
 	enum ice_agent_state state;
 	bool started, lite, controlling;
 	int selected; /* index of pair, -1 none */

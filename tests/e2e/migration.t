@@ -106,7 +106,7 @@ until_true(sub {
 	$worst = $ratio if $ratio > $worst;
 	return time > $end;
 }, 10);
-cmp_ok($worst, '<=', 3, sprintf 'it gets %.2f octets for each that came, never more than 3', $worst);
+cmp_ok($worst, '<=', 3, sprintf('it gets %.2f octets for each that came, never over 3', $worst));
 
 is(nat('rebind'), 'ok', 'a port that works again');
 ok(until_true(sub { stats()->{down} > 100 }), 'the relay follows again');
