@@ -115,7 +115,8 @@
 			});
 			return;
 		}
-		receiver.transform = logged(e2e.sequence);
+		// One that answers learns of its receiver only here.
+		receiver.transform ||= logged(e2e.sequence);
 		watchTone(track);
 	}
 
@@ -136,6 +137,8 @@
 				transceiver.sender.transform = logged(e2e.encoded);
 				watchLocal(track);
 			}
+			if (track === 'audio')
+				transceiver.receiver.transform = logged(e2e.sequence);
 			return transceiver;
 		}
 	};
