@@ -1,0 +1,161 @@
+// The pages themselves: camera to picture, and what they say when something is wrong.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Browser, stateOf } from './lib/browser.mjs';
+import { scratch, start } from './lib/processes.mjs';
+import { Stack, freePort } from './lib/stack.mjs';
+import { serveWww } from './lib/static.mjs';
+import { done, must, note, test } from './lib/tap.mjs';
+import { until } from './lib/wait.mjs';
+
+const STATE_MAX_MS = 15000;
+const NO_PATH_MAX_MS = 20000;
+const RECOVER_MAX_MS = 30000;
+const NOWHERE = '10.98.0.77';
+
+const stack = await Stack.start();
+const browser = await Browser.launch({ instrument: false });
+
+const inState = (page, state, max_ms = STATE_MAX_MS) => until(`state ${state}`, max_ms,
+	async () => (await stateOf(page)) === state);
+const words = (page) => page.textContent('#message');
+
+// A hash of the picture now showing.
+const picture = (page) => page.evaluate(() => {
+	const video = document.getElementById('video');
+	const canvas = new OffscreenCanvas(160, 90);
+	const context = canvas.getContext('2d');
+
+	context.drawImage(video, 0, 0, 160, 90);
+	const { data } = context.getImageData(0, 0, 160, 90);
+
+	return data.reduce((hash, v) => (hash * 31 + v) | 0, 0);
+});
+
+async function moves(page) {
+	const before = await picture(page);
+
+	await until('the picture moves', STATE_MAX_MS, async () => (await picture(page)) !== before);
+}
+
+async function screenshot(page, name) {
+	if (process.env.RTC_E2E_SHOTS)
+		await page.screenshot({ path: join(process.env.RTC_E2E_SHOTS, `${name}.png`),
+			fullPage: true });
+}
+
+await test('the start page gives the addresses of a stream', async () => {
+	const page = await browser.open(stack.url('/index.html?stream=cam'));
+	const whip = await page.textContent('#url-whip');
+
+	must(whip === stack.endpoint('whip', 'cam'), `WHIP address: ${whip}`);
+	must((await page.getAttribute('#watch', 'href')).includes('whep.html?app=live&stream=cam'),
+		'link to the watching page');
+	await page.fill('#stream', 'other');
+	await page.press('#stream', 'Tab');
+	must((await page.textContent('#url-whep')) === stack.endpoint('whep', 'other'), 'fields count');
+	await screenshot(page, 'index');
+	await page.close();
+});
+
+await test('a camera is published, a page shows its moving picture and figures', async () => {
+	const publisher = await browser.open(
+		stack.url('/players/whip.html?autostart=true&stream=cam'));
+
+	await inState(publisher, 'live');
+	const viewer = await browser.open(stack.whep('cam'));
+
+	await inState(viewer, 'playing');
+	await moves(viewer);
+	const figures = await until('figures', STATE_MAX_MS, () => viewer.evaluate(() => {
+		const { video, audio, pair } = window.rtckit.stats || {};
+
+		return video?.fps > 5 && audio?.bitrate_bps > 0 && pair?.rtt_ms !== null &&
+			{ video, audio, pair };
+	}));
+
+	note(JSON.stringify(figures));
+	must(figures.video.width > 0 && figures.video.codec === 'H264', 'size and codec');
+	must(figures.pair.remote_port === stack.media_port, 'the path is shown');
+	await screenshot(publisher, 'whip-live');
+	await screenshot(viewer, 'whep-playing');
+	const rival = await browser.open(stack.url('/players/whip.html?autostart=true&stream=cam'));
+
+	await inState(rival, 'failed');
+	must(/409/.test(await words(rival)), `words: ${await words(rival)}`);
+	await screenshot(rival, 'whip-409');
+	await rival.close();
+	await viewer.close();
+	await publisher.close();
+});
+
+await test('a server without the programs: 404 in words', async () => {
+	const port = await serveWww();
+	const page = await browser.open(`http://localhost:${port}/players/whep.html?autostart=true`);
+
+	await inState(page, 'failed');
+	must(/404/.test(await words(page)) && /rtc-whep/.test(await words(page)), await words(page));
+	await page.close();
+});
+
+await test('no server at all: the page says so and tries again', async () => {
+	const page = await browser.open(`${stack.whep('x')}&port=${await freePort()}`);
+
+	await inState(page, 'retrying');
+	must(/No answer from/.test(await words(page)), await words(page));
+	await screenshot(page, 'whep-down');
+	await page.close();
+});
+
+await test('a token is wanted: 401 in words; with it the page connects', async () => {
+	const port = await freePort();
+	const file = join(scratch, 'tokens');
+
+	writeFileSync(file, 'right-token\n');
+	const whep = await start('rtc-whep', ['-l', String(port), '-t', file,
+		'-c', process.env.RTC_E2E_ADDRESS || '*'], { name: 'rtc-whep-token' });
+	const page = await browser.open(`${stack.whep('x')}&port=${port}`);
+
+	await inState(page, 'failed');
+	must(/401/.test(await words(page)) && /token/.test(await words(page)), await words(page));
+	await page.goto(`${stack.whep('x')}&port=${port}&token=right-token`);
+	await inState(page, 'waiting');
+	await page.close();
+	await whep.stop();
+});
+
+await test('media has no path: the page names the port to open', async () => {
+	const port = await freePort();
+	const whep = await start('rtc-whep', ['-l', String(port), '-c', NOWHERE, '--no-detect',
+		'--no-api-candidate'], { name: 'rtc-whep-nowhere' });
+	const page = await browser.open(`${stack.whep('x')}&port=${port}`);
+
+	await inState(page, 'retrying', NO_PATH_MAX_MS);
+	const said = await words(page);
+
+	must(said.includes(`${NOWHERE}:${stack.media_port}`) && /blocked/.test(said), said);
+	await screenshot(page, 'whep-nopath');
+	await page.close();
+	await whep.stop();
+});
+
+await test('the relay is killed and replaced: both pages come back by themselves', async () => {
+	const publisher = await browser.open(stack.whip('again'));
+	const viewer = await browser.open(stack.whep('again'));
+
+	await inState(viewer, 'playing');
+	await screenshot(publisher, 'whip-test');
+	const old = stack.running['rtc-relay'];
+
+	old.kill('SIGKILL');
+	await old.exited;
+	await stack.launch('rtc-relay');
+	await inState(viewer, 'retrying', RECOVER_MAX_MS);
+	await screenshot(viewer, 'whep-retrying');
+	await inState(publisher, 'live', RECOVER_MAX_MS);
+	await inState(viewer, 'playing', RECOVER_MAX_MS);
+	await moves(viewer);
+});
+
+await test('no page had a script error', () => must(browser.errors.length === 0, 'errors'));
+await done();
