@@ -3,7 +3,7 @@
 import { endpoint } from './endpoint.js';
 import { Session, backoff_ms, whenLost } from './session.js';
 import { Meter } from './stats.js';
-import { isFinal } from './words.js';
+import { ConnectionLost, isFinal } from './words.js';
 
 const SAMPLE_PERIOD_MS = 1000;
 
@@ -56,7 +56,7 @@ export class Keeper {
 				this.onState('failed', error);
 				return;
 			}
-			this.onState('retrying', error);
+			this.onState('retrying', error ?? new ConnectionLost());
 			await new Promise((go) => {
 				this.pause = setTimeout(go, backoff_ms(this.attempt++));
 			});

@@ -10,7 +10,7 @@ const TEXTS = {
 	connecting: 'Connecting',
 	waiting: 'Waiting for the publisher',
 	playing: 'Playing',
-	retrying: 'Connection lost, trying again',
+	retrying: 'Trying again',
 	failed: 'Failed',
 };
 const NOTES = {

@@ -11,7 +11,7 @@ const TEXTS = {
 	starting: 'Opening the source',
 	connecting: 'Connecting',
 	live: 'Live',
-	retrying: 'Connection lost, trying again',
+	retrying: 'Trying again',
 	failed: 'Failed',
 };
 const params = pageParams();

@@ -31,6 +31,14 @@ export class NoPath extends Error {
 	}
 }
 
+/** Media flowed, then did not. */
+export class ConnectionLost extends Error {
+	constructor() {
+		super('connection lost');
+		this.name = 'ConnectionLost';
+	}
+}
+
 const BY_STATUS = {
 	400: 'The server did not understand the request.',
 	401: 'The server wants a token: add ?token=… to the address of this page.',
@@ -94,6 +102,8 @@ export function words(error) {
 			detail: 'The server is down, or host and port are wrong, or an https page may ' +
 				'not talk to an http server.',
 		};
+	if (error instanceof ConnectionLost)
+		return { title: 'The connection to the server was lost.', detail: 'It is being set up anew.' };
 	if (error instanceof NoPath)
 		return { title: 'No media path to the server.', detail: pathWords(error) };
 	return {
