@@ -14,6 +14,8 @@ const PROGRAMS = ['rtc-whip', 'rtc-whep', 'rtc-gate', 'rtc-web'];
 const BACK_MAX_MS = sanitized ? 5000 : 2000;
 const PLAY_MAX_MS = 15000;
 const RATIO_MIN = 0.95;
+const FRAMES_AFTER = 75;
+const ESTABLISHED = '01';
 const OFFERS = Object.fromEntries(['whip', 'whep'].map((kind) => [kind,
 	readFileSync(join(root, `tests/vectors/sdp/chromium-${kind}-offer.sdp`), 'utf8')]));
 
@@ -65,9 +67,10 @@ async function killInside(name, send) {
 	const old = pidOf(name);
 
 	process.kill(old, 'SIGSTOP');
+	const before = connectionsTo(name);
 	const answer = send().catch((error) => ({ status: 0, error }));
 
-	await until('request on its way', PLAY_MAX_MS, () => connectionsOf(old, name) > 0);
+	await until('request on its way', PLAY_MAX_MS, () => connectionsTo(name) > before);
 	const killed = performance.now();
 
 	process.kill(old, 'SIGKILL');
@@ -82,22 +85,24 @@ async function killInside(name, send) {
 	await back(name, old, killed);
 }
 
-// Connections that wait in the queue of a program's listening socket, by the kernel's count.
-function connectionsOf(pid, name) {
+// Sockets at a program's own address, by the kernel's count: those it has accepted, and those that
+// wait for it to.
+function connectionsTo(name) {
 	if (name === 'rtc-gate')
-		return queued('/proc/net/tcp') + queued('/proc/net/tcp6');
-	const path = join(run, `${name.slice(4)}.sock`);
-
+		return tcpAt('/proc/net/tcp') + tcpAt('/proc/net/tcp6');
 	return readFileSync('/proc/net/unix', 'utf8').split('\n')
-		.filter((line) => line.endsWith(path) || line.includes(`${path}.`)).length > 1 ? 1 : 0;
+		.filter((line) => line.includes(join(run, `${name.slice(4)}.sock`))).length;
 }
 
-function queued(table) {
-	const wanted = port.toString(16).toUpperCase().padStart(4, '0');
+function tcpAt(table) {
+	const ours = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
 
 	return readFileSync(table, 'utf8').split('\n').slice(1)
-		.map((line) => line.trim().split(/\s+/))
-		.filter((f) => f[1]?.endsWith(`:${wanted}`) && f[3] === '01').length;
+		.filter((line) => {
+			const [, local, , state] = line.trim().split(/\s+/);
+
+			return local?.endsWith(ours) && state === ESTABLISHED;
+		}).length;
 }
 
 for (const name of PROGRAMS)
@@ -128,6 +133,10 @@ for (const name of ['rtc-whip', 'rtc-whep', 'rtc-gate']) {
 }
 
 await test('the page that played all the while has lost nothing', async () => {
+	const count = (await dump(viewer)).seen.length;
+
+	await until('frames after the last kill', PLAY_MAX_MS, async () =>
+		(await dump(viewer)).seen.length > count + FRAMES_AFTER);
 	const [published, played] = [await dump(publisher), await dump(viewer)];
 	const report = await stats(viewer);
 	const [video, sound] = [inbound(report, 'video'), inbound(report, 'audio')];
@@ -138,7 +147,7 @@ await test('the page that played all the while has lost nothing', async () => {
 		lost: [video.packetsLost, sound.packetsLost], nacks: video.nackCount }));
 	must(video.packetsLost === 0 && sound.packetsLost === 0, 'packetsLost is 0');
 	must((video.nackCount ?? 0) === 0, `nothing had to be sent twice: ${video.nackCount}`);
-	must(audio.packets > 250 && audio.gaps === 0, `audio sequence gaps: ${audio.gaps}`);
+	must(audio.packets > 200 && audio.gaps === 0, `audio sequence gaps: ${audio.gaps}`);
 	must(got.ratio > RATIO_MIN, `arrived in order: ${got.ratio}`);
 	must(played.connections === 1 && published.connections === 1, 'over one connection');
 	must((await stateOf(viewer)) === 'playing', 'the page still plays');
