@@ -148,6 +148,7 @@ await test('the page that played all the while has lost nothing', async () => {
 	must(video.packetsLost === 0 && sound.packetsLost === 0, 'packetsLost is 0');
 	must((video.nackCount ?? 0) === 0, `nothing had to be sent twice: ${video.nackCount}`);
 	must(audio.packets > 200 && audio.gaps === 0, `audio sequence gaps: ${audio.gaps}`);
+	must(got.timestamps > 0.99, `RTP timestamps are the publisher's: ${got.timestamps}`);
 	must(got.ratio > RATIO_MIN, `arrived in order: ${got.ratio}`);
 	must(played.connections === 1 && published.connections === 1, 'over one connection');
 	must((await stateOf(viewer)) === 'playing', 'the page still plays');

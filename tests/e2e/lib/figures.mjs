@@ -4,8 +4,8 @@ import { must } from './tap.mjs';
 
 const RTP_PER_MS = 90;
 const MATCH_RTP = 15 * RTP_PER_MS;	// under half a frame at 25 frames a second
-const PROBE = 50;
-const PROBE_RANGE = 100;
+const PROBE = 100;
+const ENCODE_MAX_MS = 300;
 const FOLLOW = 0.2;			// the browser's two clocks drift apart by some ms a minute
 const TAIL_MS = 1000;			// frames this young may still be on their way
 const TONE_STEPS = 8;
@@ -30,10 +30,10 @@ const diff32 = (a, b) => (a - b) | 0;
  * An encoded frame carries only its RTP timestamp, which is the capture timestamp times 90 plus a
  * nearly constant shift, restless in its first second: find it at the end, follow it to the start.
  */
-export function encodedFrames({ local, encoded }) {
+export function encodedFrames({ drawn, local, encoded }) {
 	const captured = local.filter(([, number]) => number !== null)
 		.map(([timestamp, number]) => ({ rtp: timestamp * RTP_PER_MS / 1000, number }));
-	let shift = bestShift(captured.slice(-PROBE_RANGE), encoded.slice(-PROBE));
+	let shift = bestShift(captured, encoded.slice(-PROBE), new Map(drawn));
 
 	return [...encoded].reverse().map(([rtp, , , at]) => {
 		const { number, error } = match(captured, rtp, shift);
@@ -43,18 +43,26 @@ export function encodedFrames({ local, encoded }) {
 	}).reverse();
 }
 
-// The shift that puts the probe's frames nearest to captured ones.
-function bestShift(captured, probe) {
-	let best = { sum: Infinity };
+/*
+ * Frames come evenly, so that many shifts nearly fit. The right one explains the jitter best among
+ * those by which each frame was encoded after, and not long after, it was drawn.
+ */
+function bestShift(captured, probe, drawn) {
+	let best = { cost: Infinity };
 
 	for (const { rtp } of captured) {
 		const shift = probe.at(-1)[0] - rtp;
-		const sum = probe.reduce((all, [ts]) => all + match(captured, ts, shift).far, 0);
+		const matches = probe.map(([ts]) => match(captured, ts, shift));
+		const delay_ms = median(probe.map(([, , , at], i) =>
+			at - (drawn.get(matches[i].number) ?? NaN)).filter((ms) => ms > -ENCODE_MAX_MS));
+		const centre = median(matches.map((m) => m.error));
+		const cost = matches.reduce((all, m) => all + (m.number === null ? MATCH_RTP :
+			Math.abs(m.error - centre)), 0);
 
-		if (sum < best.sum)
-			best = { sum, shift };
+		if (delay_ms > 0 && delay_ms < ENCODE_MAX_MS && cost < best.cost)
+			best = { cost, shift: shift + centre };
 	}
-	must(best.sum < probe.length * MATCH_RTP, `encoded frames match captured ones (${best.sum})`);
+	must(best.cost < probe.length * MATCH_RTP / 2, 'encoded frames match captured ones');
 	return best.shift;
 }
 
