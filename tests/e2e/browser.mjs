@@ -29,6 +29,7 @@ async function checkPlayer(name, published, page) {
 
 	note(`${name}: ${JSON.stringify({ ...got, missing: got.missing.slice(0, 20), tone, audio,
 		lost: [video.packetsLost, sound.packetsLost], decoded: video.framesDecoded,
+		size: `${video.frameWidth}x${video.frameHeight}`, nacks: video.nackCount,
 		remote: `${remote?.address}:${remote?.port}` })}`);
 	must(got.encoded > MEASURE_MS / 1000 * 20, `frames encoded: ${got.encoded}`);
 	must(got.unknown === 0, 'every encoded frame has a number');
@@ -94,7 +95,7 @@ await test('Chromium to rtc-play', async () => {
 
 	await until('publisher live', PLAY_MAX_MS, async () => (await stateOf(publisher)) === 'live');
 	const play = new Process('rtc-play', ['--duration', String(CLIENT_SECONDS), '--min-fps', '20',
-		'--max-loss', '0', '--expect-audio', '--json', stack.endpoint('whep', 'three')],
+		'--max-loss', '0', '--expect-audio', '--expect-card', '--json', stack.endpoint('whep', 'three')],
 	{ ready: false });
 	const status = await play.exited;
 
