@@ -43,9 +43,10 @@ on_claimed(struct control *c, unsigned worker, const struct chan_msg *msg)
 	cs = session_of(c, m.serial);
 	if (cs == NULL)
 		return;
-	if (cs->stream->publisher == cs)
+	if (cs->stream->publisher == cs) {
 		cstream_home(cs->stream, c, (int)worker);
-	else
+		cstream_tell_wanted(cs->stream);
+	} else
 		csession_bind(cs);
 }
 

@@ -71,6 +71,9 @@ struct csession {
 	enum dtls_srtp_profile profile;
 	struct ice_tuple path;
 	bool has_path;
+	uint32_t uses; /* a player's: bit per track of the stream that it takes */
+	char **
+	    codecs; /* a local subscriber's choice, NULL-terminated, owned; NULL: all live tracks */
 	unsigned forgets; /* workers that still know it */
 	UT_hash_handle by_serial, by_secret, by_id, by_ufrag;
 };
@@ -82,9 +85,10 @@ struct stream {
 	struct csession *publisher;
 	struct csession *players; /* utlist; WebRTC players and local subscribers */
 	unsigned player_count;
-	unsigned holds; /* newcomers on their way in: do not free it under them */
-	uint32_t mask;	/* workers with subscribers */
-	int home;	/* the publisher's; -1 unknown */
+	unsigned wanted[TRACKS_MAX]; /* players that take each track of the publisher */
+	unsigned holds;		     /* newcomers on their way in: do not free it under them */
+	uint32_t mask;		     /* workers with subscribers */
+	int home;		     /* the publisher's; -1 unknown */
 	UT_hash_handle by_name, by_serial;
 };
 
@@ -114,6 +118,7 @@ struct control {
 	uint64_t stop_us;
 	uint64_t stun_timeout_us;
 	bool nack, twcc;
+	enum replay_mode replay;
 	struct log_limit limit_log;
 };
 
@@ -182,6 +187,11 @@ void cstream_unpublish(struct stream *s, struct control *c);
 void cstream_join(struct stream *s, struct csession *player);
 void cstream_leave(struct stream *s, struct csession *cs);
 void cstream_collect(struct stream *s, struct control *c); /* free it if nobody is left */
+/* A player takes these tracks of the stream (bit per track) from now on: on-demand ones are turned
+ * on and off. */
+void cstream_use(struct stream *s, struct csession *player, uint32_t tracks);
+/* A local publisher learns which of its on-demand tracks are wanted. */
+void cstream_tell_wanted(struct stream *s);
 /* A local subscriber learns the tracks that come, or that none do. */
 void cstream_tell(struct csession *subscriber);
 void cstream_interest(struct control *c, unsigned worker, const struct msg_interest *m);

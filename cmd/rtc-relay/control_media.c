@@ -19,6 +19,35 @@ hand_over(struct peer *peer, struct csession *cs)
 	csession_connected(cs);
 }
 
+/* Members beside the tracks: how a publisher makes keyframes, which codecs a subscriber takes. */
+static int
+parse_attach(struct csession *cs, const json_t *q, struct refusal *r)
+{
+	const char *keyframes = json_string_value(json_object_get(q, "keyframes"));
+	const json_t *codecs = json_object_get(q, "codecs");
+	size_t count = json_array_size(codecs);
+
+	if (keyframes != NULL && strcmp(keyframes, "on-demand") != 0 &&
+	    strcmp(keyframes, "periodic") != 0)
+		return refuse(r, "bad-request", "keyframes: on-demand or periodic");
+	cs->shared.periodic = keyframes != NULL && strcmp(keyframes, "periodic") == 0;
+	if (codecs == NULL)
+		return 0;
+	if (!json_is_array(codecs) || count == 0 || count > CODECS_MAX)
+		return refuse(r, "bad-request", "codecs: 1 to 24 names");
+	cs->codecs = calloc(count + 1, sizeof(*cs->codecs));
+	for (size_t i = 0; cs->codecs != NULL && i < count; i++) {
+		const char *name = json_string_value(json_array_get(codecs, i));
+
+		if (name == NULL || !text_is_token(name, CODEC_NAME_SIZE - 1))
+			return refuse(r, "bad-request", "codecs: tokens of at most 16 characters");
+		cs->codecs[i] = strdup(name);
+		if (cs->codecs[i] == NULL)
+			return refuse(r, "internal", "out of memory");
+	}
+	return cs->codecs != NULL ? 0 : refuse(r, "internal", "out of memory");
+}
+
 void
 op_attach(struct peer *peer, json_t *q)
 {
@@ -43,8 +72,10 @@ op_attach(struct peer *peer, json_t *q)
 	}
 	if (credential != NULL && *credential != '\0' && strlen(credential) <= CREDENTIAL_MAX)
 		cs->credential = strdup(credential);
-	if (publisher && tracks_parse(&cs->shared.tracks, json_object_get(q, "tracks"), r.detail,
-				      sizeof(r.detail)) < 0)
+	if (parse_attach(cs, q, &r) < 0)
+		;
+	else if (publisher && tracks_parse(&cs->shared.tracks, json_object_get(q, "tracks"),
+					   r.detail, sizeof(r.detail)) < 0)
 		r.code = "bad-request";
 	else if (enter_stream(cs, name, &r) == 0)
 		r.code = NULL;

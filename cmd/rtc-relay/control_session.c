@@ -72,6 +72,7 @@ csession_new(struct control *c, enum session_kind kind)
 	cs->shared.serial = c->next_serial++;
 	cs->shared.nack = c->nack;
 	cs->shared.twcc = c->twcc;
+	cs->shared.replay = (uint8_t)c->replay;
 	cs->shared.stun_timeout_us = c->stun_timeout_us;
 	cs->shared.first_timeout_us = c->stun_timeout_us;
 	cs->shared.stats.heard_us = cs->created_us = c->now_us;
@@ -91,6 +92,9 @@ csession_free(struct csession *cs)
 	free(cs->shared.local);
 	free(cs->shared.remote);
 	free(cs->credential);
+	for (char **name = cs->codecs; name != NULL && *name != NULL; name++)
+		free(*name);
+	free(cs->codecs);
 	explicit_bzero(cs->secret, sizeof(cs->secret));
 	free(cs);
 }
@@ -238,8 +242,9 @@ void
 csession_bind(struct csession *cs)
 {
 	struct stream *s = cs->stream;
-	struct msg_bind m = { .serial = cs->shared.serial, .epoch = s->epoch };
+	struct msg_bind m = {.serial = cs->shared.serial, .epoch = s->epoch};
 	int owner = atomic_load(&cs->shared.owner);
+	uint32_t uses = 0;
 
 	if (owner < 0)
 		return;
@@ -249,6 +254,12 @@ csession_bind(struct csession *cs)
 		return;
 	if (cs->shared.kind == SESSION_PLAY)
 		tracks_bind(&m.binding, &s->publisher->shared.tracks, &cs->shared.tracks);
+	else
+		tracks_choose(&m.binding, &s->publisher->shared.tracks, cs->codecs);
+	for (size_t i = 0; i < TRACKS_MAX; i++)
+		if (m.binding.tracks[i].source < TRACKS_MAX)
+			uses |= 1u << m.binding.tracks[i].source;
+	cstream_use(s, cs, uses);
 	control_post(cs->control, (unsigned)owner, M_BIND, &m, sizeof(m));
 }
 

@@ -114,8 +114,7 @@ parse_ice(struct csession *cs, const json_t *o, struct refusal *r)
 	if (!get_ice_text(local->pwd, sizeof(local->pwd), o, "local_pwd", 22, ICE_LITE_PWD_MAX))
 		return refuse(r, "bad-request", "ice.local_pwd: 22 to 64 ice-char");
 	/* A bare connectivity test answers whoever knows the password and checks nobody. */
-	cs->shared.has_remote =
-	    cs->has_dtls && remote->ufrag[0] != '\0' && remote->pwd[0] != '\0';
+	cs->shared.has_remote = cs->has_dtls && remote->ufrag[0] != '\0' && remote->pwd[0] != '\0';
 	if (local->ufrag[0] == '\0')
 		random_ice_text(local->ufrag, 8);
 	if (local->pwd[0] == '\0')
@@ -200,6 +199,8 @@ parse_session(struct csession *cs, const json_t *q, struct refusal *r)
 
 	text_copy(cs->client, sizeof(cs->client), address != NULL ? address : "");
 	text_copy(cs->agent, sizeof(cs->agent), agent != NULL ? agent : "");
+	/* OBS ignores PLI and FIR; others that do are found out when they do. */
+	cs->shared.periodic = strstr(cs->agent, "OBS-Studio") != NULL;
 	if (credential != NULL && strlen(credential) > CREDENTIAL_MAX)
 		return refuse(r, "bad-request", "credential: at most 256 characters");
 	if (credential != NULL && *credential != '\0')

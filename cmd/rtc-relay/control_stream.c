@@ -2,6 +2,7 @@
 #include "control.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +126,51 @@ cstream_tell(struct csession *player)
 	free(text);
 }
 
+static void
+tell_wanted(struct stream *s, unsigned track)
+{
+	const struct csession *pub = s->publisher;
+	char buf[sizeof(struct msg_datagram) + 64];
+	struct msg_datagram head;
+	int n;
+
+	if (pub == NULL || pub->shared.kind != SESSION_LOCAL_PUBLISH || pub->shared.owner < 0 ||
+	    track >= pub->shared.tracks.count || !pub->shared.tracks.list[track].on_demand)
+		return;
+	head.serial = pub->shared.serial;
+	memcpy(buf, &head, sizeof(head));
+	n = snprintf(buf + sizeof(head), sizeof(buf) - sizeof(head),
+		     "{\"event\":\"%s\",\"track\":%u}",
+		     s->wanted[track] > 0 ? "wanted" : "unwanted", track);
+	control_post(pub->control, (unsigned)pub->shared.owner, M_LOCAL_TEXT, buf,
+		     sizeof(head) + (size_t)n);
+}
+
+void
+cstream_tell_wanted(struct stream *s)
+{
+	for (unsigned i = 0; i < TRACKS_MAX; i++)
+		if (s->wanted[i] > 0)
+			tell_wanted(s, i);
+}
+
+void
+cstream_use(struct stream *s, struct csession *player, uint32_t tracks)
+{
+	uint32_t changed = player->uses ^ tracks;
+
+	player->uses = tracks;
+	for (unsigned i = 0; i < TRACKS_MAX; i++) {
+		bool added = (tracks & 1u << i) != 0;
+
+		if ((changed & 1u << i) == 0)
+			continue;
+		s->wanted[i] += added ? 1u : -1u;
+		if (s->wanted[i] == (added ? 1 : 0))
+			tell_wanted(s, i);
+	}
+}
+
 void
 cstream_publish(struct stream *s, struct csession *publisher)
 {
@@ -138,6 +184,9 @@ cstream_publish(struct stream *s, struct csession *publisher)
 
 	s->publisher = publisher;
 	s->epoch = publisher->shared.epoch;
+	memset(s->wanted, 0, sizeof(s->wanted));
+	DL_FOREACH2(s->players, player, stream_next)
+	player->uses = 0;
 	for (size_t i = 0; i < tracks->count; i++) {
 		m.tracks[i].kind = tracks->list[i].kind;
 		m.tracks[i].clock_rate = tracks->list[i].codecs[0].clock_rate;
@@ -180,6 +229,7 @@ cstream_join(struct stream *s, struct csession *player)
 void
 cstream_leave(struct stream *s, struct csession *cs)
 {
+	cstream_use(s, cs, 0);
 	DL_DELETE2(s->players, cs, stream_prev, stream_next);
 	s->player_count--;
 }

@@ -114,7 +114,8 @@ struct msg_clock {
 	uint32_t epoch;
 	uint32_t track;
 	struct rtcp_sr sr;
-	uint64_t at_us; /* when it was true, on the relay's clock */
+	uint64_t at_us; /* when it was true, on the relay's clock; 0: no clock yet */
+	bool periodic;	/* see struct session */
 };
 
 #endif

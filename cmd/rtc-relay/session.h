@@ -20,6 +20,9 @@ enum session_kind {
 	SESSION_KINDS
 };
 
+/* Does a player that joins get the video since the last keyframe at once? (--gop-cache) */
+enum replay_mode { REPLAY_AUTO, REPLAY_ON, REPLAY_OFF };
+
 enum session_end {
 	END_NONE,
 	END_DELETED,
@@ -57,6 +60,8 @@ struct session {
 	uint8_t kind;	 /* enum session_kind */
 	bool nack, twcc, keep_bframe;
 	bool has_remote;	      /* remote credentials are known */
+	bool periodic;		      /* its keyframes come by its own clock, whoever asks */
+	uint8_t replay;		      /* enum replay_mode, of the relay */
 	char id[SESSION_ID_SIZE + 1]; /* public */
 	char cname[SESSION_CNAME_SIZE];
 	struct ice_creds *local, *remote; /* owned */

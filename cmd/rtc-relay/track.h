@@ -87,6 +87,11 @@ struct binding {
 /* Number of the player's tracks that got a source with at least one common codec. */
 size_t tracks_bind(struct binding *out, const struct tracks *publisher,
 		   const struct tracks *player);
+/*
+ * A local subscriber's binding: every track as it is, if its codec is in the NULL-terminated list
+ * of names, or, without a list, if it is live (not on demand).
+ */
+void tracks_choose(struct binding *out, const struct tracks *publisher, char *const *codecs);
 /* "H264 profile 42e01f, opus" - for errors that name both lists. Returns text. */
 char *tracks_codec_names(const struct tracks *t, char *text, size_t size);
 

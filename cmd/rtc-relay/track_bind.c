@@ -121,6 +121,28 @@ tracks_bind(struct binding *out, const struct tracks *publisher, const struct tr
 	return bound;
 }
 
+static bool
+is_chosen(const struct track *t, char *const *codecs)
+{
+	for (; *codecs != NULL; codecs++)
+		for (size_t i = 0; i < t->codec_count; i++)
+			if (strcasecmp(*codecs, t->codecs[i].name) == 0)
+				return true;
+	return false;
+}
+
+void
+tracks_choose(struct binding *out, const struct tracks *publisher, char *const *codecs)
+{
+	memset(out, PT_NONE, sizeof(*out));
+	for (size_t i = 0; i < publisher->count; i++) {
+		const struct track *t = &publisher->list[i];
+
+		if (codecs != NULL ? is_chosen(t, codecs) : !t->on_demand)
+			out->tracks[i].source = (uint8_t)i;
+	}
+}
+
 char *
 tracks_codec_names(const struct tracks *t, char *text, size_t size)
 {

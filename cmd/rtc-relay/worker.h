@@ -35,6 +35,11 @@ enum {
 	NACK_TICK_US = 20000,
 	TWCC_TICK_US = 100000,
 	REPORT_TICK_US = 1000000,
+	PERIODIC_US =
+	    1000000,	   /* a source that gives no keyframe in this time after PLI gives none */
+	REPLAY_SPEED = 64, /* times faster than it was, by the timestamps */
+	REPLAY_BURST = 64, /* packets of a replay sent at once */
+	REPLAY_TICK_US = 10000,
 	RESEND_RATE = 400, /* packets a second resent to one player */
 	EXT_BLOCK_SIZE = 8 /* octets of the extension block of a player's packet (TWCC number) */
 };
@@ -83,6 +88,7 @@ struct publisher {
 	uint8_t fir_seq;
 	bool keyframe_wanted[TRACKS_MAX];
 	uint64_t keyframe_asked_us[TRACKS_MAX];
+	uint64_t keyframe_since_us[TRACKS_MAX]; /* since when it is wanted */
 	struct {
 		uint8_t *buf;
 		size_t size;
@@ -99,7 +105,10 @@ struct sink {
 	uint8_t ext_twcc;
 	uint32_t ssrc, rtx_ssrc;
 	uint16_t rtx_seq;
-	uint64_t cursor; /* position in the ring of the last packet considered */
+	uint64_t cursor;     /* position in the ring of the last packet considered */
+	uint64_t replay_to;  /* position where a replay ends; 0: none is going on */
+	uint64_t replay_seq; /* source number of the last packet replayed; 0: none was */
+	uint32_t replay_ts;  /* its timestamp: where live begins */
 	struct rtp_rewrite rw;
 	uint32_t packets, octets; /* as a sender report counts them */
 	uint64_t clock_us;	  /* local subscriber: the source's clock it was told last */
@@ -111,6 +120,7 @@ struct player {
 	uint32_t epoch; /* of the binding */
 	uint16_t twcc_seq;
 	uint64_t next_report_us;
+	uint64_t next_burst_us; /* of a replay; 0: none is going on */
 	uint32_t resend_tokens;
 	uint64_t resend_us;
 };
@@ -157,6 +167,7 @@ struct wtrack {
 	struct wclock clock;
 	uint64_t keyframe_asked_us; /* when this worker asked the home worker */
 	uint64_t first_us;
+	bool periodic; /* keyframes come by the source's own clock, whoever asks */
 };
 
 struct wstream {
@@ -216,8 +227,8 @@ struct udp *worker_udp(struct worker *w, const struct ice_tuple *to);
 /* worker_ingress.c */
 void ingress_datagram(struct worker *w, const struct ice_tuple *from, uint8_t *buf, size_t size);
 void ingress_forwarded(struct worker *w, const struct chan_msg *msg); /* M_RAW */
-void ingress_flush_ice(struct wsession *ws); /* drain ice_lite_poll() */
-void ingress_selected(struct wsession *ws);  /* the agent may have another path for media */
+void ingress_flush_ice(struct wsession *ws);			      /* drain ice_lite_poll() */
+void ingress_selected(struct wsession *ws); /* the agent may have another path for media */
 
 /* worker_session.c */
 void ws_add(struct worker *w, const struct chan_msg *msg);
@@ -253,6 +264,8 @@ void stream_append(struct wstream *s, struct worker *w, unsigned track,
 void stream_set_clock(struct wstream *s, struct worker *w, unsigned track,
 		      const struct rtcp_sr *sr);
 void stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track);
+/* The source was found to ignore (or heed) wishes for keyframes. Waiting players get a replay. */
+void stream_set_periodic(struct wstream *s, struct worker *w, unsigned track, bool periodic);
 void stream_forward(struct wstream *s, struct worker *w); /* new packets to the other workers */
 
 /* worker_publish.c */
@@ -270,8 +283,18 @@ bool codec_starts_keyframe(enum codec_format format, const uint8_t *payload, siz
 int play_new(struct wsession *ws);
 void play_free(struct wsession *ws);
 void play_bind(struct wsession *ws, const struct msg_bind *bind);
+void play_replay(struct wsession *ws, unsigned track); /* the source was found to be periodic */
 void play_join(struct wsession *ws); /* attached, or the stream has a new publisher */
 void play_fanout(struct wsession *ws, const struct wstream *s);
+/* Fixed header and, with TWCC, an extension block of fixed size. Returns the octets. */
+size_t play_write_header(struct player *play, struct sink *sink, uint8_t *out, uint8_t pt,
+			 bool marker, uint16_t seq, uint32_t ts, uint32_t ssrc);
+void play_transmit(struct wsession *ws, struct udp *u, const uint8_t *hdr, size_t hdr_size,
+		   const uint8_t *payload, size_t payload_size);
+/* The source timestamp as it is mapped: compressed in a replay, so that it ends where live begins.
+ */
+uint32_t sink_ts(const struct sink *sink, const struct rtp_ring_slot *slot);
+/* worker_play_rtcp.c */
 void play_rtcp(struct wsession *ws, const uint8_t *buf, size_t size);
 void play_timeout(struct wsession *ws);
 uint64_t play_deadline(const struct wsession *ws);

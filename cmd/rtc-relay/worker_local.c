@@ -9,7 +9,70 @@
 #include "base/clock.h"
 #include "worker.h"
 
-enum { LOCAL_EXT_ID = 14, LOCAL_DISCONTINUITY = 1, LOCAL_DISPOSABLE = 2 }; /* rtc-control(5) */
+/* The local header extension, rtc-control(5). */
+enum {
+	LOCAL_EXT_ID = 14,
+	LOCAL_DISCONTINUITY = 1,
+	LOCAL_DISPOSABLE = 2,
+	LOCAL_DTS = 4,
+	LOCAL_CAPTURE = 8,
+	LOCAL_EXT_MAX = 12,  /* octets: flags, 3 of DTS offset, 8 of capture time */
+	LOCAL_EXT_ROOM = 20, /* with the headers of block and element, and padding */
+};
+
+static const struct {
+	uint8_t local, slot;
+} local_flags[] = {
+    {LOCAL_DISCONTINUITY, RTP_RING_DISCONTINUITY},
+    {LOCAL_DISPOSABLE, RTP_RING_DISPOSABLE},
+    {LOCAL_DTS, RTP_RING_DTS},
+    {LOCAL_CAPTURE, RTP_RING_CAPTURE},
+};
+
+/* Fields that the extension promises but does not hold are ignored. */
+static void
+read_local_ext(struct rtp_ring_slot *slot, const struct rtp_packet *p)
+{
+	struct rtp_ext ext;
+	size_t at = 1;
+
+	if (rtp_ext_find(p, LOCAL_EXT_ID, &ext) < 0 || ext.size < 1)
+		return;
+	for (size_t i = 0; i < ARRAY_COUNT(local_flags); i++)
+		if ((ext.data[0] & local_flags[i].local) != 0)
+			slot->flags |= local_flags[i].slot;
+	if ((slot->flags & RTP_RING_DTS) != 0 && at + 3 <= ext.size) {
+		slot->dts_offset = be24(ext.data + at);
+		at += 3;
+	}
+	if ((slot->flags & RTP_RING_CAPTURE) != 0 && at + 8 <= ext.size)
+		slot->capture_ntp = be64(ext.data + at);
+}
+
+/* Returns the octets of the whole block; 0 if there is nothing to say. */
+static size_t
+write_local_ext(uint8_t *out, size_t cap, const struct rtp_ring_slot *slot)
+{
+	uint8_t data[LOCAL_EXT_MAX] = {0};
+	struct rtp_ext ext = {.id = LOCAL_EXT_ID, .data = data, .size = 1};
+	int n;
+
+	for (size_t i = 0; i < ARRAY_COUNT(local_flags); i++)
+		if ((slot->flags & local_flags[i].slot) != 0)
+			data[0] |= local_flags[i].local;
+	if (data[0] == 0)
+		return 0;
+	if ((data[0] & LOCAL_DTS) != 0) {
+		put_be24(data + ext.size, slot->dts_offset);
+		ext.size += 3;
+	}
+	if ((data[0] & LOCAL_CAPTURE) != 0) {
+		put_be64(data + ext.size, slot->capture_ntp);
+		ext.size += 8;
+	}
+	n = rtp_ext_write(out, cap, &ext, 1);
+	return n > 0 ? (size_t)n : 0;
+}
 
 static int
 track_by_pt(const struct tracks *tracks, uint8_t pt, uint8_t *codec)
@@ -45,7 +108,6 @@ on_packet(struct ipc_conn *conn, const uint8_t *buf, size_t size)
 {
 	struct wsession *ws = ipc_conn_arg(conn);
 	struct rtp_packet p;
-	struct rtp_ext ext;
 	struct rtp_recv *recv;
 	struct rtp_ring_slot slot = {0};
 	enum rtp_recv_result result;
@@ -79,9 +141,7 @@ on_packet(struct ipc_conn *conn, const uint8_t *buf, size_t size)
 	if (codec_starts_keyframe(ws->session->tracks.list[track].codecs[slot.tag].format,
 				  p.payload, p.payload_size))
 		slot.flags |= RTP_RING_KEYFRAME;
-	if (rtp_ext_find(&p, LOCAL_EXT_ID, &ext) == 0 && ext.size >= 1 &&
-	    (ext.data[0] & LOCAL_DISPOSABLE))
-		slot.flags |= RTP_RING_DISPOSABLE;
+	read_local_ext(&slot, &p);
 	STAT_ADD(ws->session->stats.rx_packets, 1);
 	STAT_ADD(ws->session->stats.rx_octets, size);
 	stream_append(ws->stream, ws->worker, (unsigned)track, &slot, p.payload);
@@ -175,9 +235,13 @@ local_add(struct worker *w, const struct chan_msg *msg)
 		return;
 	}
 	ws->stream = stream_get(w, ws->session->stream);
-	if (ws->stream != NULL && ws->stream->epoch == ws->session->epoch)
+	if (ws->stream != NULL && ws->stream->epoch == ws->session->epoch) {
 		ws->stream->publisher = ws;
-	else
+		for (unsigned i = 0; i < ws->stream->track_count; i++)
+			stream_set_periodic(ws->stream, w, i,
+					    ws->session->periodic &&
+						ws->stream->tracks[i].kind == TRACK_VIDEO);
+	} else
 		ws->stream = NULL;
 }
 
@@ -197,6 +261,33 @@ local_text(struct worker *w, const struct chan_msg *msg)
 	json_decref(text);
 }
 
+/* Where a subscriber begins in a track: at the newest keyframe and what came since, if the source
+ * makes none on demand; with what comes next otherwise. */
+static uint64_t
+first_position(const struct wstream *s, unsigned track)
+{
+	const struct rtp_ring *ring = s->tracks[track].ring;
+	uint64_t since = 0, at = ring != NULL ? rtp_ring_head(ring) : 0;
+	const struct rtp_ring_slot *slot;
+	const uint8_t *payload;
+
+	for (unsigned i = 0; i < s->track_count; i++) {
+		uint64_t key = s->tracks[i].periodic && s->tracks[i].ring != NULL
+				   ? rtp_ring_keyframe(s->tracks[i].ring)
+				   : 0;
+
+		slot = key != 0 ? rtp_ring_get(s->tracks[i].ring, key, &payload) : NULL;
+		since = slot != NULL ? slot->arrival_us : since;
+	}
+	while (since != 0 && at > 0) {
+		slot = rtp_ring_get(ring, at, &payload);
+		if (slot == NULL || slot->arrival_us < since)
+			break;
+		at--;
+	}
+	return at;
+}
+
 /* A (new) publisher: each of its tracks goes through as it is. */
 void
 local_bind(struct wsession *ws, const struct msg_bind *bind)
@@ -209,15 +300,16 @@ local_bind(struct wsession *ws, const struct msg_bind *bind)
 	for (size_t i = 0; i < ws->local->count; i++) {
 		struct sink *sink = &ws->local->sinks[i];
 
-		sink->source = i < s->track_count ? (uint8_t)i : PT_NONE;
+		sink->source = i < s->track_count ? bind->binding.tracks[i].source : PT_NONE;
 		sink->waiting = true;
 		sink->cursor = 0;
 		if (sink->source == PT_NONE)
 			continue;
-		if (s->tracks[i].ring != NULL)
-			sink->cursor = rtp_ring_head(s->tracks[i].ring);
-		stream_want_keyframe(s, ws->worker, (unsigned)i);
+		sink->cursor = first_position(s, (unsigned)i);
+		if (!s->tracks[i].periodic)
+			stream_want_keyframe(s, ws->worker, (unsigned)i);
 	}
+	local_fanout(ws, s);
 }
 
 void
@@ -259,22 +351,24 @@ send_slot(struct wsession *ws, unsigned track, const struct rtp_ring_slot *slot,
 	  const uint8_t *payload)
 {
 	struct sink *sink = &ws->local->sinks[track];
-	uint8_t buf[RTP_HEADER_SIZE + RTP_PACKET_MAX];
+	uint8_t buf[RTP_HEADER_SIZE + LOCAL_EXT_ROOM + RTP_PACKET_MAX];
+	size_t size = write_local_ext(buf + RTP_HEADER_SIZE, LOCAL_EXT_ROOM, slot);
 	int rc;
 
 	if (sink->waiting && ws->stream->tracks[track].kind == TRACK_VIDEO &&
 	    (slot->flags & RTP_RING_KEYFRAME) == 0)
 		return 0;
-	rtp_write_header(buf, slot->pt, slot->marker, false, (uint16_t)slot->seq, slot->ts,
+	rtp_write_header(buf, slot->pt, slot->marker, size > 0, (uint16_t)slot->seq, slot->ts,
 			 track + 1);
-	memcpy(buf + RTP_HEADER_SIZE, payload, slot->payload_size);
-	rc = ipc_conn_send_packet(ws->local->conn, buf,
-				  RTP_HEADER_SIZE + (size_t)slot->payload_size);
+	size += RTP_HEADER_SIZE;
+	memcpy(buf + size, payload, slot->payload_size);
+	size += slot->payload_size;
+	rc = ipc_conn_send_packet(ws->local->conn, buf, size);
 	if (rc == -EAGAIN)
 		return rc;
 	sink->waiting = false;
 	STAT_ADD(ws->session->stats.tx_packets, 1);
-	STAT_ADD(ws->session->stats.tx_octets, slot->payload_size + RTP_HEADER_SIZE);
+	STAT_ADD(ws->session->stats.tx_octets, size);
 	return 0;
 }
 
@@ -308,7 +402,7 @@ local_fanout(struct wsession *ws, const struct wstream *s)
 		struct sink *sink = &local->sinks[i];
 		struct rtp_ring *ring = s->tracks[i].ring;
 
-		if (ring == NULL)
+		if (ring == NULL || sink->source == PT_NONE)
 			continue;
 		send_clock(ws, i, &s->tracks[i]);
 		if (sink->cursor + 1 < rtp_ring_tail(ring)) {

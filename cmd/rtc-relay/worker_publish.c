@@ -231,6 +231,10 @@ append(struct wsession *ws, struct source *s, const struct rtp_packet *p, uint64
 		slot.flags |= RTP_RING_KEYFRAME;
 		s->keyed = true;
 		s->key_ts = p->ts;
+		if (ws->pub->keyframe_wanted[s->track] && ws->stream != NULL &&
+		    !ws->session->periodic &&
+		    ws->worker->now_us - ws->pub->keyframe_since_us[s->track] < PERIODIC_US)
+			stream_set_periodic(ws->stream, ws->worker, s->track, false);
 		ws->pub->keyframe_wanted[s->track] = false;
 		if (c->format != FORMAT_ANY)
 			STAT_ADD(ws->session->stats.keyframes, 1);
@@ -291,6 +295,7 @@ pub_ask_keyframe(struct wsession *ws, unsigned track)
 	if (pub->keyframe_wanted[track])
 		return;
 	pub->keyframe_wanted[track] = true;
+	pub->keyframe_since_us[track] = ws->worker->now_us;
 	if (pub->keyframe_asked_us[track] == 0 ||
 	    ws->worker->now_us - pub->keyframe_asked_us[track] >= KEYFRAME_REQUEST_US)
 		pub_timeout(ws);
@@ -324,6 +329,8 @@ write_keyframe_requests(struct wsession *ws, struct rtcp_writer *out)
 		    (pub->keyframe_asked_us[i] != 0 &&
 		     now - pub->keyframe_asked_us[i] < KEYFRAME_REQUEST_US))
 			continue;
+		if (ws->stream != NULL && now - pub->keyframe_since_us[i] >= PERIODIC_US)
+			stream_set_periodic(ws->stream, ws->worker, i, true);
 		s = source_of_track(ws, i);
 		pub->keyframe_asked_us[i] = now;
 		if (s == NULL)
@@ -335,6 +342,16 @@ write_keyframe_requests(struct wsession *ws, struct rtcp_writer *out)
 			rtcp_add_pli(out, ws->report_ssrc, s->ssrc);
 		STAT_ADD(ws->session->stats.plis_sent, 1);
 	}
+}
+
+/* As pub_ask_keyframe(), from within what is about to write the requests. */
+static void
+pub_ask_later(struct wsession *ws, unsigned track)
+{
+	if (ws->pub->keyframe_wanted[track])
+		return;
+	ws->pub->keyframe_wanted[track] = true;
+	ws->pub->keyframe_since_us[track] = ws->worker->now_us;
 }
 
 static void
@@ -354,7 +371,7 @@ write_nacks(struct wsession *ws, struct rtcp_writer *out)
 		if (s->recv.hole) {
 			s->recv.hole = false;
 			if (ws->session->tracks.list[s->track].kind == TRACK_VIDEO)
-				ws->pub->keyframe_wanted[s->track] = true;
+				pub_ask_later(ws, s->track);
 		}
 		if (count == 0 || !ws->session->nack)
 			continue;

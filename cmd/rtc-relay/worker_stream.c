@@ -119,10 +119,71 @@ post_clock(struct wstream *s, struct worker *w, unsigned track, unsigned to)
 			      .epoch = s->epoch,
 			      .track = track,
 			      .sr = {.ntp = c->ntp, .rtp_ts = c->ts},
-			      .at_us = c->at_us};
+			      .at_us = c->from_source ? c->at_us : 0,
+			      .periodic = s->tracks[track].periodic};
 
-	if (c->from_source)
+	if (c->from_source || m.periodic)
 		chan_post(w->to[to], M_CLOCK, &m, sizeof(m), NULL, 0);
+}
+
+static void
+post_packet(struct wstream *s, struct worker *w, unsigned track, uint64_t position, uint32_t mask)
+{
+	struct msg_packet m = {.stream = s->serial, .epoch = s->epoch, .track = track};
+	const uint8_t *payload;
+	const struct rtp_ring_slot *slot = rtp_ring_get(s->tracks[track].ring, position, &payload);
+
+	if (slot == NULL)
+		return;
+	m.slot = *slot;
+	for (unsigned to = 0; to < w->count; to++)
+		if ((mask & 1u << to) != 0 && w->to[to] != NULL)
+			chan_post(w->to[to], M_PACKET, &m, sizeof(m), payload, slot->payload_size);
+}
+
+/* What a worker that replays a track begins with: the packets since the last keyframe. */
+static void
+post_replay(struct wstream *s, struct worker *w, unsigned track, unsigned to)
+{
+	const struct wtrack *t = &s->tracks[track];
+	uint64_t at = t->ring != NULL && t->periodic ? rtp_ring_keyframe(t->ring) : 0;
+
+	post_clock(s, w, track, to);
+	for (; at != 0 && at <= t->forwarded; at++)
+		post_packet(s, w, track, at, 1u << to);
+}
+
+/* Another worker's copy begins anew: what comes next begins with a keyframe. */
+static void
+restart_track(struct wstream *s, unsigned track)
+{
+	rtp_ring_free(s->tracks[track].ring);
+	s->tracks[track].ring = NULL;
+	for (size_t i = 0; i < s->subscriber_count; i++) {
+		struct wsession *ws = s->subscribers[i];
+		struct sink *sinks = ws->play != NULL ? ws->play->sinks : ws->local->sinks;
+		size_t count = ws->play != NULL ? ws->play->sink_count : ws->local->count;
+
+		for (size_t k = 0; k < count; k++)
+			if (sinks[k].source == track)
+				sinks[k].cursor = 0;
+	}
+}
+
+void
+stream_set_periodic(struct wstream *s, struct worker *w, unsigned track, bool periodic)
+{
+	if (track >= s->track_count || s->tracks[track].periodic == periodic)
+		return;
+	s->tracks[track].periodic = periodic;
+	if (periodic && s->publisher == NULL)
+		restart_track(s, track);
+	for (unsigned to = 0; s->publisher != NULL && to < w->count; to++)
+		if ((s->mask & 1u << to) != 0 && w->to[to] != NULL)
+			post_replay(s, w, track, to);
+	for (size_t i = 0; periodic && i < s->subscriber_count; i++)
+		if (s->subscribers[i]->play != NULL)
+			play_replay(s->subscribers[i], track);
 }
 
 void
@@ -142,7 +203,7 @@ stream_mask(struct worker *w, const struct chan_msg *msg)
 	for (unsigned to = 0; s->publisher != NULL && to < w->count; to++)
 		for (unsigned i = 0;
 		     (added & 1u << to) != 0 && w->to[to] != NULL && i < s->track_count; i++)
-			post_clock(s, w, i, to);
+			post_replay(s, w, i, to);
 	/* Subscribers that wait here may have found no way to the publisher before. */
 	for (unsigned i = 0; s->subscriber_count > 0 && s->home >= 0 && i < s->track_count; i++)
 		if (s->tracks[i].kind == TRACK_VIDEO && s->tracks[i].ring == NULL)
@@ -174,6 +235,17 @@ stream_attach(struct wsession *ws)
 	return 0;
 }
 
+/* The last subscriber here is gone and packets stop coming: what is kept would only grow stale. */
+static void
+forget_copies(struct wstream *s)
+{
+	for (unsigned i = 0; i < s->track_count; i++) {
+		rtp_ring_free(s->tracks[i].ring);
+		s->tracks[i].ring = NULL;
+		s->tracks[i].periodic = false;
+	}
+}
+
 void
 stream_detach(struct wsession *ws)
 {
@@ -191,8 +263,11 @@ stream_detach(struct wsession *ws)
 		if (s->subscribers[i] != ws)
 			continue;
 		s->subscribers[i] = s->subscribers[--s->subscriber_count];
-		if (s->subscriber_count == 0 && !ws->worker->stopping)
+		if (s->subscriber_count == 0 && !ws->worker->stopping) {
 			worker_post(ws->worker, M_INTEREST, &m, sizeof(m));
+			if (s->publisher == NULL)
+				forget_copies(s);
+		}
 		return;
 	}
 }
@@ -240,28 +315,6 @@ stream_packet(struct worker *w, const struct chan_msg *msg)
 		stream_append(s, w, m.track, &m.slot, msg->data + sizeof(m));
 }
 
-static void
-forward_track(struct wstream *s, struct worker *w, unsigned track)
-{
-	struct wtrack *t = &s->tracks[track];
-	struct msg_packet m = {.stream = s->serial, .epoch = s->epoch, .track = track};
-	uint64_t head = rtp_ring_head(t->ring);
-
-	for (uint64_t at = t->forwarded + 1; at <= head; at++) {
-		const uint8_t *payload;
-		const struct rtp_ring_slot *slot = rtp_ring_get(t->ring, at, &payload);
-
-		if (slot == NULL)
-			continue;
-		m.slot = *slot;
-		for (unsigned to = 0; to < w->count; to++)
-			if ((s->mask & 1u << to) != 0 && w->to[to] != NULL)
-				chan_post(w->to[to], M_PACKET, &m, sizeof(m), payload,
-					  slot->payload_size);
-	}
-	t->forwarded = head;
-}
-
 void
 stream_forward(struct wstream *s, struct worker *w)
 {
@@ -271,11 +324,11 @@ stream_forward(struct wstream *s, struct worker *w)
 		return;
 	for (unsigned i = 0; i < s->track_count; i++) {
 		struct wtrack *t = &s->tracks[i];
+		uint64_t head = t->ring != NULL ? rtp_ring_head(t->ring) : 0;
 
-		if (t->ring != NULL && others != 0)
-			forward_track(s, w, i);
-		else if (t->ring != NULL)
-			t->forwarded = rtp_ring_head(t->ring);
+		for (uint64_t at = t->forwarded + 1; others != 0 && at <= head; at++)
+			post_packet(s, w, i, at, others);
+		t->forwarded = head;
 	}
 }
 
@@ -298,8 +351,12 @@ stream_clock_message(struct worker *w, const struct chan_msg *msg)
 
 	memcpy(&m, msg->data, sizeof(m));
 	s = stream_find(w, m.stream);
-	if (s != NULL && s->epoch == m.epoch && m.track < s->track_count)
+	if (s == NULL || s->epoch != m.epoch || m.track >= s->track_count)
+		return;
+	if (m.at_us != 0)
 		s->tracks[m.track].clock = (struct wclock){m.sr.ntp, m.at_us, m.sr.rtp_ts, true};
+	if (m.periodic != s->tracks[m.track].periodic)
+		stream_set_periodic(s, w, m.track, m.periodic);
 }
 
 void

@@ -1,12 +1,13 @@
-/* clock.h - the clocks. Only loops and programs read them; protocol modules get now_us as argument. */
+/* clock.h - the clocks. Only loops and programs read them; protocol modules get now_us as argument.
+ */
 #ifndef RTCKIT_BASE_CLOCK_H
 #define RTCKIT_BASE_CLOCK_H
 
 #include <stdint.h>
 
-#define CLOCK_NEVER UINT64_MAX	/* a deadline that does not come */
+#define CLOCK_NEVER UINT64_MAX /* a deadline that does not come */
 
-uint64_t clock_now_us(void);	/* CLOCK_MONOTONIC, microseconds */
+uint64_t clock_now_us(void); /* CLOCK_MONOTONIC, microseconds */
 
 /* Wall clock as an NTP timestamp (RFC 5905 s.6): seconds since 1900 and 2^-32 fractions. */
 uint64_t clock_ntp(void);

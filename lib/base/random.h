@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Fill buf with size octets of the kernel's generator. Cannot fail (aborts if the kernel has none). */
+/* Fill buf with size octets of the kernel's generator. Cannot fail (aborts if the kernel has none).
+ */
 void random_bytes(void *buf, size_t size);
 uint32_t random_u32(void);
 uint64_t random_u64(void);
@@ -34,7 +35,7 @@ prng_next(struct prng *p)
 }
 
 static inline uint32_t
-prng_below(struct prng *p, uint32_t bound)	/* 0..bound-1; bound > 0 */
+prng_below(struct prng *p, uint32_t bound) /* 0..bound-1; bound > 0 */
 {
 	return (uint32_t)(((prng_next(p) >> 32) * bound) >> 32);
 }

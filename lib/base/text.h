@@ -7,11 +7,12 @@
 #include <stdint.h>
 
 enum {
-	TEXT_NAME_MAX = 128,	/* characters of one part (vhost, app, stream) of a stream's name */
-	TEXT_STREAM_SIZE = 3 * (TEXT_NAME_MAX + 1)	/* "vhost/app/stream" with its NUL */
+	TEXT_NAME_MAX = 128, /* characters of one part (vhost, app, stream) of a stream's name */
+	TEXT_STREAM_SIZE = 3 * (TEXT_NAME_MAX + 1) /* "vhost/app/stream" with its NUL */
 };
 
-/* Copy src into dst of size octets, cut if need be, always terminated. Returns false if it was cut. */
+/* Copy src into dst of size octets, cut if need be, always terminated. Returns false if it was cut.
+ */
 bool text_copy(char *dst, size_t size, const char *src);
 
 /*
@@ -19,7 +20,7 @@ bool text_copy(char *dst, size_t size, const char *src);
  * UTF-8 letters excluded, not "." nor "..". What passes is safe in SDP, a path, a URL and a log.
  */
 bool text_is_name(const char *s);
-bool text_is_stream(const char *s);	/* two or three names joined by '/' */
+bool text_is_stream(const char *s); /* two or three names joined by '/' */
 
 /* ice-char (RFC 8839 s.5.4): [A-Za-z0-9+/]; also '-', '_' and '=', which clients in use send. */
 bool text_is_ice(const char *s, size_t min_count, size_t max_count);

@@ -11,9 +11,12 @@
 #include <stdint.h>
 
 enum rtp_ring_flags {
-	RTP_RING_KEYFRAME = 1,	 /* first packet of a keyframe (parameter sets included) */
-	RTP_RING_DISPOSABLE = 2, /* of a frame that no other needs (B-frame) */
-	RTP_RING_LATE = 4	 /* came after a later one: a repaired or reordered packet */
+	RTP_RING_KEYFRAME = 1,	    /* first packet of a keyframe (parameter sets included) */
+	RTP_RING_DISPOSABLE = 2,    /* of a frame that no other needs (B-frame) */
+	RTP_RING_LATE = 4,	    /* came after a later one: a repaired or reordered packet */
+	RTP_RING_DISCONTINUITY = 8, /* the source's timestamps jump here */
+	RTP_RING_DTS = 16,	    /* dts_offset is set */
+	RTP_RING_CAPTURE = 32	    /* capture_ntp is set */
 };
 
 /* One packet as stored. Pointers borrow from the ring until it is overwritten. */
@@ -21,6 +24,8 @@ struct rtp_ring_slot {
 	uint64_t seq;	 /* extended source sequence number */
 	uint64_t offset; /* in the arena, monotonic; internal */
 	uint64_t arrival_us;
+	uint64_t capture_ntp; /* NTP time of capture */
+	uint32_t dts_offset;  /* presentation minus decoding time, RTP units */
 	uint32_t ts;
 	uint16_t payload_size; /* octets, without padding */
 	uint8_t pt;

@@ -193,6 +193,42 @@ t.ok(sub.wait_event('end', 10) is not None, 'the end of the publisher is told')
 t.ok(wait_for(lambda: not any(s['name'] == 'live/local' and s['publisher'] for s in
      admin.ask('streams.list')['streams'])), 'and its place is free')
 
+# a source with keyframes of its own: who comes later begins with the last one; twins on demand
+pub = relay.connect('media')
+twin = tracks(codec(), codec('mpeg4-generic', 97), codec('opus', 111, channels=2))
+for x, kind, mode in zip(twin, ['video', 'audio', 'audio'], ['live', 'live', 'on-demand']):
+    x.update(kind=kind, mode=mode)
+pub.ask('attach', **{'as': 'publisher', 'stream': 'live/gop', 'keyframes': 'periodic', 'tracks': twin})
+EXT = struct.pack('!HH', 0xbede, 2) + bytes([14 << 4 | 3, 6, 0, 1, 44, 0, 0, 0])   # disposable, DTS 300
+for i in range(40):
+    payload = IDR if i in (0, 20) else SLICE
+    packet = rtp(96, i, i * 3600, payload, 1)
+    pub.send(packet if i != 25 else b'\x90' + packet[1:12] + EXT + packet[12:])
+    pub.send(rtp(97, i, i * 1024, b'aac'))
+late = relay.connect('media')
+late.ask('attach', **{'as': 'subscriber', 'stream': 'live/gop'})
+got = packets(late, 40)
+video = [p for p in got if p[1] & 127 == 96]
+t.equal([struct.unpack('!H', p[2:4])[0] for p in video], list(range(20, 40)),
+        'a later subscriber gets the last keyframe and what came since')
+t.ok(video[5][0] == 0x90 and video[5][12:24] == EXT, 'with the local header extension', video[5].hex())
+t.equal({p[1] & 127 for p in got}, {96, 97}, 'and the live tracks only')
+t.ok(pub.wait_event('wanted', 0.3) is None, 'nobody wants the twin yet')
+viewer = signal.ask('session.create', **session('play', 'live/gop', tracks=tracks(codec('opus', 111,
+                    channels=2)), ice=ice, dtls=None))
+chosen = relay.connect('media')
+chosen.ask('attach', **{'as': 'subscriber', 'stream': 'live/gop', 'codecs': ['opus']})
+t.ok(pub.wait_event('wanted', track=2) is not None, 'a consumer of the twin turns it on')
+pub.send(rtp(111, 1, 960, b'opus'))
+t.equal([p[12:] for p in packets(chosen, 1)], [b'opus'], 'it comes, alone')
+chosen.close()
+t.ok(pub.wait_event('unwanted', track=2) is not None, 'the last consumer turns it off')
+for name, change in [('keyframes: sometimes', {'keyframes': 'sometimes'}), ('no codec', {'codecs': []}),
+                     ('codec with blank', {'codecs': ['a b']}), ('as: nobody', {'as': 'nobody'})]:
+    p = relay.connect('media')
+    answer = p.ask('attach', **{'as': 'subscriber', 'stream': 'live/gop', **change})
+    t.equal(answer['error'], 'bad-request', f'attach refused: {name}')
+
 stats = admin.ask('stats')
 t.equal(stats['workers'], 2, 'stats name the workers')
 t.equal(relay.stop(), 0, 'SIGTERM ends it with status 0')

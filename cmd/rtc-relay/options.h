@@ -1,0 +1,24 @@
+/* options.h - the command line of rtc-relay (rtc-relay.1). */
+#ifndef RTC_RELAY_OPTIONS_H
+#define RTC_RELAY_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/addr.h"
+#include "session.h"
+
+struct options {
+	const char *udp, *user, *run; /* borrow from argv */
+	unsigned workers, stun_timeout_s;
+	int ready_fd; /* -1: none */
+	bool no_nack, no_twcc, no_ipv4, no_ipv6, verbose;
+	enum replay_mode replay;
+};
+
+/* Fills *o; exits on a wrong command line (64), on -h and -V (0). */
+void options_parse(struct options *o, int argc, char **argv);
+/* The addresses to bind: the one given, or every address of the families asked for. Their count. */
+size_t options_addresses(const struct options *o, struct addr out[2]);
+
+#endif

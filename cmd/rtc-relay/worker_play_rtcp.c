@@ -1,0 +1,247 @@
+/* worker_play_rtcp.c - a player's RTCP: what it asks is answered, what it needs to know is told. */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "worker.h"
+
+enum { CLOCK_GUESS_US = 2000000 }; /* how long a publisher's first sender report is waited for */
+
+static struct sink *
+sink_by_ssrc(struct wsession *ws, uint32_t ssrc)
+{
+	for (size_t i = 0; i < ws->play->sink_count; i++)
+		if (ws->play->sinks[i].ssrc == ssrc)
+			return &ws->play->sinks[i];
+	return NULL;
+}
+
+/* A token per packet resent, RESEND_RATE a second: a NACK storm does not multiply what we send. */
+static bool
+may_resend(struct wsession *ws)
+{
+	struct player *play = ws->play;
+	uint64_t add = (ws->worker->now_us - play->resend_us) * RESEND_RATE / 1000000;
+
+	if (add > 0) {
+		play->resend_tokens = (uint32_t)MIN_OF(play->resend_tokens + add, RESEND_RATE);
+		play->resend_us = ws->worker->now_us;
+	}
+	if (play->resend_tokens == 0)
+		return false;
+	play->resend_tokens--;
+	return true;
+}
+
+struct resend {
+	struct wsession *ws;
+	struct sink *sink;
+	struct udp *udp;
+};
+
+/* RFC 4588 where negotiated; otherwise the identical octets again (the index is used up already).
+ */
+static void
+resend_packet(void *arg, uint16_t seq)
+{
+	struct resend *r = arg;
+	struct sink *sink = r->sink;
+	const struct wtrack *t = &r->ws->stream->tracks[sink->source];
+	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_SIZE], wrapped[RTP_PACKET_MAX];
+	const uint8_t *payload;
+	const struct rtp_ring_slot *slot;
+	uint64_t src_seq, position;
+	uint32_t ts;
+	size_t n;
+
+	STAT_ADD(r->ws->session->stats.nacks_received, 1);
+	if (rtp_rewrite_source(&sink->rw, seq, &src_seq) < 0)
+		return;
+	position = rtp_ring_find(t->ring, src_seq);
+	slot = position != 0 && position <= sink->cursor ? rtp_ring_get(t->ring, position, &payload)
+							 : NULL;
+	if (slot == NULL || slot->tag >= CODECS_MAX || sink->pt[slot->tag] == PT_NONE ||
+	    slot->payload_size > RTP_PACKET_MAX - 2 || !may_resend(r->ws))
+		return;
+	ts = rtp_rewrite_ts(&sink->rw, sink_ts(sink, slot));
+	if (sink->rtx_pt[slot->tag] != PT_NONE && sink->rtx_ssrc != 0) {
+		n = play_write_header(r->ws->play, sink, hdr, sink->rtx_pt[slot->tag], slot->marker,
+				      sink->rtx_seq++, ts, sink->rtx_ssrc);
+		put_be16(wrapped, seq);
+		memcpy(wrapped + 2, payload, slot->payload_size);
+		play_transmit(r->ws, r->udp, hdr, n, wrapped, slot->payload_size + 2u);
+	} else if (!sink->has_twcc) {
+		n = play_write_header(r->ws->play, sink, hdr, sink->pt[slot->tag], slot->marker,
+				      seq, ts, sink->ssrc);
+		play_transmit(r->ws, r->udp, hdr, n, payload, slot->payload_size);
+	}
+	STAT_ADD(r->ws->session->stats.resent, 1);
+}
+
+static void
+on_nack(struct wsession *ws, struct sink *sink, const struct rtcp_packet *p)
+{
+	struct resend r = {ws, sink, ws->has_path ? worker_udp(ws->worker, &ws->path) : NULL};
+
+	if (ws->session->nack && !sink->waiting && r.udp != NULL && ws->stream != NULL &&
+	    ws->play->epoch == ws->stream->epoch && sink->source < ws->stream->track_count &&
+	    ws->stream->tracks[sink->source].ring != NULL)
+		rtcp_get_nack(p, resend_packet, &r);
+}
+
+static void
+on_keyframe_request(struct wsession *ws, struct sink *sink)
+{
+	STAT_ADD(ws->session->stats.plis_received, 1);
+	if (ws->stream != NULL && ws->play->epoch == ws->stream->epoch)
+		stream_want_keyframe(ws->stream, ws->worker, sink->source);
+}
+
+static void
+on_feedback(struct wsession *ws, const struct rtcp_packet *p)
+{
+	uint32_t sender, media, ssrc;
+	uint8_t seq;
+	struct sink *sink;
+	uint64_t bps;
+
+	if (rtcp_get_feedback(p, &sender, &media) < 0)
+		return;
+	sink = sink_by_ssrc(ws, media);
+	if (p->type == RTCP_RTPFB && p->count == RTCP_FB_NACK && sink != NULL)
+		on_nack(ws, sink, p);
+	else if (p->type == RTCP_PSFB && p->count == RTCP_FB_PLI && sink != NULL)
+		on_keyframe_request(ws, sink);
+	else if (p->type == RTCP_PSFB && p->count == RTCP_FB_FIR) {
+		for (size_t i = 0; rtcp_get_fir(p, i, &ssrc, &seq) == 0; i++)
+			if (sink_by_ssrc(ws, ssrc) != NULL)
+				on_keyframe_request(ws, sink_by_ssrc(ws, ssrc));
+	} else if (p->type == RTCP_PSFB && rtcp_get_remb(p, &bps) == 0)
+		STAT_SET(ws->session->stats.remb_bps, bps);
+}
+
+/* NTP time of now on the clock that the track's sender reports carry. */
+static uint64_t
+ntp_now(const struct wclock *c, uint64_t now_us)
+{
+	return c->ntp + clock_us_to_ntp(now_us - c->at_us);
+}
+
+/* RFC 3550 s.6.4.1: RTT = now - LSR - DLSR. */
+static void
+on_report(struct wsession *ws, const struct rtcp_packet *p)
+{
+	struct rtcp_report r;
+
+	for (size_t i = 0; rtcp_get_report(p, i, &r) == 0; i++) {
+		struct sink *sink = sink_by_ssrc(ws, r.ssrc);
+		uint32_t now, rtt;
+
+		if (sink == NULL || r.lsr == 0 || ws->stream == NULL ||
+		    sink->source >= ws->stream->track_count)
+			continue;
+		now = (uint32_t)(ntp_now(&ws->stream->tracks[sink->source].clock,
+					 ws->worker->now_us) >>
+				 16);
+		rtt = now - r.lsr - r.dlsr;
+		if (rtt < 10 << 16)
+			STAT_SET(ws->session->stats.rtt_us, (uint64_t)rtt * 1000000 >> 16);
+	}
+}
+
+typedef void rtcp_fn(struct wsession *ws, const struct rtcp_packet *p);
+
+static rtcp_fn *const dispatch[256] = {
+    [RTCP_SR] = on_report,
+    [RTCP_RR] = on_report,
+    [RTCP_RTPFB] = on_feedback,
+    [RTCP_PSFB] = on_feedback,
+};
+
+void
+play_rtcp(struct wsession *ws, const uint8_t *buf, size_t size)
+{
+	struct rtcp_packet p;
+	size_t offset = 0;
+
+	while (rtcp_next(buf, size, &offset, &p) > 0)
+		if (dispatch[p.type] != NULL)
+			dispatch[p.type](ws, &p);
+}
+
+/* A sender report made from the publisher's clock, moved on to now. */
+static void
+write_sender_report(struct wsession *ws, const struct sink *sink, struct rtcp_writer *out)
+{
+	const struct wtrack *t = &ws->stream->tracks[sink->source];
+	uint64_t now = ws->worker->now_us, since = now - t->clock.at_us;
+	struct rtcp_sr sr = {.ssrc = sink->ssrc, .packets = sink->packets, .octets = sink->octets};
+
+	if (t->clock.ntp == 0 || (!t->clock.from_source && now - t->first_us < CLOCK_GUESS_US))
+		return;
+	sr.ntp = ntp_now(&t->clock, now);
+	sr.rtp_ts =
+	    rtp_rewrite_ts(&sink->rw, t->clock.ts + (uint32_t)(since * t->clock_rate / 1000000));
+	rtcp_add_sr(out, &sr, NULL, 0);
+	rtcp_add_sdes_cname(out, sink->ssrc, ws->session->cname);
+}
+
+void
+play_timeout(struct wsession *ws)
+{
+	struct player *play = ws->play;
+	uint8_t buf[RTP_PACKET_MAX];
+	struct rtcp_writer out;
+	int n;
+
+	if (play->next_burst_us != 0 && play->next_burst_us <= ws->worker->now_us) {
+		play->next_burst_us = 0;
+		if (ws->stream != NULL)
+			play_fanout(ws, ws->stream);
+	}
+	if (ws->send == NULL || play->next_report_us == 0 ||
+	    play->next_report_us > ws->worker->now_us)
+		return;
+	play->next_report_us = ws->worker->now_us + REPORT_TICK_US;
+	if (ws->stream == NULL || ws->stream->epoch != play->epoch)
+		return;
+	rtcp_start(&out, buf, RTCP_COMPOUND_MAX);
+	for (size_t i = 0; i < play->sink_count; i++) {
+		const struct sink *sink = &play->sinks[i];
+
+		if (sink->source < ws->stream->track_count && !sink->waiting && sink->packets > 0)
+			write_sender_report(ws, sink, &out);
+	}
+	n = rtcp_finish(&out);
+	if (n > 0)
+		ws_send_rtcp(ws, buf, (size_t)n, sizeof(buf));
+}
+
+uint64_t
+play_deadline(const struct wsession *ws)
+{
+	uint64_t at = CLOCK_NEVER;
+
+	if (ws->send != NULL && ws->play->next_report_us != 0)
+		at = ws->play->next_report_us;
+	if (ws->play->next_burst_us != 0)
+		at = MIN_OF(at, ws->play->next_burst_us);
+	return at;
+}
+
+void
+play_bye(struct wsession *ws)
+{
+	uint8_t buf[RTP_PACKET_MAX];
+	struct rtcp_writer out;
+	int n;
+
+	rtcp_start(&out, buf, RTCP_COMPOUND_MAX);
+	rtcp_add_rr(&out, ws->report_ssrc, NULL, 0);
+	for (size_t i = 0; i < ws->play->sink_count; i++)
+		if (ws->play->sinks[i].packets > 0)
+			rtcp_add_bye(&out, ws->play->sinks[i].ssrc);
+	n = rtcp_finish(&out);
+	if (n > 0)
+		ws_send_rtcp(ws, buf, (size_t)n, sizeof(buf));
+}
