@@ -20,7 +20,7 @@ enum {
 	TICK_MAX_MS = 1000,
 	TICK_MIN_MS = 20,
 	POOL_EXTRA =
-	    8192, /* octets the library's pool needs beside the request head: answer heads */
+	    8192,      /* octets the library's pool needs beside the request head: answer heads */
 	BACKLOG = 1024 /* a burst of viewers; the kernel refuses a Unix peer above it */
 };
 

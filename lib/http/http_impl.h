@@ -88,7 +88,7 @@ struct http_server {
 };
 
 /* http.c */
-void http_server_run(struct http_server *server); /* let the library work, arm the timers */
+void http_server_run(struct http_server *server);  /* let the library work, arm the timers */
 void http_server_kick(struct http_server *server); /* run it soon: a connection was resumed */
 void http_server_tick_start(struct http_server *server);
 
