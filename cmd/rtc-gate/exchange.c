@@ -8,23 +8,35 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "log/log.h"
 
 /* Free what is detached, closed and not part of a write any more. */
 void
 exchange_free(struct exchange *ex)
 {
-	if (ex->client == NULL && ex->closed && !ex->client_writing)
+	if (ex->client == NULL && ex->handles == 0 && !ex->client_writing)
 		free(ex);
 }
+
+static void on_retry(uv_timer_t *timer);
 
 static void
 on_closed(uv_handle_t *handle)
 {
 	struct exchange *ex = handle->data;
 
-	ex->closed = true;
+	ex->handles--;
 	exchange_free(ex);
+}
+
+static void
+close_upstream(struct exchange *ex)
+{
+	if (!ex->up_open)
+		return;
+	ex->up_open = false;
+	uv_close(&ex->up.handle, on_closed);
 }
 
 void
@@ -32,7 +44,8 @@ exchange_end(struct exchange *ex)
 {
 	ex->client->ex = NULL;
 	ex->client = NULL;
-	uv_close(&ex->up.handle, on_closed);
+	close_upstream(ex);
+	uv_close((uv_handle_t *)&ex->retry, on_closed);
 }
 
 static void
@@ -194,6 +207,16 @@ send_continue(struct exchange *ex)
 		free(write);
 }
 
+/* Nothing was sent yet, so another attempt is safe: a program that was killed is back soon. */
+static bool
+may_retry(const struct exchange *ex, int status)
+{
+	const struct gate *gate = ex->client->gate;
+
+	return (status == UV_ECONNREFUSED || status == UV_EAGAIN) && !gate->stopping &&
+	       clock_now_us() - ex->client->began_us < (uint64_t)gate->config.restart_ms * 1000;
+}
+
 static void
 on_connected(uv_connect_t *connect, int status)
 {
@@ -201,6 +224,11 @@ on_connected(uv_connect_t *connect, int status)
 
 	if (ex->client == NULL)
 		return;
+	if (status != 0 && may_retry(ex, status)) {
+		close_upstream(ex);
+		uv_timer_start(&ex->retry, on_retry, GATE_RETRY_MS, 0);
+		return;
+	}
 	if (status != 0) {
 		client_problem(ex->client, 503, "not-running",
 			       status == UV_EAGAIN ? "%s has too many connections waiting"
@@ -221,15 +249,27 @@ connect_upstream(struct exchange *ex, uv_loop_t *loop)
 	const struct gate_upstream *up = &ex->route->up;
 
 	ex->connect.data = ex;
-	if (up->path[0] != '\0') {
+	if (up->path[0] != '\0')
 		uv_pipe_init(loop, &ex->up.pipe, 0);
-		ex->up.handle.data = ex;
-		uv_pipe_connect(&ex->connect, &ex->up.pipe, up->path, on_connected);
-		return 0;
-	}
-	uv_tcp_init(loop, &ex->up.tcp);
+	else
+		uv_tcp_init(loop, &ex->up.tcp);
 	ex->up.handle.data = ex;
-	return uv_tcp_connect(&ex->connect, &ex->up.tcp, &up->tcp.sa, on_connected);
+	ex->up_open = true;
+	ex->handles++;
+	if (up->path[0] == '\0')
+		return uv_tcp_connect(&ex->connect, &ex->up.tcp, &up->tcp.sa, on_connected);
+	uv_pipe_connect(&ex->connect, &ex->up.pipe, up->path, on_connected);
+	return 0;
+}
+
+static void
+on_retry(uv_timer_t *timer)
+{
+	struct exchange *ex = timer->data;
+
+	if (connect_upstream(ex, timer->loop) != 0)
+		client_problem(ex->client, 503, "not-running", "%s cannot be reached",
+			       ex->route->up.program);
 }
 
 int
@@ -248,6 +288,9 @@ exchange_start(struct client *client, const struct gate_route *route, const stru
 	ex->out_size = (size_t)size;
 	ex->client = client;
 	ex->route = route;
+	uv_timer_init(client->gate->loop, &ex->retry);
+	ex->retry.data = ex;
+	ex->handles = 1;
 	ex->up_write.data = ex->client_write.data = ex;
 	ex->framing = head->framing;
 	ex->left = head->framing == HTTP_BODY_LENGTH ? head->content_length : 0;

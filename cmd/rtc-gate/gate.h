@@ -22,6 +22,7 @@ enum {
 	    HTTP_HEAD_MAX + 4096, /* octets of a rewritten head, or of body on its way */
 	GATE_ANSWER_SIZE = 32768, /* octets of an answer on its way to the client */
 	GATE_LINGER_MS = 1000,	  /* how long a refused client's octets are read and dropped */
+	GATE_RETRY_MS = 20,	  /* between two attempts to reach a program that restarts */
 	GATE_GRACE_MS = 2000,	  /* from SIGTERM to the end */
 	GATE_LOG_PATH_SIZE = 128  /* characters of a path in the log, with the NUL */
 };
@@ -47,7 +48,7 @@ struct gate_config {
 	struct addr proxies[GATE_PROXY_MAX];
 	size_t proxy_count;
 	unsigned connection_max, per_address_max;
-	unsigned head_ms, body_ms, answer_ms, idle_ms;
+	unsigned head_ms, body_ms, answer_ms, idle_ms, restart_ms;
 };
 
 struct gate {
@@ -102,12 +103,15 @@ struct exchange {
 		uv_pipe_t pipe;
 		uv_tcp_t tcp;
 	} up;
+	uv_timer_t retry;
+	unsigned handles; /* open uv handles; 0 and nothing in flight frees */
+	bool up_open;
 	uv_connect_t connect;
 	uv_write_t up_write, client_write;
 	struct client *client;
 	const struct gate_route *route;
 	/* request */
-	bool connected, up_writing, up_broken, request_done, wants_continue, shut, closed;
+	bool connected, up_writing, up_broken, request_done, wants_continue, shut;
 	enum http_framing framing;
 	uint64_t left;
 	struct http_chunked chunked;

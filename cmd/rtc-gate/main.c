@@ -41,6 +41,7 @@ static const char help_text[] =
     "      --body-timeout S          seconds for a request's body (30)\n"
     "      --answer-timeout S        seconds for the upstream to answer (30)\n"
     "      --idle-timeout S          seconds between requests and for a stalled reader (60)\n"
+    "      --restart-wait S          seconds to wait for a program that was killed (1)\n"
     "  -u, --user USER               become this user once the ports are taken\n"
     "  -R, --ready-fd FD             write a line to FD when serving\n"
     "  -q, --quiet                   warnings and errors only\n"
@@ -48,7 +49,16 @@ static const char help_text[] =
     "  -h, --help                    this text\n"
     "  -V, --version                 the version\n";
 
-enum { OPT_PROXY = 256, OPT_MAX, OPT_MAX_ADDRESS, OPT_HEAD, OPT_BODY, OPT_ANSWER, OPT_IDLE };
+enum {
+	OPT_PROXY = 256,
+	OPT_MAX,
+	OPT_MAX_ADDRESS,
+	OPT_HEAD,
+	OPT_BODY,
+	OPT_ANSWER,
+	OPT_IDLE,
+	OPT_RESTART
+};
 
 static const struct option options[] = {
     {"listen", required_argument, NULL, 'l'},
@@ -60,6 +70,7 @@ static const struct option options[] = {
     {"body-timeout", required_argument, NULL, OPT_BODY},
     {"answer-timeout", required_argument, NULL, OPT_ANSWER},
     {"idle-timeout", required_argument, NULL, OPT_IDLE},
+    {"restart-wait", required_argument, NULL, OPT_RESTART},
     {"user", required_argument, NULL, 'u'},
     {"ready-fd", required_argument, NULL, 'R'},
     {"quiet", no_argument, NULL, 'q'},
@@ -173,6 +184,8 @@ apply(struct command_line *cl, int option, char *value)
 		return set(&c->answer_ms, parse_seconds_ms(value));
 	case OPT_IDLE:
 		return set(&c->idle_ms, parse_seconds_ms(value));
+	case OPT_RESTART:
+		return set(&c->restart_ms, parse_seconds_ms(value));
 	default:
 		return false;
 	}
@@ -332,7 +345,8 @@ main(int argc, char **argv)
 						    .head_ms = 10000,
 						    .body_ms = 30000,
 						    .answer_ms = 30000,
-						    .idle_ms = 60000}};
+						    .idle_ms = 60000,
+						    .restart_ms = 1000}};
 	static struct gate gate;
 	int code, error;
 

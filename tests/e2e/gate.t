@@ -441,6 +441,28 @@ def a_program_that_does_not_run_is_named():
 
 
 @test
+def a_program_that_restarts_is_waited_for():
+    path = os.path.join(RUN, "again.sock")
+    own = Gate("-r", "/again=again.sock", "--restart-wait", "5")
+    for _ in range(2):
+        dead = socket.socket(socket.AF_UNIX)
+        dead.bind(path)
+        dead.close()
+        clients = [Client(own) for _ in range(8)]
+        for client in clients:
+            client.send(post("/again", "offer"))
+        clients[7].s.close()    # one gives up meanwhile
+        time.sleep(0.1)
+        up = Upstream("again.sock")
+        for client in clients[:7]:
+            status, _, body = client.answer()
+            expect(status == 200 and json.loads(body)["body"] == "offer", "%d %s" % (status, body))
+        expect(len(up.heads) in (7, 8), "each once")
+        up.close()
+    own.stop()
+
+
+@test
 def a_program_that_dies_in_between_is_told():
     """A real process, killed while it has the request, while it answers, or before it read all."""
     script = r"""
