@@ -11,6 +11,7 @@
 #include <netinet/udp.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -236,6 +237,19 @@ make_destinations(const struct options *o, int *fds)
 	return d;
 }
 
+/* As the relay and the players are measured: one core each, where there are two. */
+static void
+pin(int core)
+{
+	cpu_set_t set;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(core, &set);
+	(void)sched_setaffinity(0, sizeof(set), &set);
+}
+
 static void
 raise_descriptor_limit(void)
 {
@@ -306,6 +320,7 @@ main(int argc, char **argv)
 	child = fork();
 	if (fd < 0 || child < 0)
 		fail("cannot start");
+	pin(child == 0 ? 1 : 0);
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		drain_all(fds, o.destinations);

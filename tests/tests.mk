@@ -19,7 +19,7 @@
 ## make tsan         the tests of what has threads under the thread sanitizer
 ## make tidy         the mechanical half of the house style, as a test
 ## make fuzz         libFuzzer on every parser, FUZZ_SECONDS each (10)
-## make bench        CPU per packet and memory per player, BENCH_PLAYERS (50 300)
+## make bench        CPU per packet beside the floor and memory per player, BENCH_PLAYERS (50 100 300)
 ## make unit/NAME    one unit test, verbosely; likewise sim/NAME, replay/NAME, e2e/NAME
 
 E2E      := $(sort $(wildcard tests/e2e/*.t))
@@ -30,7 +30,7 @@ E2E_ASAN := $(filter-out $(call MARKED,none|thread only),$(E2E))
 E2E_TSAN := $(call MARKED,thread)
 
 FUZZ_SECONDS  ?= 10
-BENCH_PLAYERS ?= 50 300
+BENCH_PLAYERS ?= 50 100 300
 
 ENV := RTC_BIN=$(CURDIR)/$(B)/bin RTC_BUILD=$(CURDIR)/$(B) RTC_VECTORS=$(CURDIR)/tests/vectors \
        CMOCKA_MESSAGE_OUTPUT=TAP HARNESS_RULESFILE=tests/prove.yml
@@ -83,7 +83,7 @@ fuzz:
 run-fuzz: $(patsubst %,$(B)/fuzz/%,$(FUZZ))
 	@$(ENV) FUZZ_SECONDS=$(FUZZ_SECONDS) prove --exec '' --timer -v tools/fuzz
 
-bench: all
+bench: all $(B)/bench/floor
 	@$(ENV) BENCH_PLAYERS='$(BENCH_PLAYERS)' tools/bench
 
 # Unit and simulation tests: cmocka programs.
@@ -101,6 +101,10 @@ $(B)/tests/support.a: $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 $(B)/tests/fuzz/%.t: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver.o $(B)/tests/support.a $(B)/librtckit.a
 	$(SAY) "  LINK $@"
 	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/fuzz/driver.o $(B)/tests/support.a $(B)/librtckit.a $(LIBS)
+# What the relay is measured against.
+$(B)/bench/%: $(B)/bench/%.o $(B)/librtckit.a
+	$(SAY) "  LINK $@"
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(B)/librtckit.a $(LIBS)
 # The same target with libFuzzer.
 $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/librtckit.a
 	@mkdir -p $(@D)
