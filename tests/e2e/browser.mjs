@@ -15,7 +15,8 @@ const TONE_FOLLOWS_MIN = 6;
 const PLAY_MAX_MS = 15000;
 const CLIENT_SECONDS = 6;
 
-const stack = await Stack.start({ workers: Number(process.env.RTC_WORKERS || 1) });
+// Two workers: publisher and players meet across them.
+const stack = await Stack.start({ workers: 2 });
 
 async function checkPlayer(name, published, page) {
 	const played = await dump(page);

@@ -20,7 +20,11 @@ export const mark = `RTC_E2E_MARK=${scratch}`;
 // An instrumented build is several times slower: what is timed gets the named allowance.
 export const sanitized = Boolean(process.env.RTC_SANITIZER);
 
+// What a sanitizer writes; a program that it stops also exits with a status of its own.
+const REPORT = /^.*(ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|: runtime error: ).*$/gm;
+
 const children = new Set();
+const faults = [];
 
 export function environment(extra = {}) {
 	return { ...process.env, RTC_RUN: join(scratch, 'run'), RTC_E2E_MARK: scratch, ...extra };
@@ -96,8 +100,15 @@ export class Process {
 		const status = await this.exited;
 
 		clearTimeout(timer);
+		if (status !== 0)
+			faults.push(`${this.name}: ended with ${status} after SIGTERM`);
 		return status;
 	}
+}
+
+function reports() {
+	return readdirSync(scratch).filter((n) => n.endsWith('.log')).flatMap((n) =>
+		(readFileSync(join(scratch, n), 'utf8').match(REPORT) || []).map((r) => `${n}: ${r}`));
 }
 
 export async function start(program, args, options) {
@@ -124,7 +135,7 @@ export function strays() {
 	return found;
 }
 
-/** Stops the children, last started first; returns (and kills) what is left after that. */
+/** Stops the children, last started first, and kills what is left; {left, faults} in words. */
 export async function stopAll() {
 	for (const child of [...children].reverse())
 		await child.stop();
@@ -138,9 +149,10 @@ export async function stopAll() {
 			// Gone meanwhile.
 		}
 	}
+	faults.push(...reports());
 	if (!process.env.RTC_E2E_KEEP)
 		rmSync(scratch, { recursive: true, force: true });
-	return left;
+	return { left, faults };
 }
 
 /** The last lines of every log, for a failed test. */

@@ -64,8 +64,9 @@ async function cleanup() {
 
 /** Ends the file: stops what was started, asserts that nothing is left, prints the plan. */
 export async function done() {
-	const left = await cleanup();
+	const { left, faults } = await cleanup();
 
+	ok(faults.length === 0, 'every program ended as it should', faults.join('\n'));
 	ok(left.length === 0, 'nothing is left running', left.join('\n'));
 	process.stdout.write(`1..${count}\n`);
 	process.exit(failed > 0 ? 1 : 0);
