@@ -61,7 +61,7 @@ sub listens {
 }
 
 my $media = free_port();
-start('relay', "$bin/rtc-relay", '-u', "127.0.0.1:$media", '-t', '15');
+start('relay', "$bin/rtc-relay", '-u', "127.0.0.1:$media", '-t', '15', '-w', '2');
 ok(until_true(sub { -S "$ENV{RTC_RUN}/relay/signal.sock" }), 'the relay is up');
 
 my $nat = open2(my $from_nat, my $to_nat, "$build/tests/e2e/udp_nat", "127.0.0.1:$media");
