@@ -59,6 +59,7 @@ struct peers {
 	uint64_t now_us, next_video_us, next_audio_us;
 	uint64_t sent[2]; /* packets of media, by track */
 	bool sending;
+	uint64_t misdirected; /* datagrams for an address where nobody is (any more) */
 };
 
 void peers_init(struct peers *s, const struct peers_params *params);
