@@ -8,13 +8,6 @@
 #include "ice/ice_agent_impl.h"
 #include "ice/ice_msg.h"
 
-/* A message and where it came from. */
-struct arrival {
-	struct stun_msg msg;
-	const struct ice_tuple *from;
-	uint64_t now_us;
-};
-
 /* RFC 8445 s.7.3.1.1: 0 (after a switch of ours, if need be) or 487. */
 static int
 settle_roles(struct ice_agent *ice, const struct stun_msg *msg)
@@ -44,7 +37,7 @@ judge(struct ice_agent *ice, const struct stun_msg *msg, uint16_t *unknown)
 
 /* The pair that a request came over, made if the peer knows an address that we did not. */
 static struct pair *
-request_pair(struct ice_agent *ice, const struct arrival *in)
+request_pair(struct ice_agent *ice, const struct ice_arrival *in)
 {
 	struct pair *pair = agent_pair_of(ice, in->from);
 	uint32_t priority = 0;
@@ -58,7 +51,7 @@ request_pair(struct ice_agent *ice, const struct arrival *in)
 }
 
 static int
-on_request(struct ice_agent *ice, const struct arrival *in)
+on_request(struct ice_agent *ice, const struct ice_arrival *in)
 {
 	struct agent_out out = {.to = *in->from, .kind = AGENT_SUCCESS};
 	struct pair *pair;
@@ -86,7 +79,7 @@ on_request(struct ice_agent *ice, const struct arrival *in)
 }
 
 static int
-on_indication(struct ice_agent *ice, const struct arrival *in)
+on_indication(struct ice_agent *ice, const struct ice_arrival *in)
 {
 	return agent_pair_of(ice, in->from) != NULL ? 0 : -EBADMSG;
 }
@@ -103,7 +96,7 @@ answered_pair(struct ice_agent *ice, const struct stun_msg *msg)
 }
 
 static int
-on_success(struct ice_agent *ice, const struct arrival *in)
+on_success(struct ice_agent *ice, const struct ice_arrival *in)
 {
 	struct pair *pair = answered_pair(ice, &in->msg);
 
@@ -128,7 +121,7 @@ on_success(struct ice_agent *ice, const struct arrival *in)
  * Most errors carry no integrity: the transaction id and the address vouch for them.
  */
 static int
-on_error(struct ice_agent *ice, const struct arrival *in)
+on_error(struct ice_agent *ice, const struct ice_arrival *in)
 {
 	struct pair *pair = answered_pair(ice, &in->msg);
 	int code;
@@ -148,22 +141,22 @@ on_error(struct ice_agent *ice, const struct arrival *in)
 	return 0;
 }
 
+typedef int (*handler_fn)(struct ice_agent *, const struct ice_arrival *);
+
 int
 ice_agent_input(struct ice_agent *ice, uint64_t now_us, const struct ice_tuple *from,
 		const uint8_t *buf, size_t size)
 {
-	static int (*const handlers[])(struct ice_agent *,
-				       const struct arrival *) = {[STUN_REQUEST] = on_request,
-								  [STUN_INDICATION] = on_indication,
-								  [STUN_SUCCESS] = on_success,
-								  [STUN_ERROR] = on_error};
-	struct arrival in = {.from = from, .now_us = now_us};
-	int err = stun_parse(&in.msg, buf, size);
+	static const handler_fn handlers[] = {[STUN_REQUEST] = on_request,
+					      [STUN_INDICATION] = on_indication,
+					      [STUN_SUCCESS] = on_success,
+					      [STUN_ERROR] = on_error};
+	struct ice_arrival in = {.from = from, .now_us = now_us};
+	int err = ice_read(&in.msg, buf, size);
 
 	if (err < 0)
 		return err;
-	if (in.msg.method != STUN_BINDING || stun_verify_fingerprint(&in.msg) == -EBADMSG ||
-	    ice->state == ICE_AGENT_FAILED || ice->state == ICE_AGENT_EXPIRED)
+	if (ice->state == ICE_AGENT_FAILED || ice->state == ICE_AGENT_EXPIRED)
 		return -EBADMSG;
 	return handlers[in.msg.class](ice, &in);
 }

@@ -9,13 +9,6 @@
 #include "ice/ice_lite_impl.h"
 #include "ice/ice_msg.h"
 
-/* A message and where it came from. */
-struct arrival {
-	struct stun_msg msg;
-	const struct ice_tuple *from;
-	uint64_t now_us;
-};
-
 /* Does the request's USERNAME belong to the generation before the restart? */
 static bool
 names_old_login(const struct ice_lite *ice, const struct stun_msg *msg)
@@ -49,7 +42,7 @@ judge(const struct ice_lite *ice, const struct stun_msg *msg, struct ice_lite_ou
 }
 
 static int
-on_request(struct ice_lite *ice, const struct arrival *in)
+on_request(struct ice_lite *ice, const struct ice_arrival *in)
 {
 	struct ice_lite_out out = {.to = *in->from, .kind = ICE_LITE_SUCCESS};
 	struct ice_path *path;
@@ -78,13 +71,13 @@ on_request(struct ice_lite *ice, const struct arrival *in)
 
 /* RFC 8445 s.11: an indication keeps a NAT open and says nothing that could be trusted. */
 static int
-on_indication(struct ice_lite *ice, const struct arrival *in)
+on_indication(struct ice_lite *ice, const struct ice_arrival *in)
 {
 	return ice_lite_path(ice, in->from) != NULL ? ICE_LITE_NONE : -EBADMSG;
 }
 
 static int
-on_success(struct ice_lite *ice, const struct arrival *in)
+on_success(struct ice_lite *ice, const struct ice_arrival *in)
 {
 	struct ice_path *path = ice_lite_path(ice, in->from);
 
@@ -101,29 +94,25 @@ on_success(struct ice_lite *ice, const struct arrival *in)
 
 /* An error proves nothing: a stranger's STUN server would send one, too. */
 static int
-on_error(struct ice_lite *ice, const struct arrival *in)
+on_error(struct ice_lite *ice, const struct ice_arrival *in)
 {
 	(void)ice;
 	(void)in;
 	return -EBADMSG;
 }
 
+typedef int (*handler_fn)(struct ice_lite *, const struct ice_arrival *);
+
 int
 ice_lite_input(struct ice_lite *ice, uint64_t now_us, const struct ice_tuple *from,
 	       const uint8_t *buf, size_t size)
 {
-	static int (*const handlers[])(struct ice_lite *,
-				       const struct arrival *) = {[STUN_REQUEST] = on_request,
-								  [STUN_INDICATION] = on_indication,
-								  [STUN_SUCCESS] = on_success,
-								  [STUN_ERROR] = on_error};
-	struct arrival in = {.from = from, .now_us = now_us};
-	int err = stun_parse(&in.msg, buf, size);
+	static const handler_fn handlers[] = {[STUN_REQUEST] = on_request,
+					      [STUN_INDICATION] = on_indication,
+					      [STUN_SUCCESS] = on_success,
+					      [STUN_ERROR] = on_error};
+	struct ice_arrival in = {.from = from, .now_us = now_us};
+	int err = ice_read(&in.msg, buf, size);
 
-	if (err < 0)
-		return err;
-	/* A wrong FINGERPRINT is no STUN of ours; an absent one is let pass, integrity decides. */
-	if (in.msg.method != STUN_BINDING || stun_verify_fingerprint(&in.msg) == -EBADMSG)
-		return -EBADMSG;
-	return handlers[in.msg.class](ice, &in);
+	return err < 0 ? err : handlers[in.msg.class](ice, &in);
 }

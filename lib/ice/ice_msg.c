@@ -1,5 +1,6 @@
 #include "ice/ice_msg.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -7,6 +8,17 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+
+int
+ice_read(struct stun_msg *msg, const uint8_t *buf, size_t size)
+{
+	int err = stun_parse(msg, buf, size);
+
+	if (err < 0)
+		return err;
+	return msg->method == STUN_BINDING && stun_verify_fingerprint(msg) != -EBADMSG ? 0
+										       : -EBADMSG;
+}
 
 int
 ice_write_check(uint8_t *buf, size_t cap, const struct ice_check *check)

@@ -15,6 +15,19 @@ enum {
 	ICE_ROLE_CONFLICT = 487
 };
 
+/* A message and where it came from. */
+struct ice_arrival {
+	struct stun_msg msg;
+	const struct ice_tuple *from;
+	uint64_t now_us;
+};
+
+/*
+ * stun_parse(), and -EBADMSG too for another method than Binding or a wrong FINGERPRINT. An absent
+ * one is let pass: integrity decides.
+ */
+int ice_read(struct stun_msg *msg, const uint8_t *buf, size_t size);
+
 /* What a Binding request of ours says; the texts are borrowed. */
 struct ice_check {
 	const uint8_t *txid;
