@@ -1,18 +1,11 @@
-/* client.c - client connections: reading, deadlines, limits, answers of our own. */
+/* client.c - client connections: reading, states and their deadlines, limits. */
 #include "gate.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/clock.h"
-#include "base/text.h"
-#include "http/http_problem.h"
-#include "http/url.h"
 #include "log/log.h"
 
 static void client_process(struct client *client);
@@ -214,99 +207,6 @@ client_consume(struct client *client, size_t size)
 		client_read(client, true);
 }
 
-/* Close after the answer is out; octets that are still coming must not turn it into a reset. */
-static void
-linger(struct client *client)
-{
-	if (client->eof) {
-		client_close(client);
-		return;
-	}
-	client_enter(client, CLIENT_LINGER);
-	client->in_size = 0;
-	client_read(client, true);
-}
-
-static void
-on_last_written(uv_shutdown_t *shutdown, int status)
-{
-	struct client *client = shutdown->handle->data;
-
-	if (client->state == CLIENT_CLOSED)
-		return;
-	if (status != 0)
-		client_close(client);
-	else
-		linger(client);
-}
-
-static void
-finish_connection(struct client *client)
-{
-	if (client->state == CLIENT_CLOSED)
-		return;
-	client_enter(client, CLIENT_LINGER);
-	if (uv_shutdown(&client->shutdown, (uv_stream_t *)&client->tcp, on_last_written) != 0)
-		client_close(client);
-}
-
-struct own_answer {
-	uv_write_t write;
-	char text[HTTP_PROBLEM_SIZE + 512];
-};
-
-static void
-on_own_written(uv_write_t *write, int status)
-{
-	(void)status;
-	free(write->data);
-}
-
-static void
-send_own(struct client *client, const char *text, size_t size)
-{
-	struct own_answer *answer = malloc(sizeof(*answer));
-	uv_buf_t buf;
-
-	if (answer == NULL)
-		return;
-	memcpy(answer->text, text, size);
-	answer->write.data = answer;
-	buf = uv_buf_init(answer->text, (unsigned)size);
-	if (uv_write(&answer->write, (uv_stream_t *)&client->tcp, &buf, 1, on_own_written) != 0)
-		free(answer);
-}
-
-void
-client_problem(struct client *client, int status, const char *slug, const char *detail, ...)
-{
-	char text[512], body[HTTP_PROBLEM_SIZE], whole[HTTP_PROBLEM_SIZE + 512];
-	va_list ap;
-	size_t size;
-	int count;
-
-	va_start(ap, detail);
-	vsnprintf(text, sizeof(text), detail, ap);
-	va_end(ap);
-	size = http_problem_write(body, status, slug, http_reason(status), text);
-	count = snprintf(
-	    whole, sizeof(whole),
-	    "HTTP/1.1 %d %s\r\nContent-Type: " HTTP_PROBLEM_TYPE "\r\nContent-Length: %zu\r\n"
-	    "Cache-Control: no-store\r\nAccess-Control-Allow-Origin: *\r\n%sConnection: close\r\n"
-	    "\r\n%s",
-	    status, http_reason(status), size,
-	    status == 503 || status == 502 ? "Retry-After: 1\r\n" : "", body);
-	if (client->is_head)
-		count -= (int)size;
-	client->status = status;
-	client->answer_octets = size;
-	client_log(client);
-	if (client->ex != NULL)
-		exchange_end(client->ex);
-	send_own(client, whole, (size_t)count);
-	finish_connection(client);
-}
-
 static void
 client_next(struct client *client)
 {
@@ -333,67 +233,7 @@ client_answered(struct client *client)
 	if (client->keep_alive && whole && !client->gate->stopping)
 		client_next(client);
 	else
-		finish_connection(client);
-}
-
-/* A whole head is here: check what the parser leaves to us, find the upstream, start. */
-static void
-client_request(struct client *client, const struct http_head *head, size_t head_size)
-{
-	const struct gate_route *route;
-	struct url_span host;
-	uint16_t port;
-	bool ipv6;
-	int error;
-
-	memcpy(client->method, head->method.ptr, head->method.size);
-	client->method[head->method.size] = '\0';
-	client->is_head = http_span_equal(head->method, "HEAD");
-	client->keep_alive = head->keep_alive && !client->gate->stopping;
-	client->minor = head->minor;
-	client->upgrade = head->upgrade && head->framing == HTTP_BODY_NONE && head->minor > 0;
-	if (head->host.size > 0 &&
-	    url_parse_host(&host, &port, &ipv6, head->host.ptr, head->host.size) != 0) {
-		client_problem(client, 400, "bad-request", "the Host field is malformed");
-		return;
-	}
-	route = gate_route_find(&client->gate->config, head->target, client->log_path);
-	if (route == NULL) {
-		client_problem(client, 400, "bad-request", "the request target is malformed");
-		return;
-	}
-	error = exchange_start(client, route, head);
-	if (error != 0) {
-		client_problem(client, 503, "overloaded", "the gate cannot serve this now: %s",
-			       uv_strerror(error));
-		return;
-	}
-	client_enter(client, client->ex->request_done ? CLIENT_WAIT : CLIENT_BODY);
-	client_consume(client, head_size);
-}
-
-static void
-client_head(struct client *client)
-{
-	struct http_head head;
-	int size;
-
-	if (client->state == CLIENT_IDLE)
-		client_enter(client, CLIENT_HEAD);
-	if (client->began_us == 0)
-		client->began_us = clock_now_us();
-	size = http_head_parse_request(&head, client->in, client->in_size);
-	if (size == -EAGAIN && !client->eof)
-		return;
-	if (size < 0) {
-		int status = http_head_status(size);
-
-		client_problem(client, status, "bad-request", "%s",
-			       status == 400 ? "this is not a well-formed HTTP/1.1 request"
-					     : http_reason(status));
-		return;
-	}
-	client_request(client, &head, (size_t)size);
+		client_finish(client);
 }
 
 static void

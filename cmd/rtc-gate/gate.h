@@ -147,13 +147,20 @@ void client_accept(struct gate *gate, uv_stream_t *listener);
 void client_enter(struct client *client, enum client_state state);
 void client_read(struct client *client, bool on);
 void client_consume(struct client *client, size_t size); /* drop octets from the front of in */
-/* Answer with a problem body and close; nothing of another answer was written. */
-void client_problem(struct client *client, int status, const char *slug, const char *detail, ...)
-    __attribute__((format(printf, 4, 5)));
 /* The answer is complete: next request, or the end. */
 void client_answered(struct client *client);
 void client_close(struct client *client);
 void client_log(struct client *client);
+
+/* request.c: parse what is in the buffer and start if it is a head. */
+void client_head(struct client *client);
+
+/* problem.c */
+/* Send our FIN, drop what still comes for a moment, close. */
+void client_finish(struct client *client);
+/* Answer with a problem body and close; nothing of another answer was written. */
+void client_problem(struct client *client, int status, const char *slug, const char *detail, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* exchange.c: the request's way */
 int exchange_start(struct client *client, const struct gate_route *route,

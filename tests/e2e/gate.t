@@ -571,6 +571,7 @@ HOSTILE = [
     "GET /%zz HTTP/1.1\r\n" + HOST + "\r\n",
     "GET /\xff HTTP/1.1\r\n" + HOST + "\r\n",
     "GET h HTTP/1.1\r\n" + HOST + "\r\n",
+    "GET http://other/x HTTP/1.1\r\n" + HOST + "\r\n",
     "GET http:///x HTTP/1.1\r\n" + HOST + "\r\n",
     "GET http://u@h/x HTTP/1.1\r\n" + HOST + "\r\n",
     "CONNECT h:443 HTTP/1.1\r\n" + HOST + "\r\n",
