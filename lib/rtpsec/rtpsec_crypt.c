@@ -8,40 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/params.h>
 
 #include "base/bytes.h"
+#include "base/hmac_sha1.h"
 
-enum { IV_SIZE = 16, SHA1_SIZE = 20, TAIL_SIZE = 4 };
+enum { IV_SIZE = 16, SHA1_SIZE = HMAC_SHA1_SIZE, TAIL_SIZE = 4 };
 #define RTCP_E_FLAG 0x80000000u /* RFC 3711 s.3.4 */
 
 struct rtpsec_crypt {
 	const struct rtpsec_profile *profile;
 	EVP_CIPHER_CTX *cipher;
-	EVP_MAC_CTX *mac; /* AES-CM only */
+	struct hmac_sha1_key *mac; /* AES-CM only */
 	uint8_t salt[RTPSEC_SALT_MAX];
 };
-
-static EVP_MAC_CTX *
-mac_new(const uint8_t *key)
-{
-	char digest[] = "SHA1";
-	OSSL_PARAM params[] = {
-	    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-	    OSSL_PARAM_construct_end(),
-	};
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
-
-	EVP_MAC_free(mac); /* the context holds its own reference */
-	if (ctx != NULL && EVP_MAC_init(ctx, key, RTPSEC_AUTH_SIZE, params) != 1) {
-		EVP_MAC_CTX_free(ctx);
-		return NULL;
-	}
-	return ctx;
-}
 
 struct rtpsec_crypt *
 rtpsec_crypt_new(const struct rtpsec_profile *profile, enum rtpsec_direction direction,
@@ -58,9 +38,10 @@ rtpsec_crypt_new(const struct rtpsec_profile *profile, enum rtpsec_direction dir
 						   NULL, direction == RTPSEC_SEND) != 1)
 		goto fail;
 	if (!profile->aead) {
-		c->mac = mac_new(keys->auth);
+		c->mac = malloc(sizeof(*c->mac));
 		if (c->mac == NULL)
 			goto fail;
+		hmac_sha1_key_init(c->mac, keys->auth, RTPSEC_AUTH_SIZE);
 	}
 	return c;
 fail:
@@ -74,7 +55,9 @@ rtpsec_crypt_free(struct rtpsec_crypt *c)
 	if (c == NULL)
 		return;
 	EVP_CIPHER_CTX_free(c->cipher);
-	EVP_MAC_CTX_free(c->mac);
+	if (c->mac != NULL)
+		OPENSSL_cleanse(c->mac, sizeof(*c->mac));
+	free(c->mac);
 	OPENSSL_cleanse(c->salt, sizeof(c->salt));
 	free(c);
 }
@@ -143,14 +126,17 @@ ctr(struct rtpsec_crypt *c, const uint8_t *iv, const uint8_t *in, size_t size, u
 }
 
 /* RFC 3711 s.4.2: over buf and, for RTP, the roll-over counter. tag has SHA1_SIZE octets. */
-static bool
-hmac(struct rtpsec_crypt *c, const uint8_t *buf, size_t size, const uint8_t *tail, uint8_t *tag)
+static void
+hmac(const struct rtpsec_crypt *c, const uint8_t *buf, size_t size, const uint8_t *tail,
+     uint8_t *tag)
 {
-	size_t n;
+	struct hmac_sha1 mac;
 
-	return EVP_MAC_init(c->mac, NULL, 0, NULL) == 1 && EVP_MAC_update(c->mac, buf, size) == 1 &&
-	       (tail == NULL || EVP_MAC_update(c->mac, tail, TAIL_SIZE) == 1) &&
-	       EVP_MAC_final(c->mac, tag, &n, SHA1_SIZE) == 1;
+	hmac_sha1_start(&mac, c->mac);
+	hmac_sha1_add(&mac, buf, size);
+	if (tail != NULL)
+		hmac_sha1_add(&mac, tail, TAIL_SIZE);
+	hmac_sha1_finish(&mac, tag);
 }
 
 static bool
@@ -158,8 +144,8 @@ hmac_matches(struct rtpsec_crypt *c, const uint8_t *buf, size_t size, const uint
 {
 	uint8_t tag[SHA1_SIZE];
 
-	return hmac(c, buf, size, tail, tag) &&
-	       CRYPTO_memcmp(tag, buf + size, c->profile->tag_size) == 0;
+	hmac(c, buf, size, tail, tag);
+	return CRYPTO_memcmp(tag, buf + size, c->profile->tag_size) == 0;
 }
 
 /* ---- RTP ---- */
@@ -180,8 +166,9 @@ rtpsec_crypt_seal(struct rtpsec_crypt *c, uint32_t roc, const uint8_t *hdr, size
 			   ? (int)(size + tag_size)
 			   : -EINVAL;
 	put_be32(counter, roc);
-	if (!ctr(c, iv, payload, payload_size, out + hdr_size) || !hmac(c, out, size, counter, tag))
+	if (!ctr(c, iv, payload, payload_size, out + hdr_size))
 		return -EINVAL;
+	hmac(c, out, size, counter, tag);
 	memcpy(out + size, tag, tag_size);
 	return (int)(size + tag_size);
 }
@@ -222,9 +209,8 @@ rtpsec_crypt_seal_rtcp(struct rtpsec_crypt *c, uint32_t index, uint8_t *buf, siz
 	} else {
 		ok = ctr(c, iv, p, body, p);
 		memcpy(buf + size, word, TAIL_SIZE);
-		ok = ok && hmac(c, buf, size + TAIL_SIZE, NULL, tag);
-		if (ok)
-			memcpy(buf + size + TAIL_SIZE, tag, tag_size);
+		hmac(c, buf, size + TAIL_SIZE, NULL, tag);
+		memcpy(buf + size + TAIL_SIZE, tag, tag_size);
 	}
 	return ok ? (int)(size + tag_size + TAIL_SIZE) : -EINVAL;
 }

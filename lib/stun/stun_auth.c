@@ -4,85 +4,27 @@
 #include <errno.h>
 #include <string.h>
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include "base/bytes.h"
+#include "base/hmac_sha1.h"
 #include "stun/stun_wire.h"
-
-/*
- * One context a thread, kept: fetching HMAC and SHA-1 anew for each message, as the one-shot HMAC()
- * does, takes OpenSSL's locks and a dozen allocations and costs several times the hash itself.
- */
-static CRYPTO_THREAD_LOCAL ctx_key;
-static CRYPTO_ONCE ctx_once = CRYPTO_ONCE_STATIC_INIT;
-static int ctx_key_ok;
-
-static void
-ctx_free(void *ctx)
-{
-	EVP_MAC_CTX_free(ctx);
-}
-
-static void
-ctx_key_make(void)
-{
-	ctx_key_ok = CRYPTO_THREAD_init_local(&ctx_key, ctx_free);
-}
-
-static EVP_MAC_CTX *
-ctx_make(void)
-{
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
-	char digest[] = "SHA1";
-	OSSL_PARAM params[] = {OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-			       OSSL_PARAM_END};
-
-	EVP_MAC_free(mac);
-	if (ctx != NULL && EVP_MAC_CTX_set_params(ctx, params) != 1) {
-		EVP_MAC_CTX_free(ctx);
-		ctx = NULL;
-	}
-	return ctx;
-}
-
-static EVP_MAC_CTX *
-thread_ctx(void)
-{
-	EVP_MAC_CTX *ctx;
-
-	if (CRYPTO_THREAD_run_once(&ctx_once, ctx_key_make) != 1 || ctx_key_ok != 1)
-		return NULL;
-	ctx = CRYPTO_THREAD_get_local(&ctx_key);
-	if (ctx == NULL) {
-		ctx = ctx_make();
-		if (ctx != NULL && CRYPTO_THREAD_set_local(&ctx_key, ctx) != 1) {
-			EVP_MAC_CTX_free(ctx);
-			ctx = NULL;
-		}
-	}
-	return ctx;
-}
 
 int
 stun_hmac(uint8_t out[static STUN_HMAC_SIZE], const char *password, const uint8_t *header,
 	  uint16_t length, const uint8_t *rest, size_t rest_size)
 {
-	EVP_MAC_CTX *ctx = thread_ctx();
 	uint8_t head[STUN_HEADER_SIZE];
-	size_t size = 0;
+	struct hmac_sha1_key key;
+	struct hmac_sha1 mac;
 
-	if (ctx == NULL)
-		return -ENOMEM;
 	memcpy(head, header, sizeof(head));
 	put_be16(head + 2, length);
-	if (EVP_MAC_init(ctx, (const uint8_t *)password, strlen(password), NULL) != 1 ||
-	    EVP_MAC_update(ctx, head, sizeof(head)) != 1 ||
-	    EVP_MAC_update(ctx, rest, rest_size) != 1 ||
-	    EVP_MAC_final(ctx, out, &size, STUN_HMAC_SIZE) != 1 || size != STUN_HMAC_SIZE)
-		return -ENOMEM;
+	hmac_sha1_key_init(&key, password, strlen(password));
+	hmac_sha1_start(&mac, &key);
+	hmac_sha1_add(&mac, head, sizeof(head));
+	hmac_sha1_add(&mac, rest, rest_size);
+	hmac_sha1_finish(&mac, out);
 	return 0;
 }
 

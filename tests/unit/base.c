@@ -10,6 +10,7 @@
 #include "base/addr.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/hmac_sha1.h"
 #include "base/random.h"
 #include "base/text.h"
 
@@ -124,6 +125,39 @@ secrets_hex_and_ntp(void **state)
 	assert_false(text_is_ice("abc\r\n", 1, 32));
 }
 
+static void
+hmac_sha1_of_rfc2202(void **state)
+{
+	static const struct {
+		const char *key, *data, *mac;
+	} rows[] = {
+	    {"Jefe", "what do ya want for nothing?", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
+	    {"\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b",
+	     "Hi There", "b617318655057264e28bc0b6fb378c8ef146be00"},
+	};
+	uint8_t aa[80], mac[HMAC_SHA1_SIZE];
+	char text[2 * HMAC_SHA1_SIZE + 1];
+	struct hmac_sha1_key key;
+	struct hmac_sha1 h;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		hmac_sha1_key_init(&key, rows[i].key, strlen(rows[i].key));
+		hmac_sha1_start(&h, &key);
+		hmac_sha1_add(&h, rows[i].data, 3);
+		hmac_sha1_add(&h, rows[i].data + 3, strlen(rows[i].data) - 3);
+		hmac_sha1_finish(&h, mac);
+		assert_string_equal(text_hex(text, mac, sizeof(mac)), rows[i].mac);
+	}
+	memset(aa, 0xaa, sizeof(aa)); /* test case 6: a key larger than a block */
+	hmac_sha1_key_init(&key, aa, sizeof(aa));
+	hmac_sha1_start(&h, &key);
+	hmac_sha1_add(&h, "Test Using Larger Than Block-Size Key - Hash Key First", 54);
+	hmac_sha1_finish(&h, mac);
+	assert_string_equal(text_hex(text, mac, sizeof(mac)),
+			    "aa4ae5e15272d00e95705637ce8a3b55ed402112");
+}
+
 int
 main(void)
 {
@@ -133,6 +167,7 @@ main(void)
 	    cmocka_unit_test(address_classes),
 	    cmocka_unit_test(names_follow_the_allow_list),
 	    cmocka_unit_test(secrets_hex_and_ntp),
+	    cmocka_unit_test(hmac_sha1_of_rfc2202),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
