@@ -11,7 +11,7 @@ import { until } from './lib/wait.mjs';
 const STATE_MAX_MS = 15000;
 const NO_PATH_MAX_MS = 20000;
 const RECOVER_MAX_MS = 30000;
-const NOWHERE = '10.98.0.77';
+const NOWHERE = '198.51.100.77';
 
 const stack = await Stack.start();
 const browser = await Browser.launch({ instrument: false });

@@ -1,0 +1,93 @@
+// A bad network between clients and the relay: a UDP relay of its own that loses packets by a
+// seeded draw, and can change the address that the relay sees, as a NAT does.
+import { createSocket } from 'node:dgram';
+import { atEnd } from './tap.mjs';
+
+const DEFAULT_SEED = 20261123;
+
+// Marsaglia's xorshift, 32 bits: enough to draw losses by.
+function draws(seed) {
+	let x = seed >>> 0 || 1;
+
+	return () => {
+		x ^= x << 13;
+		x >>>= 0;
+		x ^= x >>> 17;
+		x ^= x << 5;
+		x >>>= 0;
+		return x / 2 ** 32;
+	};
+}
+
+const bound = (address) => new Promise((resolve) => {
+	const socket = createSocket('udp4');
+
+	socket.bind(0, address, () => resolve(socket));
+});
+
+export class Proxy {
+	/** loss: share of the packets of each direction, once lossy is set. */
+	static async start(address, target_port, loss = 0) {
+		const it = new Proxy();
+
+		it.seed = Number(process.env.RTC_SEED || DEFAULT_SEED);
+		it.draw = draws(it.seed);
+		Object.assign(it, { address, target_port, loss, lossy: false, forwarded: 0, lost: 0 });
+		it.clients = new Map();
+		it.outside = await bound(address);
+		it.outside.on('message', (packet, from) => it.inward(packet, from));
+		atEnd(() => it.stop());
+		return it;
+	}
+
+	get port() {
+		return this.outside.address().port;
+	}
+
+	drops() {
+		const lost = this.lossy && this.draw() < this.loss;
+
+		this.lost += lost ? 1 : 0;
+		this.forwarded += lost ? 0 : 1;
+		return lost;
+	}
+
+	async inward(packet, from) {
+		const key = `${from.address}:${from.port}`;
+
+		if (!this.clients.has(key))
+			this.clients.set(key, { from, socket: this.upstream(from) });
+		const socket = await this.clients.get(key).socket;
+
+		if (!this.drops())
+			socket.send(packet, this.target_port, this.address);
+	}
+
+	async upstream(client) {
+		const socket = await bound(this.address);
+
+		socket.on('message', (packet) => {
+			if (!this.drops())
+				this.outside.send(packet, client.port, client.address);
+		});
+		return socket;
+	}
+
+	/** From now on the relay sees every client at another port; the old ones are closed. */
+	async rebind() {
+		for (const client of this.clients.values()) {
+			const old = await client.socket;
+
+			client.socket = this.upstream(client.from);
+			await client.socket;
+			old.close();
+		}
+	}
+
+	async stop() {
+		this.outside.close();
+		for (const { socket } of this.clients.values())
+			(await socket).close();
+		this.clients.clear();
+	}
+}
