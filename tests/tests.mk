@@ -34,7 +34,7 @@ BENCH_PLAYERS ?= 50 100 300
 
 ENV := RTC_BIN=$(CURDIR)/$(B)/bin RTC_BUILD=$(CURDIR)/$(B) RTC_VECTORS=$(CURDIR)/tests/vectors \
        CMOCKA_MESSAGE_OUTPUT=TAP HARNESS_RULESFILE=tests/prove.yml
-PROVE := prove --exec '' -j 2 --timer
+PROVE := prove --exec tools/run-test -j 2 --timer
 QUICK := $(UNITS) $(SIMS) $(REPLAYS)
 
 check: check-build
