@@ -84,7 +84,8 @@ struct bench {
 	enum bench_stage stage;
 	bool interrupted;
 	unsigned started, playing, ended, stopped, stop_next;
-	uint64_t stage_us; /* when the stage began */
+	uint64_t stage_us;	  /* when the stage began */
+	uint64_t tick_us, lag_us; /* the last tick, and how long after the one before */
 	uint64_t measure_begin_us, measure_end_us;
 	unsigned ended_before; /* players that ended before the measured interval */
 	struct publisher_count sent_begin, sent_end;

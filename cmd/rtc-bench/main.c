@@ -19,7 +19,9 @@ enum {
 	TICK_MS = 10, /* of the stages: joins are spread at this grain */
 	PUBLISH_TIMEOUT_US = 20000000,
 	STOP_TIMEOUT_US = 15000000,
-	DESCRIPTORS_SPARE = 256
+	DESCRIPTORS_SPARE = 256,
+	LAG_MAX_US = 3 * TICK_MS * 1000, /* between two ticks of a loop that keeps up */
+	LAG_WAIT_US = 5000000
 };
 
 static void enter(struct bench *b, enum bench_stage stage);
@@ -57,17 +59,31 @@ tick_joining(struct bench *b, uint64_t now_us)
 		enter(b, b->playing > 0 ? BENCH_SETTLING : BENCH_STOPPING);
 }
 
+/*
+ * The interval begins and ends when the loop has read what waits in the sockets: a backlog would
+ * count packets that were sent before it, or miss those sent within.
+ */
+static bool
+keeps_up(const struct bench *b, uint64_t late_us)
+{
+	return b->lag_us < LAG_MAX_US || late_us > LAG_WAIT_US;
+}
+
 static void
 tick_settling(struct bench *b, uint64_t now_us)
 {
-	if (now_us - b->stage_us >= b->o->settle_us)
+	uint64_t passed_us = now_us - b->stage_us;
+
+	if (passed_us >= b->o->settle_us && keeps_up(b, passed_us - b->o->settle_us))
 		enter(b, BENCH_MEASURING);
 }
 
 static void
 tick_measuring(struct bench *b, uint64_t now_us)
 {
-	if (now_us - b->stage_us >= b->o->duration_us)
+	uint64_t passed_us = now_us - b->stage_us;
+
+	if (passed_us >= b->o->duration_us && keeps_up(b, passed_us - b->o->duration_us))
 		enter(b, BENCH_STOPPING);
 }
 
@@ -169,9 +185,12 @@ on_tick(uv_timer_t *timer)
 	    [BENCH_STOPPING] = tick_stopping,	  [BENCH_DONE] = NULL,
 	};
 	struct bench *b = timer->data;
+	uint64_t now_us = clock_now_us();
 
+	b->lag_us = now_us - b->tick_us;
+	b->tick_us = now_us;
 	if (ticks[b->stage] != NULL)
-		ticks[b->stage](b, clock_now_us());
+		ticks[b->stage](b, now_us);
 }
 
 static void
