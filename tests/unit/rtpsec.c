@@ -8,6 +8,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <openssl/crypto.h>
+
 #include "../support/support.h"
 #include "base/bytes.h"
 #include "base/random.h"
@@ -423,6 +425,58 @@ callers_mistakes_are_refused(void **state)
 	rtpsec_free(NULL);
 }
 
+static uint64_t allocations; /* that OpenSSL made */
+
+static void *
+count_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	allocations++;
+	return malloc(size);
+}
+
+static void *
+count_realloc(void *p, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	allocations++;
+	return realloc(p, size);
+}
+
+static void
+count_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+static void
+packets_take_no_memory(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(profiles); i++) {
+		struct rtpsec *tx = make(profiles[i], RTPSEC_SEND);
+		struct rtpsec *rx = make(profiles[i], RTPSEC_RECEIVE);
+		uint8_t out[PACKET];
+		uint64_t before = 0;
+
+		for (uint32_t n = 0; n < 100000; n++) {
+			int size = protect(tx, (uint16_t)n, out);
+
+			assert_int_equal(rtpsec_unprotect(rx, out, (size_t)size), 112);
+			if (n == 0)
+				before = allocations;
+		}
+		assert_true(before > 0);
+		assert_int_equal(allocations, before);
+		rtpsec_free(tx);
+		rtpsec_free(rx);
+	}
+}
+
 int
 main(void)
 {
@@ -438,10 +492,13 @@ main(void)
 	    cmocka_unit_test(rtcp_passes_and_is_guarded),
 	    cmocka_unit_test(ssrcs_are_bounded),
 	    cmocka_unit_test(roll_over_counter_can_be_handed_over),
+	    cmocka_unit_test(packets_take_no_memory),
 	    cmocka_unit_test(callers_mistakes_are_refused),
 	};
 	struct prng rng = {42};
 
+	if (CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free) != 1)
+		return 1;
 	for (size_t i = 0; i < sizeof(key); i++)
 		key[i] = (uint8_t)prng_next(&rng);
 	for (size_t i = 0; i < sizeof(salt); i++)
