@@ -87,7 +87,6 @@ struct bench {
 	uint64_t stage_us;	  /* when the stage began */
 	uint64_t tick_us, lag_us; /* the last tick, and how long after the one before */
 	uint64_t measure_begin_us, measure_end_us;
-	unsigned ended_before; /* players that ended before the measured interval */
 	struct publisher_count sent_begin, sent_end;
 	struct process_use base[BENCH_PIDS_MAX]; /* before the first player */
 	struct process_use begin[BENCH_PIDS_MAX], end[BENCH_PIDS_MAX];

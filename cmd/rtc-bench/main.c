@@ -20,6 +20,7 @@ enum {
 	PUBLISH_TIMEOUT_US = 20000000,
 	STOP_TIMEOUT_US = 15000000,
 	DESCRIPTORS_SPARE = 256,
+	JOINING_MAX = 200,		 /* players that join at the same time */
 	LAG_MAX_US = 3 * TICK_MS * 1000, /* between two ticks of a loop that keeps up */
 	LAG_WAIT_US = 5000000
 };
@@ -49,7 +50,9 @@ tick_joining(struct bench *b, uint64_t now_us)
 {
 	uint64_t due = (now_us - b->stage_us) * b->o->rate / 1000000 + 1;
 
-	while (b->started < b->o->players && b->started < due)
+	/* Servers limit the sessions of one address that are not connected yet. */
+	while (b->started < b->o->players && b->started < due &&
+	       b->started - b->playing - b->ended < JOINING_MAX)
 		(void)player_start(b, b->started++); /* a failure is counted as an end */
 	if (b->started < b->o->players)
 		return;
@@ -127,7 +130,6 @@ tick_stopping(struct bench *b, uint64_t now_us)
 static void
 begin_measuring(struct bench *b)
 {
-	b->ended_before = b->ended;
 	for (unsigned i = 0; i < b->started; i++)
 		player_measure(&b->players[i]);
 	b->sent_begin = b->publisher.sent;
