@@ -434,6 +434,8 @@ pub_timeout(struct wsession *ws)
 			pub->next_twcc_us = now;
 	}
 	n = rtcp_finish(&out);
+	if (n == -ENOSPC) /* several sources with many losses: what fitted is whole packets */
+		n = (int)out.size;
 	if (n > 0 && (size_t)n > head) /* an empty RR alone says nothing */
 		ws_send_rtcp(ws, buf, (size_t)n, sizeof(buf));
 }

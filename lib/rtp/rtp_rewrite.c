@@ -4,6 +4,8 @@
 
 #include "rtp/rtp.h"
 
+enum { CLOCK_SLACK_S = 10 }; /* a timestamp off by more, after a leap, is another clock's */
+
 _Static_assert(sizeof(struct rtp_rewrite) <= 64, "one cache line per subscriber's track");
 
 void
@@ -14,22 +16,33 @@ rtp_rewrite_init(struct rtp_rewrite *r, uint16_t first_seq, uint32_t first_ts)
 	r->floor = (uint32_t)r->max_seq;
 }
 
+/* The outgoing timestamp of now: the last one and the time since, at least a tick on. */
+static uint32_t
+ts_of_now(const struct rtp_rewrite *r, uint64_t now_us)
+{
+	uint32_t elapsed_ms = (uint32_t)(now_us / 1000) - r->last_ms;
+	uint32_t ticks = (uint32_t)((uint64_t)elapsed_ms * r->clock_100hz / 10);
+
+	return r->started ? r->last_ts + (ticks > 0 ? ticks : 1) : r->last_ts;
+}
+
+/* Source number seq follows the newest outgoing one; nothing before it maps any more. */
+static void
+restart_at(struct rtp_rewrite *r, uint64_t seq)
+{
+	r->delta = rtp_rewrite_newest(r) + 1 - seq;
+	r->max_seq = seq - 1;
+	r->floor = (uint32_t)r->max_seq;
+	r->run_count = r->run_head = 0;
+}
+
 void
 rtp_rewrite_switch(struct rtp_rewrite *r, uint64_t src_seq, uint32_t src_ts, uint64_t now_us,
 		   uint32_t clock_rate)
 {
-	uint64_t next = rtp_rewrite_newest(r) + 1;
-	uint32_t elapsed_ms = (uint32_t)(now_us / 1000) - r->last_ms;
-	uint32_t ticks = (uint32_t)((uint64_t)elapsed_ms * clock_rate / 1000);
-	uint32_t out_ts = r->last_ts;
-
-	if (r->started)
-		out_ts += ticks > 0 ? ticks : 1;
-	r->delta = next - src_seq;
-	r->max_seq = src_seq - 1;
-	r->floor = (uint32_t)r->max_seq;
-	r->ts_delta = out_ts - src_ts;
-	r->run_count = r->run_head = 0;
+	r->clock_100hz = (uint16_t)(clock_rate / 100);
+	r->ts_delta = ts_of_now(r, now_us) - src_ts;
+	restart_at(r, src_seq);
 }
 
 static unsigned
@@ -59,15 +72,22 @@ forget_oldest(struct rtp_rewrite *r)
 	r->run_count--;
 }
 
-/* A leap (a source that jumps: rtp_rewrite_switch() is better) leaves nothing to map back to. */
-static void
-advance(struct rtp_rewrite *r, uint64_t seq)
+static bool
+is_leap(const struct rtp_rewrite *r, uint64_t seq)
 {
-	if (seq - r->max_seq > RTP_REWRITE_BACK) {
-		r->run_count = 0;
-		r->floor = (uint32_t)(seq - 1);
-	}
-	r->max_seq = seq;
+	return r->started && seq - r->max_seq > RTP_REWRITE_LEAP;
+}
+
+/* After a leap the source's clock may be another one, too. */
+static void
+check_clock(struct rtp_rewrite *r, uint32_t src_ts, uint64_t now_us)
+{
+	uint32_t want = ts_of_now(r, now_us);
+	int32_t off = rtp_ts_diff(src_ts + r->ts_delta, want);
+	int64_t most = (int64_t)CLOCK_SLACK_S * 100 * r->clock_100hz;
+
+	if (off > most || off < -most)
+		r->ts_delta = want - src_ts;
 }
 
 /* Keep the halves of floor and runs near enough to max_seq to be told apart. */
@@ -93,7 +113,9 @@ rtp_rewrite_drop(struct rtp_rewrite *r, uint64_t src_seq)
 
 	if ((int64_t)(src_seq - r->max_seq) <= 0)
 		return -ESTALE;
-	advance(r, src_seq);
+	if (is_leap(r, src_seq))
+		restart_at(r, src_seq);
+	r->max_seq = src_seq;
 	newest = r->run_count > 0 ? run_index(r, r->run_count - 1u) : 0;
 	if (r->run_count > 0 && run_end(r, r->run_count - 1u) == src_seq &&
 	    r->run_size[newest] < RTP_REWRITE_RUN_MAX) {
@@ -111,13 +133,20 @@ rtp_rewrite_drop(struct rtp_rewrite *r, uint64_t src_seq)
 }
 
 static void
-map_new(struct rtp_rewrite *r, uint64_t now_us, uint64_t src_seq, uint32_t out_ts)
+map_new(struct rtp_rewrite *r, uint64_t now_us, uint64_t src_seq, uint32_t src_ts)
 {
+	uint32_t out_ts;
+
+	if (is_leap(r, src_seq)) {
+		check_clock(r, src_ts, now_us);
+		restart_at(r, src_seq);
+	}
+	out_ts = src_ts + r->ts_delta;
 	if (!r->started || rtp_ts_diff(out_ts, r->last_ts) > 0)
 		r->last_ts = out_ts;
 	r->last_ms = (uint32_t)(now_us / 1000);
 	r->started = true;
-	advance(r, src_seq);
+	r->max_seq = src_seq;
 	age(r);
 }
 
@@ -128,7 +157,8 @@ rtp_rewrite_map(struct rtp_rewrite *r, uint64_t src_seq, uint32_t src_ts, uint64
 	uint64_t delta = r->delta;
 
 	if ((int64_t)(src_seq - r->max_seq) > 0) {
-		map_new(r, now_us, src_seq, src_ts + r->ts_delta);
+		map_new(r, now_us, src_seq, src_ts);
+		delta = r->delta;
 	} else if (!is_known(r, src_seq)) {
 		return -ESTALE;
 	} else {

@@ -22,7 +22,8 @@ enum {
 	 */
 	RTP_REWRITE_RUNS = 9,
 	RTP_REWRITE_RUN_MAX = 255, /* packets of one run; a longer one takes several */
-	RTP_REWRITE_BACK = 16384
+	RTP_REWRITE_BACK = 16384,
+	RTP_REWRITE_LEAP = 3000 /* a source that jumps by more begins anew (RFC 3550 A.1) */
 };
 
 struct rtp_rewrite {
@@ -36,6 +37,7 @@ struct rtp_rewrite {
 	uint8_t run_size[RTP_REWRITE_RUNS];
 	uint8_t run_head, run_count; /* ring: the oldest, how many */
 	bool started;		     /* something was mapped: timestamps must go on */
+	uint16_t clock_100hz;	     /* of the present source */
 };
 
 /*
@@ -49,7 +51,7 @@ void rtp_rewrite_init(struct rtp_rewrite *r, uint16_t first_seq, uint32_t first_
  * A source begins, or another one takes its place: its packet src_seq (extended, above 0) follows
  * the newest outgoing one without a gap, and its timestamp src_ts goes on from the last outgoing
  * one by the time that passed at clock_rate (Hz, above 0), by one tick at least. Numbers before
- * src_seq no longer map. Also right after RTP_RECV_RESTART, whose numbers leap.
+ * src_seq no longer map.
  */
 void rtp_rewrite_switch(struct rtp_rewrite *r, uint64_t src_seq, uint32_t src_ts, uint64_t now_us,
 			uint32_t clock_rate);
@@ -62,8 +64,10 @@ int rtp_rewrite_drop(struct rtp_rewrite *r, uint64_t src_seq);
 
 /*
  * Outgoing number (extended; its low 16 bits go into the packet) and timestamp of a source packet,
- * in any order; a repeated packet maps to the same. now_us is when it came. 0; -ESTALE: before the
- * switch, beyond the history, or dropped on purpose.
+ * in any order; a repeated packet maps to the same. now_us is when it came. A source that leaps by
+ * more than RTP_REWRITE_LEAP (RTP_RECV_RESTART) is taken for a switch: a receiver's roll-over
+ * counter could not follow; its timestamps go on as they are if they fit the time that passed.
+ * 0; -ESTALE: before the switch, beyond the history, or dropped on purpose.
  */
 int rtp_rewrite_map(struct rtp_rewrite *r, uint64_t src_seq, uint32_t src_ts, uint64_t now_us,
 		    uint64_t *out_seq, uint32_t *out_ts);

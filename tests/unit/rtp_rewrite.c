@@ -147,7 +147,7 @@ the_history_of_drops_is_bounded(void **state)
 }
 
 static void
-old_runs_and_leaps_are_forgotten(void **state)
+old_runs_are_forgotten(void **state)
 {
 	struct rtp_rewrite r;
 	uint64_t base, out;
@@ -166,11 +166,40 @@ old_runs_and_leaps_are_forgotten(void **state)
 	}
 	assert_int_equal(r.run_count, 0);
 	rtp_rewrite_drop(&r, SRC + 300000);
-	out = map(&r, SRC + 900000); /* a leap: nothing before it maps */
-	assert_true(out == base + 900000 - 2);
-	assert_true(back(&r, out) == SRC + 900000);
-	assert_true(back(&r, out - 1) == 0);
-	assert_true(map(&r, SRC + 899999) == 0);
+	out = map(&r, SRC + 302000); /* loss */
+	assert_true(out == base + 302000 - 2);
+}
+
+/* A source that begins anew without a word: its receiver must not see the jump. */
+static void
+a_leap_is_a_switch(void **state)
+{
+	struct rtp_rewrite r;
+	uint64_t out, last;
+	uint32_t ts, last_ts;
+
+	(void)state;
+	rtp_rewrite_init(&r, 100, 0);
+	rtp_rewrite_switch(&r, SRC, 5000, NOW, 90000);
+	rtp_rewrite_map(&r, SRC, 5000, NOW, &out, &ts);
+	rtp_rewrite_map(&r, SRC + RTP_REWRITE_LEAP, 14000, NOW + SECOND / 10, &last, &last_ts);
+	assert_true(last == out + RTP_REWRITE_LEAP); /* that much may have been lost */
+	/* Numbers leap, the clock goes on: 0.5 s later. */
+	rtp_rewrite_map(&r, SRC + 40000, 59000, NOW + SECOND * 6 / 10, &out, &ts);
+	assert_true(out == last + 1);
+	assert_int_equal(ts, (uint32_t)(last_ts + 45000));
+	assert_true(back(&r, out) == SRC + 40000);
+	assert_true(back(&r, last) == 0);
+	/* Both leap. */
+	last_ts = ts;
+	rtp_rewrite_map(&r, SRC + 140000, 3000000000u, NOW + SECOND * 26 / 10, &last, &ts);
+	assert_true(last == out + 1);
+	assert_int_equal(ts, (uint32_t)(last_ts + 180000));
+	assert_int_equal(rtp_rewrite_ts(&r, 3000000000u), ts);
+	/* A leap onto a packet that is left out. */
+	assert_int_equal(rtp_rewrite_drop(&r, SRC + 200000), 0);
+	assert_true(rtp_rewrite_newest(&r) == last);
+	assert_true(map(&r, SRC + 200001) == last + 1);
 }
 
 /*
@@ -236,7 +265,8 @@ main(void)
 	    cmocka_unit_test(another_source_goes_on),
 	    cmocka_unit_test(dropped_packets_leave_no_gap),
 	    cmocka_unit_test(the_history_of_drops_is_bounded),
-	    cmocka_unit_test(old_runs_and_leaps_are_forgotten),
+	    cmocka_unit_test(old_runs_are_forgotten),
+	    cmocka_unit_test(a_leap_is_a_switch),
 	    cmocka_unit_test(random_sources_against_a_model),
 	};
 
