@@ -207,11 +207,12 @@ random_arrivals_round_trip(void **state)
 		rtp_twcc_init(&t);
 		for (unsigned i = 0; i < 2000; i++, seq++) {
 			now += prng_below(&rng, spread);
-			if (i > 0 && prng_below(&rng, 100) < loss)
-				continue;
-			sent_us[seq] = now;
-			rtp_twcc_packet(&t, now, seq);
-			if (prng_below(&rng, 40) == 0)
+			if (i == 0 || prng_below(&rng, 100) >= loss) {
+				sent_us[seq] = now;
+				rtp_twcc_packet(&t, now, seq);
+			}
+			/* Within the window, beyond which packets are given up. */
+			if (prng_below(&rng, 40) == 0 || i % (RTP_TWCC_WINDOW / 2) == 0)
 				feedback_all(&t, 48 + prng_below(&rng, 1100));
 		}
 		feedback_all(&t, 1200);
