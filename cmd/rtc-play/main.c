@@ -348,9 +348,15 @@ start_session(void)
 static json_t *
 report_json(const struct peer *peer, const json_t *faults)
 {
+	const struct receiver_counts *c = &p.receiver.tracks[MEDIA_VIDEO].counts;
 	struct client_session_times t;
 	json_t *o = verdict_json(&p.verdict, peer, p.end_us), *times = json_object_get(o, "times");
+	json_t *video = json_object_get(o, "video");
 
+	if (json_is_object(video)) {
+		json_object_set_new(video, "damaged", json_integer((json_int_t)c->damaged));
+		json_object_set_new(video, "skipped", json_integer((json_int_t)c->skipped));
+	}
 	client_session_times(p.session, &t);
 	json_object_set_new(times, "answer_ms", json_real((double)t.answer_us / 1000));
 	json_object_set_new(times, "ice_ms", json_real((double)t.ice_us / 1000));

@@ -10,6 +10,7 @@ enum {
 	SECOND_US = 1000000,
 	INTERVAL_WEIGHT = 16, /* of the smoothed mean interval */
 	FREEZE_INTERVALS = 3,
+	REORDER_MAX = 16, /* a number that goes back further begins anew */
 	NUMBERS = 1 << TESTCARD_NUMBER_BITS,
 	LOUD = 1000000 /* mean square of 16-bit samples: -30 dB of full scale */
 };
@@ -55,14 +56,17 @@ count_number(struct verdict_card *c, int number)
 	if (c->first < 0)
 		c->first = number;
 	step = c->last < 0 ? 1 : (number - (int)c->last + NUMBERS) % NUMBERS;
-	if (step == 0)
+	if (step == 0) {
 		c->repeated++;
-	else if (step > NUMBERS / 2)
+	} else if (step >= NUMBERS - REORDER_MAX) {
 		c->disordered++;
-	else
+		return;
+	} else if (step > NUMBERS / 2) {
+		c->restarts++;
+	} else {
 		c->missing += step - 1;
-	if (step != 0 && step <= NUMBERS / 2)
-		c->last = number;
+	}
+	c->last = number;
 }
 
 static void

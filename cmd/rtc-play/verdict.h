@@ -25,6 +25,7 @@ struct verdict_wants {
 /* The test card's numbers as they came. */
 struct verdict_card {
 	uint64_t count, unreadable, repeated, disordered;
+	uint64_t restarts;	      /* the numbers began anew: a file that is repeated */
 	int64_t first, last, missing; /* missing: between neighbours that came */
 };
 

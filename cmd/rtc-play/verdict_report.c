@@ -76,11 +76,11 @@ card_json(const struct verdict *v)
 
 	if (!card_seen(v))
 		return json_null();
-	return json_pack("{sI sI sI sI sI sI sI sb}", "count", (json_int_t)c->count, "first",
+	return json_pack("{sI sI sI sI sI sI sI sI sb}", "count", (json_int_t)c->count, "first",
 			 (json_int_t)c->first, "last", (json_int_t)c->last, "missing",
 			 (json_int_t)c->missing, "repeated", (json_int_t)c->repeated, "disordered",
 			 (json_int_t)c->disordered, "unreadable", (json_int_t)c->unreadable,
-			 "in_order", c->disordered == 0);
+			 "restarts", (json_int_t)c->restarts, "in_order", c->disordered == 0);
 }
 
 static json_t *

@@ -79,6 +79,8 @@ span_us(const struct queue *q)
 static bool
 is_full(const struct feed *f)
 {
+	int64_t ahead_us =
+	    media_source_encodes(f->source, MEDIA_VIDEO) ? FEED_ENCODED_US : FEED_AHEAD_US;
 	bool enough = true;
 
 	for (unsigned k = 0; k < MEDIA_KINDS; k++) {
@@ -86,7 +88,7 @@ is_full(const struct feed *f)
 			continue;
 		if (span_us(&f->queues[k]) >= FEED_AHEAD_MAX_US)
 			return true;
-		enough &= span_us(&f->queues[k]) >= FEED_AHEAD_US;
+		enough &= span_us(&f->queues[k]) >= ahead_us;
 	}
 	return enough || f->octets >= FEED_OCTETS_MAX;
 }

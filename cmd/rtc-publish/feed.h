@@ -11,6 +11,7 @@
 
 enum {
 	FEED_AHEAD_US = 1000000,      /* read ahead of each kind */
+	FEED_ENCODED_US = 120000,     /* if the picture is encoded: a keyframe comes so late */
 	FEED_AHEAD_MAX_US = 10000000, /* of one kind while the other has too little */
 	FEED_OCTETS_MAX = 32 << 20    /* waiting in both queues */
 };
