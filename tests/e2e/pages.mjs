@@ -2,13 +2,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Browser, stateOf } from './lib/browser.mjs';
-import { scratch, start } from './lib/processes.mjs';
+import { Process, scratch, start } from './lib/processes.mjs';
 import { Stack, freePort } from './lib/stack.mjs';
 import { serveWww } from './lib/static.mjs';
 import { done, must, note, test } from './lib/tap.mjs';
 import { until } from './lib/wait.mjs';
 
 const STATE_MAX_MS = 15000;
+const LEFT_MAX_MS = 2000;
 const NO_PATH_MAX_MS = 20000;
 const RECOVER_MAX_MS = 30000;
 const NOWHERE = '198.51.100.77';
@@ -19,6 +20,13 @@ const browser = await Browser.launch({ instrument: false });
 const inState = (page, state, max_ms = STATE_MAX_MS) => until(`state ${state}`, max_ms,
 	async () => (await stateOf(page)) === state);
 const words = (page) => page.textContent('#message');
+
+async function sessions(stream) {
+	const list = new Process('rtc-ctl', ['-j', 'sessions', stream], { ready: false });
+
+	must((await list.exited) === 0, `rtc-ctl: ${list.log()}`);
+	return list.output.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
+}
 
 // A hash of the picture now showing.
 const picture = (page) => page.evaluate(() => {
@@ -87,6 +95,34 @@ await test('a camera is published, a page shows its moving picture and figures',
 	await rival.close();
 	await viewer.close();
 	await publisher.close();
+});
+
+await test('a page that is left ends its session at once', async () => {
+	const publisher = await browser.open(stack.whip('left'));
+
+	await inState(publisher, 'live');
+	must((await sessions('live/left')).length === 1, 'the session is listed');
+	await publisher.goto('about:blank');
+	await until('no session', LEFT_MAX_MS, async () => (await sessions('live/left')).length === 0);
+	await publisher.close();
+});
+
+await test('a publisher of sound alone: the viewer is told', async () => {
+	const publisher = await browser.open(stack.url('/players/whip.html?stream=voice'));
+
+	await publisher.evaluate(() => {
+		const all = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+
+		navigator.mediaDevices.getUserMedia = ({ audio }) => all({ audio });
+		return window.rtckit.start();
+	});
+	await inState(publisher, 'live');
+	const viewer = await browser.open(stack.whep('voice'));
+
+	await inState(viewer, 'playing');
+	await until('the note', STATE_MAX_MS, async () => /Sound only/.test(await words(viewer)));
+	await publisher.close();
+	await viewer.close();
 });
 
 await test('a server without the programs: 404 in words', async () => {

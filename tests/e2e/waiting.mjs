@@ -1,6 +1,6 @@
 // Who comes first, who comes second, who comes back: one viewer's page sees them all, over one and
 // the same connection.
-import { Browser, dump, stateOf } from './lib/browser.mjs';
+import { Browser, dump, stateOf, stats } from './lib/browser.mjs';
 import { sanitized } from './lib/processes.mjs';
 import { Stack } from './lib/stack.mjs';
 import { done, must, note, test } from './lib/tap.mjs';
@@ -74,6 +74,16 @@ await test('a publisher that leaves and returns keeps its viewer', async () => {
 	must(connections === 1, `the viewer used ${connections} connections`);
 	must(states.every(([, s]) => s === 'connecting' || s === 'connected'),
 		`states: ${states.map(([, s]) => s)}`);
+});
+
+await test('a successor with another codec keeps the viewer too', async () => {
+	await heir.goto(`${stack.whip(STREAM)}&codec=vp8`);
+	await inState(heir, 'successor live', 'live', PLAY_MAX_MS);
+	await framesGoOn(viewer);
+	const codecs = (await stats(viewer)).filter((s) => s.type === 'codec').map((s) => s.mimeType);
+
+	must(codecs.includes('video/VP8'), `codecs: ${codecs}`);
+	must((await dump(viewer)).connections === 1, 'over the same connection');
 });
 
 await test('no page had a script error', () => must(

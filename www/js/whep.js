@@ -5,6 +5,7 @@ import { bindFields, byId, link, needWebRTC, rtckit, showMessage, showState, sho
 	from './page.js';
 
 const QUIET_MAX_SAMPLES = 3;		// seconds without an octet until we say so
+const BLIND_MAX_SAMPLES = 4;		// seconds of sound without a picture, likewise
 const TEXTS = {
 	idle: 'Stopped',
 	connecting: 'Connecting',
@@ -19,10 +20,15 @@ const NOTES = {
 		detail: 'The picture appears by itself as soon as somebody does.',
 	},
 };
+const SOUND_ONLY = {
+	title: 'Sound only.',
+	detail: 'The publisher sends no picture, or one in a codec that this browser does not play.',
+};
 const params = pageParams();
 const video = byId('video');
 let octets = 0;
 let quiet = 0;
+let blind = 0;
 
 function makePc() {
 	const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
@@ -38,6 +44,7 @@ function makePc() {
 	});
 	octets = 0;
 	quiet = 0;
+	blind = 0;
 	return pc;
 }
 
@@ -71,6 +78,9 @@ function onStats(stats) {
 	const now = (stats.video?.octets ?? 0) + (stats.audio?.octets ?? 0);
 	const flows = now > octets && (!stats.video || stats.video.frames > 0 || !stats.video.octets);
 
+	const picture = (stats.video?.bitrate_bps ?? 0) > 0;
+
+	blind = flows && !picture ? blind + 1 : 0;
 	quiet = flows ? 0 : quiet + 1;
 	octets = now;
 	showStats(stats);
@@ -78,6 +88,10 @@ function onStats(stats) {
 		enter('playing');
 	else if (quiet >= QUIET_MAX_SAMPLES && rtckit.state === 'playing')
 		enter('waiting');
+	else if (blind === BLIND_MAX_SAMPLES)
+		showMessage(SOUND_ONLY);
+	else if (picture && rtckit.state === 'playing')
+		showMessage(null);
 }
 
 const keeper = new Keeper({

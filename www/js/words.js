@@ -118,5 +118,5 @@ const FINAL = new Set([400, 401, 403, 404, 405, 406, 413, 415, 422]);
 export function isFinal(error) {
 	if (error instanceof HttpProblem)
 		return FINAL.has(error.status) || (error.kind === 'whip' && error.status === 409);
-	return error.name in BY_NAME;
+	return !(error instanceof Unreachable || error instanceof NoPath);
 }
