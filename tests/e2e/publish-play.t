@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # runs under: address
 """rtc-publish and rtc-play through the relay: the test card's numbers and tone in verdicts and in
-recordings (read here by docs/testcard.md, not by our own code), files, pipes, signals, exit codes."""
+recordings (read here by docs/testcard.md, not by our code), files, pipes, signals, exit codes."""
 import array
 import atexit
 import json
@@ -107,15 +107,15 @@ def stop(p, signum=signal.SIGTERM):
 
 def numbers_of(file):
     """Frame numbers of a file, None where one is not readable."""
-    raw = run('ffmpeg', '-v', 'error', '-i', file, '-map', '0:v:0', '-fps_mode', 'passthrough', '-vf',
-              f'scale={W}:{H}', '-f', 'rawvideo', '-pix_fmt', 'gray', '-').stdout
+    raw = run('ffmpeg', '-v', 'error', '-i', file, '-map', '0:v:0', '-fps_mode', 'passthrough',
+              '-vf', f'scale={W}:{H}', '-f', 'rawvideo', '-pix_fmt', 'gray', '-').stdout
     found = []
     for at in range(0, len(raw) - W * H + 1, W * H):
         code = 0
         for c in range(20):
             x = (2 * c + 1) * W // 40
-            a, b = (sum(raw[at + (y + dy) * W + x + dx] for dy in (-4, 0, 4) for dx in (-4, 0, 4)) / 9
-                    for y in (H // 16, 3 * H // 16))
+            a, b = (sum(raw[at + (y + dy) * W + x + dx] for dy in (-4, 0, 4) for dx in (-4, 0, 4))
+                    / 9 for y in (H // 16, 3 * H // 16))
             if abs(a - b) < 48:
                 code = None
                 break
@@ -148,8 +148,8 @@ def step_changes(file):
 
 
 def times_of(file):
-    out = run('ffprobe', '-v', 'error', '-select_streams', 'v:0', '-show_entries', 'packet=pts_time',
-              '-of', 'csv=p=0', file).stdout.decode().split()
+    out = run('ffprobe', '-v', 'error', '-select_streams', 'v:0', '-show_entries',
+              'packet=pts_time', '-of', 'csv=p=0', file).stdout.decode().split()
     return [float(t.strip(',')) for t in out]
 
 
@@ -163,8 +163,9 @@ def decodes(file):
 def the_test_card():
     pub = publish('card', '--test')
     tap.ok(wait_for(lambda: is_live('card'), 20), 'the test card is published')
-    code, r = play('card', '--duration', '5', '--min-fps', '23', '--max-loss', '0', '--expect-audio',
-                   '--expect-card', '--max-freeze', '1', '--max-first-frame', '5', path('card.mkv'))
+    code, r = play('card', '--duration', '5', '--min-fps', '23', '--max-loss', '0',
+                   '--expect-audio', '--expect-card', '--max-freeze', '1', '--max-first-frame', '5',
+                   path('card.mkv'))
     tap.equal((code, r['faults']), (0, []), 'rtc-play finds it as wanted')
     card, steps = r['video']['card'], r['audio']['tone_steps']
     tap.equal((r['video']['width'], r['video']['height']), (W, H), 'its size')
@@ -204,7 +205,8 @@ def a_second_publisher(pub):
     report = json.loads(out)
     tap.ok(report['plis'] >= 1 and report['keyframes'] >= 2,
            'it was asked for a keyframe and made one', report)
-    tap.equal([s for s in sessions() if s['stream'] == 'live/card'], [], 'no session is left behind')
+    tap.equal([s for s in sessions() if s['stream'] == 'live/card'], [],
+              'no session is left behind')
 
 
 def a_player_before_its_publisher():
@@ -216,19 +218,21 @@ def a_player_before_its_publisher():
     out, err = player.communicate(timeout=PATIENCE_S)
     r = json.loads(out)
     tap.equal(player.returncode, 0, 'it plays when the publisher comes')
-    tap.ok(r['video'] is not None and r['video']['card']['first'] <= 5 and r['video']['width'] == 320,
-           'from the first frames on', r['video'])
+    video = r['video']
+    tap.ok(video and video['card']['first'] <= 5 and video['width'] == 320,
+           'from the first frames on', video)
     out, err = pub.communicate(timeout=PATIENCE_S)
-    tap.ok(pub.returncode == 0 and 175 <= json.loads(out)['frames'] <= 185, '--duration is kept', out)
+    tap.ok(pub.returncode == 0 and 175 <= json.loads(out)['frames'] <= 185,
+           '--duration is kept', out)
 
 
 # ---- files and pipes ----
 
 def make_films():
-    run('ffmpeg', '-v', 'error', '-y', '-i', path('card.mkv'), '-c:v', 'libx264', '-bf', '3', '-g', '25',
-        '-c:a', 'aac', path('film.mp4'))
-    run('ffmpeg', '-v', 'error', '-y', '-i', path('card.mkv'), '-c:v', 'libx264', '-bf', '0', '-g', '12',
-        '-c:a', 'copy', path('pass.mkv'))
+    run('ffmpeg', '-v', 'error', '-y', '-i', path('card.mkv'), '-c:v', 'libx264', '-bf', '3', '-g',
+        '25', '-c:a', 'aac', path('film.mp4'))
+    run('ffmpeg', '-v', 'error', '-y', '-i', path('card.mkv'), '-c:v', 'libx264', '-bf', '0', '-g',
+        '12', '-c:a', 'copy', path('pass.mkv'))
 
 
 def files(name, extension, note, source):
@@ -249,8 +253,8 @@ def files(name, extension, note, source):
 
 
 def a_pipe_in():
-    ffmpeg = start('ffmpeg', '-v', 'error', '-re', '-i', path('film.mp4'), '-c:v', 'libx264', '-bf', '0',
-                   '-g', '25', '-c:a', 'libopus', '-f', 'mpegts', '-', stdout=subprocess.PIPE)
+    ffmpeg = start('ffmpeg', '-v', 'error', '-re', '-i', path('film.mp4'), '-c:v', 'libx264', '-bf',
+                   '0', '-g', '25', '-c:a', 'libopus', '-f', 'mpegts', '-', stdout=subprocess.PIPE)
     pub = publish('pipe', file='-', stdin=ffmpeg.stdout)
     ffmpeg.stdout.close()
     tap.ok(wait_for(lambda: is_live('pipe'), 20), 'a pipe is published')
@@ -270,7 +274,8 @@ def a_pipe_out():
     tap.equal(player.wait(PATIENCE_S), 0, 'a reader that goes away ends rtc-play with 0')
     with open(path('head.mkv'), 'wb') as f:
         f.write(head)
-    tap.ok(None not in numbers_of(path('head.mkv'))[:10], 'what it read is Matroska with the picture')
+    tap.ok(None not in numbers_of(path('head.mkv'))[:10],
+           'what it read is Matroska with the picture')
     tap.equal([s for s in sessions() if s['kind'] == 'play'], [], 'and the session is deleted')
     code, r = play('out', '--duration', '1', '--min-fps', '60')
     tap.equal((code, len(r['faults'])), (1, 1), 'a verdict that fails is exit 1 with its reason')
