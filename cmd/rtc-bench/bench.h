@@ -23,7 +23,7 @@ struct bench_options {
 	unsigned players, rate; /* rate: joins per second */
 	uint64_t duration_us, settle_us, join_timeout_us;
 	enum bench_decrypt decrypt;
-	double max_loss; /* percent */
+	double max_loss, drop; /* percent */
 	int pids[BENCH_PIDS_MAX];
 	size_t pid_count;
 	struct whip_options whip;
@@ -48,11 +48,13 @@ struct player {
 	struct client_session *session;
 	enum player_state state;
 	enum client_code code; /* of ENDED */
-	bool decrypts;	       /* every packet: sees keyframes */
+	struct prng rng;
+	bool decrypts; /* every packet: sees keyframes */
 	struct track_count tracks[BENCH_TRACKS];
 	uint64_t packets, octets, repaired; /* since player_measure() */
 	/* What those were at the end of the measured interval. */
-	uint64_t measured_packets, measured_octets, measured_repaired, expected, lost;
+	uint64_t measured_packets, measured_octets, measured_repaired;
+	uint64_t expected[BENCH_TRACKS], lost[BENCH_TRACKS];
 	uint64_t post_us, dtls_us, packet_us, keyframe_us; /* since its start; 0: not yet */
 };
 
@@ -99,8 +101,8 @@ int player_start(struct bench *b, unsigned index); /* 0 or -errno */
 void player_measure(struct player *p);		   /* count from here on */
 void player_stop(struct player *p,
 		 void (*stopped)(void *arg, enum client_code code, const char *words));
-/* Packets expected, and of them lost, on all tracks since player_measure(). */
-void player_losses(const struct player *p, uint64_t *expected, uint64_t *lost);
+/* Packets expected, and of them lost, of one track since player_measure(). */
+void player_losses(const struct player *p, unsigned track, uint64_t *expected, uint64_t *lost);
 
 /* report.c: prints it and returns the exit status. */
 int bench_report(const struct bench *b, FILE *out);

@@ -154,7 +154,8 @@ freeze(struct bench *b)
 	for (unsigned i = 0; i < b->started; i++) {
 		struct player *p = &b->players[i];
 
-		player_losses(p, &p->expected, &p->lost);
+		for (unsigned k = 0; k < BENCH_TRACKS; k++)
+			player_losses(p, k, &p->expected[k], &p->lost[k]);
 		p->measured_packets = p->packets;
 		p->measured_octets = p->octets;
 		p->measured_repaired = p->repaired;

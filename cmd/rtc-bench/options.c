@@ -13,7 +13,7 @@
 
 static const char usage_text[] =
     "usage: rtc-bench [-jk] [-n players] [-d seconds] [-r joins] [-s seconds] [-m percent]\n"
-    "                 [-D all|sample|none] [-p pid] [-t file] [--publish[=URL]] URL\n";
+    "                 [-D all|sample|none] [-x percent] [-p pid] [-t file] [--publish[=URL]] URL\n";
 
 static const char help_text[] =
     "  -n, --players N        players (50)\n"
@@ -25,6 +25,7 @@ static const char help_text[] =
     "  -p, --pid PID          measure this process's CPU and memory; may be repeated\n"
     "  -D, --decrypt WHAT     all, sample or none of the packets (sample)\n"
     "  -m, --max-loss P       exit 1 above this loss in percent (0.5)\n"
+    "  -x, --drop P           throw this percentage of arriving packets away (0)\n"
     "  -t, --token-file FILE  Bearer token; else $RTC_TOKEN\n"
     "  -k, --insecure         do not verify TLS certificates\n"
     "  -j, --json             one JSON object on stdout\n"
@@ -107,6 +108,10 @@ take_option(struct bench_options *o, int c, const char *text, const char **publi
 			return bad("--max-loss is 0 to 100, not", text);
 		o->max_loss = v;
 		break;
+	case 'x':
+		if (!take_number(text, 0, 100, &o->drop))
+			return bad("--drop is 0 to 100, not", text);
+		break;
 	case 'p':
 		if (!take_number(text, 1, 4194304, &v) || v != floor(v))
 			return bad("--pid is a process id, not", text);
@@ -168,6 +173,7 @@ bench_options_parse(struct bench_options *o, int argc, char **argv)
 	    {"pid", required_argument, NULL, 'p'},
 	    {"decrypt", required_argument, NULL, 'D'},
 	    {"max-loss", required_argument, NULL, 'm'},
+	    {"drop", required_argument, NULL, 'x'},
 	    {"token-file", required_argument, NULL, 't'},
 	    {"insecure", no_argument, NULL, 'k'},
 	    {"json", no_argument, NULL, 'j'},
@@ -185,7 +191,7 @@ bench_options_parse(struct bench_options *o, int argc, char **argv)
 				    .decrypt = BENCH_SAMPLE,
 				    .max_loss = 0.5};
 	for (;;) {
-		int c = getopt_long(argc, argv, "n:d:r:s:p:D:m:t:kjhV", longs, NULL), r;
+		int c = getopt_long(argc, argv, "n:d:r:s:p:D:m:x:t:kjhV", longs, NULL), r;
 
 		if (c < 0)
 			break;

@@ -76,9 +76,25 @@ track_of(struct player *p, uint32_t ssrc, uint8_t pt)
 	return NULL;
 }
 
-/* --decrypt none: the clear header says all that is counted. */
+/* --drop: lost on the way, as far as the player can tell. */
+static bool
+is_dropped(struct player *p)
+{
+	return p->bench->o->drop > 0 && prng_below(&p->rng, 1000000) < p->bench->o->drop * 10000;
+}
+
 static bool
 on_datagram(void *arg, uint64_t now_us, const uint8_t *buf, size_t size)
+{
+	(void)now_us;
+	(void)buf;
+	(void)size;
+	return is_dropped(arg);
+}
+
+/* --decrypt none: the clear header says all that is counted. */
+static bool
+on_datagram_to_count(void *arg, uint64_t now_us, const uint8_t *buf, size_t size)
 {
 	struct player *p = arg;
 	struct track_count *t = track_of(p, be32(buf + 8), buf[1] & 127);
@@ -87,6 +103,8 @@ on_datagram(void *arg, uint64_t now_us, const uint8_t *buf, size_t size)
 
 	if (t == NULL)
 		return false;
+	if (is_dropped(p))
+		return true;
 	ahead = rtp_seq_diff(seq, (uint16_t)t->max);
 	if (t->started && ahead < RESTART_DISTANCE && ahead > -RESTART_DISTANCE)
 		count_sequence(t, t->max + (uint64_t)(int64_t)ahead, false);
@@ -128,9 +146,11 @@ on_ended(void *arg, enum client_code code, const char *words)
 }
 
 static const struct client_session_events events = {
-    .connected = on_connected, .ended = on_ended, .packet = on_packet};
-static const struct client_session_events counting_events = {
     .connected = on_connected, .ended = on_ended, .packet = on_packet, .datagram = on_datagram};
+static const struct client_session_events counting_events = {.connected = on_connected,
+							     .ended = on_ended,
+							     .packet = on_packet,
+							     .datagram = on_datagram_to_count};
 
 static enum peer_decrypt
 decrypt_of(const struct bench_options *o, unsigned index)
@@ -177,6 +197,7 @@ player_start(struct bench *b, unsigned index)
 
 	memset(p, 0, sizeof(*p));
 	p->bench = b;
+	p->rng.state = index;
 	p->decrypts = config.decrypt == PEER_DECRYPT_ALL;
 	p->state = PLAYER_JOINING;
 	p->session = client_session_start(&config);
@@ -200,16 +221,12 @@ player_measure(struct player *p)
 }
 
 void
-player_losses(const struct player *p, uint64_t *expected, uint64_t *lost)
+player_losses(const struct player *p, unsigned track, uint64_t *expected, uint64_t *lost)
 {
-	*expected = *lost = 0;
-	for (size_t i = 0; i < BENCH_TRACKS; i++) {
-		const struct track_count *t = &p->tracks[i];
-		uint64_t want = t->expected_before + (t->started ? t->max + 1 - t->first : 0);
+	const struct track_count *t = &p->tracks[track];
 
-		*expected += want;
-		*lost += want > t->received ? want - t->received : 0;
-	}
+	*expected = t->expected_before + (t->started ? t->max + 1 - t->first : 0);
+	*lost = *expected > t->received ? *expected - t->received : 0;
 }
 
 void

@@ -24,6 +24,7 @@ struct result {
 	unsigned players, joined, ended, silent; /* silent: no packet in the interval */
 	uint64_t packets, octets, repaired, expected, lost;
 	double loss_percent, packets_per_s, mbit_per_s;
+	uint64_t track_expected[BENCH_TRACKS], track_lost[BENCH_TRACKS];
 	uint64_t sent; /* by our publisher in the interval */
 	double sent_per_s, packets_per_wake, delivered_percent; /* of sent x players */
 	struct percentiles post, dtls, packet, keyframe;
@@ -90,9 +91,19 @@ sum_players(const struct bench *b, struct result *r)
 		r->packets += p->measured_packets;
 		r->octets += p->measured_octets;
 		r->repaired += p->measured_repaired;
-		r->expected += p->expected;
-		r->lost += p->lost;
+		for (size_t k = 0; k < BENCH_TRACKS; k++) {
+			r->track_expected[k] += p->expected[k];
+			r->track_lost[k] += p->lost[k];
+			r->expected += p->expected[k];
+			r->lost += p->lost[k];
+		}
 	}
+}
+
+static double
+percent(uint64_t part, uint64_t whole)
+{
+	return whole > 0 ? 100.0 * (double)part / (double)whole : 0;
 }
 
 static void
@@ -105,7 +116,7 @@ make_result(const struct bench *b, struct result *r)
 			     .seconds = (double)(b->measure_end_us - b->measure_begin_us) / 1e6,
 			     .sent = b->sent_end.packets - b->sent_begin.packets};
 	sum_players(b, r);
-	r->loss_percent = r->expected > 0 ? 100.0 * (double)r->lost / (double)r->expected : 0;
+	r->loss_percent = percent(r->lost, r->expected);
 	if (r->seconds > 0) {
 		r->packets_per_s = (double)r->packets / r->seconds;
 		r->mbit_per_s = (double)r->octets * 8 / r->seconds / 1e6;
@@ -145,8 +156,10 @@ print_text(const struct bench *b, const struct result *r, FILE *out)
 	fprintf(out, "received  %llu packets in %.1f s: %.0f/s, %.2f Mbit/s; %llu repaired\n",
 		(unsigned long long)r->packets, r->seconds, r->packets_per_s, r->mbit_per_s,
 		(unsigned long long)r->repaired);
-	fprintf(out, "loss      %.4f %% (%llu of %llu)\n", r->loss_percent,
-		(unsigned long long)r->lost, (unsigned long long)r->expected);
+	fprintf(out, "loss      %.4f %% (%llu of %llu); video %.4f %%, audio %.4f %%\n",
+		r->loss_percent, (unsigned long long)r->lost, (unsigned long long)r->expected,
+		percent(r->track_lost[0], r->track_expected[0]),
+		percent(r->track_lost[1], r->track_expected[1]));
 	if (b->o->publish)
 		fprintf(out, "sent      %llu packets: %.0f/s, %.2f per wake; %.3f %% delivered\n",
 			(unsigned long long)r->sent, r->sent_per_s, r->packets_per_wake,
@@ -218,6 +231,10 @@ print_json(const struct bench *b, const struct result *r, int status, FILE *out)
 			    json_pack("{s:o,s:o,s:o,s:o}", "answer", json_times(&r->post), "keys",
 				      json_times(&r->dtls), "first_packet", json_times(&r->packet),
 				      "first_keyframe", json_times(&r->keyframe)));
+	json_object_set_new(all, "video_loss_percent",
+			    json_real(percent(r->track_lost[0], r->track_expected[0])));
+	json_object_set_new(all, "audio_loss_percent",
+			    json_real(percent(r->track_lost[1], r->track_expected[1])));
 	json_object_set_new(all, "processes", processes);
 	json_object_set_new(all, "bench", json_cost(&r->own));
 	json_dumpf(all, out, JSON_COMPACT | JSON_REAL_PRECISION(6));

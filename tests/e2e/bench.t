@@ -71,6 +71,13 @@ like "$(cat "$dir/report")" '^loss +0\.0000 %' "says the loss"
 run -n 3 -d 0.5 -s 0.2 -D all -j "--publish=$publish" "$play"
 is "$(get '.join.first_keyframe.players')" 3 "with everything decrypted every player saw a keyframe"
 
+run -j -n 5 -d 4 -s 0.5 -x 5 -m 3 "--publish=$publish" "$play"
+is "$status $(get '.repaired > 20 and .video_loss_percent < 0.7')" "0 true" \
+    "one packet in twenty thrown away: the relay repairs the video"
+run -j -n 5 -d 2 -s 0.5 -x 10 -D none "--publish=$publish" "$play"
+is "$status $(get '.repaired == 0 and .loss_percent > 5 and .loss_percent < 15')" "1 true" \
+    "without repair the loss is what was thrown away, and too much"
+
 run -j -n 2 -d 0.5 -s 0 "$play"
 is "$status $(get .silent)" "1 2" "players of a stream without a publisher are silent: exit 1"
 run -n 2 "http://127.0.0.1:$(free_port)/"
