@@ -9,7 +9,7 @@ libavcodec-dev libavformat-dev libavfilter-dev libavutil-dev libswresample-dev l
 libmicrohttpd-dev libjansson-dev uthash-dev"
 demo="$build"
 test="$build libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev mandoc perl socat curl
-jq netcat-openbsd iproute2 procps ffmpeg chromium python3 python3-aioice python3-aiortc"
+jq busybox netcat-openbsd iproute2 procps ffmpeg chromium python3 python3-aioice python3-aiortc"
 # Node.js and npm from elsewhere are as good as Debian's.
 command -v node >/dev/null 2>&1 || test="$test nodejs"
 command -v npm >/dev/null 2>&1 || test="$test npm"
