@@ -1,8 +1,14 @@
 // A browser publishes, two more pages play, through separate programs: every frame that the
 // publisher encoded is the denominator. Then our own clients at either end.
 import { Browser, dump, stateOf, stats } from './lib/browser.mjs';
-import { arrival, audioGaps, continuity, inbound, selectedRemote, toneSteps }
-	from './lib/figures.mjs';
+import {
+	arrival,
+	audioGaps,
+	continuity,
+	inbound,
+	selectedRemote,
+	toneSteps,
+} from './lib/figures.mjs';
 import { Process, logs, sanitized } from './lib/processes.mjs';
 import { Stack, address } from './lib/stack.mjs';
 import { done, must, note, test } from './lib/tap.mjs';
@@ -28,11 +34,20 @@ async function checkPlayer(name, published, page) {
 	const video = inbound(report, 'video');
 	const sound = inbound(report, 'audio');
 
-	note(`${name}: ${JSON.stringify({ ...got, missing: got.missing.slice(0, 20), tone, audio,
-		lost: [video.packetsLost, sound.packetsLost], decoded: video.framesDecoded,
-		size: `${video.frameWidth}x${video.frameHeight}`, nacks: video.nackCount,
-		remote: `${remote?.address}:${remote?.port}` })}`);
-	must(got.encoded > MEASURE_MS / 1000 * 20, `frames encoded: ${got.encoded}`);
+	note(
+		`${name}: ${JSON.stringify({
+			...got,
+			missing: got.missing.slice(0, 20),
+			tone,
+			audio,
+			lost: [video.packetsLost, sound.packetsLost],
+			decoded: video.framesDecoded,
+			size: `${video.frameWidth}x${video.frameHeight}`,
+			nacks: video.nackCount,
+			remote: `${remote?.address}:${remote?.port}`,
+		})}`,
+	);
+	must(got.encoded > (MEASURE_MS / 1000) * 20, `frames encoded: ${got.encoded}`);
 	must(got.unknown === 0, 'every encoded frame has a number');
 	must(got.ratio > RATIO_MIN, `arrived in order: ${got.ratio}`);
 	must(got.median_ms < LATENCY_MEDIAN_MAX_MS, `latency, median: ${got.median_ms} ms`);
@@ -40,8 +55,10 @@ async function checkPlayer(name, published, page) {
 	must(tone.follows >= TONE_FOLLOWS_MIN, `tone steps: ${tone.steps}`);
 	must(video.packetsLost === 0 && sound.packetsLost === 0, 'packetsLost is 0');
 	must(audio.packets > 100 && audio.gaps === 0, `audio gaps: ${audio.gaps}`);
-	must(remote?.address === address && remote?.port === stack.media_port,
-		`selected candidate: ${remote?.address}:${remote?.port}`);
+	must(
+		remote?.address === address && remote?.port === stack.media_port,
+		`selected candidate: ${remote?.address}:${remote?.port}`,
+	);
 }
 
 await test('Chromium publishes H264 and Opus, two pages play', async () => {
@@ -49,11 +66,22 @@ await test('Chromium publishes H264 and Opus, two pages play', async () => {
 	const viewers = await Browser.launch();
 	const publisher = await sender.open(stack.whip('one'));
 
-	await until('publisher live', PLAY_MAX_MS, async () => (await stateOf(publisher)) === 'live');
-	const pages = [await viewers.open(stack.whep('one')), await viewers.open(stack.whep('one'))];
+	await until(
+		'publisher live',
+		PLAY_MAX_MS,
+		async () => (await stateOf(publisher)) === 'live',
+	);
+	const pages = [
+		await viewers.open(stack.whep('one')),
+		await viewers.open(stack.whep('one')),
+	];
 
 	for (const page of pages)
-		await until('page plays', PLAY_MAX_MS, async () => (await stateOf(page)) === 'playing');
+		await until(
+			'page plays',
+			PLAY_MAX_MS,
+			async () => (await stateOf(page)) === 'playing',
+		);
 	await pause(MEASURE_MS);
 	const outbound = await stats(publisher);
 	const codecs = outbound.filter((s) => s.type === 'codec').map((s) => s.mimeType);
@@ -69,8 +97,11 @@ await test('Chromium publishes H264 and Opus, two pages play', async () => {
 });
 
 await test('rtc-publish to Chromium', async () => {
-	const publish = new Process('rtc-publish', ['--test', '--duration',
-		String(CLIENT_SECONDS * 3), stack.endpoint('whip', 'two')], { ready: false });
+	const publish = new Process(
+		'rtc-publish',
+		['--test', '--duration', String(CLIENT_SECONDS * 3), stack.endpoint('whip', 'two')],
+		{ ready: false },
+	);
 	const viewer = await Browser.launch();
 	const page = await viewer.open(stack.whep('two'));
 
@@ -94,10 +125,27 @@ await test('Chromium to rtc-play', async () => {
 	const sender = await Browser.launch();
 	const publisher = await sender.open(stack.whip('three'));
 
-	await until('publisher live', PLAY_MAX_MS, async () => (await stateOf(publisher)) === 'live');
-	const play = new Process('rtc-play', ['--duration', String(CLIENT_SECONDS), '--min-fps', '20',
-		'--max-loss', '0', '--expect-audio', '--expect-card', '--json', stack.endpoint('whep', 'three')],
-	{ ready: false });
+	await until(
+		'publisher live',
+		PLAY_MAX_MS,
+		async () => (await stateOf(publisher)) === 'live',
+	);
+	const play = new Process(
+		'rtc-play',
+		[
+			'--duration',
+			String(CLIENT_SECONDS),
+			'--min-fps',
+			'20',
+			'--max-loss',
+			'0',
+			'--expect-audio',
+			'--expect-card',
+			'--json',
+			stack.endpoint('whep', 'three'),
+		],
+		{ ready: false },
+	);
 	const status = await play.exited;
 
 	note(play.output);
@@ -105,6 +153,5 @@ await test('Chromium to rtc-play', async () => {
 	await sender.close();
 });
 
-if (process.env.RTC_E2E_LOGS)
-	note(logs());
+if (process.env.RTC_E2E_LOGS) note(logs());
 await done();

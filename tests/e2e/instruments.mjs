@@ -22,9 +22,11 @@ async function loopback() {
 		const [from, to] = [new RTCPeerConnection(), new RTCPeerConnection()];
 
 		window.rtckit.card = card;
-		const gathered = (pc) => new Promise((all) => {
-			pc.onicegatheringstatechange = () => pc.iceGatheringState === 'complete' && all();
-		});
+		const gathered = (pc) =>
+			new Promise((all) => {
+				pc.onicegatheringstatechange = () =>
+					pc.iceGatheringState === 'complete' && all();
+			});
 
 		to.addEventListener('track', ({ track }) => {
 			const element = document.createElement('audio');
@@ -41,8 +43,11 @@ async function loopback() {
 		await Promise.all([gathered(to), to.setLocalDescription()]);
 		await from.setRemoteDescription(to.localDescription);
 	});
-	await until('frames seen', 20000, async () =>
-		(await page.evaluate(() => window.e2e.seen.length)) > FRAMES_MIN);
+	await until(
+		'frames seen',
+		20000,
+		async () => (await page.evaluate(() => window.e2e.seen.length)) > FRAMES_MIN,
+	);
 	const figures = await dump(page);
 
 	await page.close();
@@ -67,8 +72,16 @@ await test('a clean loopback: all encoded frames arrive in order, the tone steps
 await test('frames that are taken away, or come late, are missed', async () => {
 	const whole = arrival(it, it);
 	const lossy = { ...it, seen: it.seen.filter((_, i) => i % DROP_EVERY !== 5) };
-	const late = { ...it, seen: it.seen.map((f, i) => (
-		i % DROP_EVERY === 5 ? it.seen[i + 1] ?? f : i % DROP_EVERY === 6 ? it.seen[i - 1] : f)) };
+	const late = {
+		...it,
+		seen: it.seen.map((f, i) =>
+			i % DROP_EVERY === 5
+				? (it.seen[i + 1] ?? f)
+				: i % DROP_EVERY === 6
+					? it.seen[i - 1]
+					: f,
+		),
+	};
 
 	must(arrival(it, lossy).ratio < whole.ratio - 0.8 / DROP_EVERY, 'lost ones are missing');
 	must(arrival(it, late).ratio < whole.ratio - 0.8 / DROP_EVERY, 'late ones do not count');

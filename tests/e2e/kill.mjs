@@ -1,5 +1,5 @@
-// Under rtc-server every program but the relay is killed with SIGKILL while a page plays, idle and in
-// the middle of a POST and of a DELETE: it is back within 2 s, and the page has lost nothing.
+// Under rtc-server every program but the relay is killed with SIGKILL while a page plays, idle and
+// in the middle of a POST and of a DELETE: it is back within 2 s, and the page has lost nothing.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Browser, dump, stateOf, stats } from './lib/browser.mjs';
@@ -16,17 +16,32 @@ const PLAY_MAX_MS = 15000;
 const RATIO_MIN = 0.95;
 const FRAMES_AFTER = 75;
 const ESTABLISHED = '01';
-const OFFERS = Object.fromEntries(['whip', 'whep'].map((kind) => [kind,
-	readFileSync(join(root, `tests/vectors/sdp/chromium-${kind}-offer.sdp`), 'utf8')]));
+const OFFERS = Object.fromEntries(
+	['whip', 'whep'].map((kind) => [
+		kind,
+		readFileSync(join(root, `tests/vectors/sdp/chromium-${kind}-offer.sdp`), 'utf8'),
+	]),
+);
 
 const run = join(scratch, 'run');
 const [port, media_port] = [await freePort(), 20000 + Math.floor(Math.random() * 10000)];
 const url = (path) => `http://localhost:${port}${path}`;
 
 mkdirSync(run, { recursive: true, mode: 0o700 });
-const server = await start('rtc-server', ['-r', run, '-c', join(root, 'conf/rtc.conf'),
-	'-s', `http_api.listen=${port}`, '-s', 'http_server.enabled=off',
-	'-s', `rtc_server.listen=${media_port}`, '-s', `rtc_server.candidate=${address}`]);
+const server = await start('rtc-server', [
+	'-r',
+	run,
+	'-c',
+	join(root, 'conf/rtc.conf'),
+	'-s',
+	`http_api.listen=${port}`,
+	'-s',
+	'http_server.enabled=off',
+	'-s',
+	`rtc_server.listen=${media_port}`,
+	'-s',
+	`rtc_server.candidate=${address}`,
+]);
 const browser = await Browser.launch();
 const viewers = await Browser.launch();
 const publisher = await browser.open(url('/players/whip.html?autostart=true&source=test&stream=k'));
@@ -45,8 +60,11 @@ const CALLS = {
 };
 
 async function back(name, old, killed) {
-	await until(`${name} back`, BACK_MAX_MS * 2, async () =>
-		pidOf(name) !== old && (await CALLS[name]()).status < 300);
+	await until(
+		`${name} back`,
+		BACK_MAX_MS * 2,
+		async () => pidOf(name) !== old && (await CALLS[name]()).status < 300,
+	);
 	const took_ms = performance.now() - killed;
 
 	note(`${name}: back after ${took_ms.toFixed(0)} ms`);
@@ -80,7 +98,10 @@ async function killInside(name, send) {
 	// The gate speaks for the others; nobody speaks for the gate.
 	if (name !== 'rtc-gate') {
 		must(status === 502 || status === 503, `status ${status}`);
-		must(/problem\+json/.test(headers['content-type'] || ''), `a problem body: ${body}`);
+		must(
+			/problem\+json/.test(headers['content-type'] || ''),
+			`a problem body: ${body}`,
+		);
 	}
 	await back(name, old, killed);
 }
@@ -88,16 +109,18 @@ async function killInside(name, send) {
 // Sockets at a program's own address, by the kernel's count: those it has accepted, and those that
 // wait for it to.
 function connectionsTo(name) {
-	if (name === 'rtc-gate')
-		return tcpAt('/proc/net/tcp') + tcpAt('/proc/net/tcp6');
-	return readFileSync('/proc/net/unix', 'utf8').split('\n')
+	if (name === 'rtc-gate') return tcpAt('/proc/net/tcp') + tcpAt('/proc/net/tcp6');
+	return readFileSync('/proc/net/unix', 'utf8')
+		.split('\n')
 		.filter((line) => line.includes(join(run, `${name.slice(4)}.sock`))).length;
 }
 
 function tcpAt(table) {
 	const ours = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
 
-	return readFileSync(table, 'utf8').split('\n').slice(1)
+	return readFileSync(table, 'utf8')
+		.split('\n')
+		.slice(1)
 		.filter((line) => {
 			const [, local, , state] = line.trim().split(/\s+/);
 
@@ -135,16 +158,26 @@ for (const name of ['rtc-whip', 'rtc-whep', 'rtc-gate']) {
 await test('the page that played all the while has lost nothing', async () => {
 	const count = (await dump(viewer)).seen.length;
 
-	await until('frames after the last kill', PLAY_MAX_MS, async () =>
-		(await dump(viewer)).seen.length > count + FRAMES_AFTER);
+	await until(
+		'frames after the last kill',
+		PLAY_MAX_MS,
+		async () => (await dump(viewer)).seen.length > count + FRAMES_AFTER,
+	);
 	const [published, played] = [await dump(publisher), await dump(viewer)];
 	const report = await stats(viewer);
 	const [video, sound] = [inbound(report, 'video'), inbound(report, 'audio')];
 	const got = arrival(published, played);
 	const audio = audioGaps(played);
 
-	note(JSON.stringify({ ...got, missing: got.missing.slice(0, 20), audio,
-		lost: [video.packetsLost, sound.packetsLost], nacks: video.nackCount }));
+	note(
+		JSON.stringify({
+			...got,
+			missing: got.missing.slice(0, 20),
+			audio,
+			lost: [video.packetsLost, sound.packetsLost],
+			nacks: video.nackCount,
+		}),
+	);
 	must(video.packetsLost === 0 && sound.packetsLost === 0, 'packetsLost is 0');
 	must((video.nackCount ?? 0) === 0, `nothing had to be sent twice: ${video.nackCount}`);
 	must(audio.packets > 200 && audio.gaps === 0, `audio sequence gaps: ${audio.gaps}`);
@@ -161,6 +194,5 @@ await test('rtc-server stops on SIGTERM within 2 s', async () => {
 	must(performance.now() - began < BACK_MAX_MS, `${performance.now() - began} ms`);
 });
 
-if (process.env.RTC_E2E_LOGS)
-	note(logs(40));
+if (process.env.RTC_E2E_LOGS) note(logs(40));
 await done();

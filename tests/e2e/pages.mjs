@@ -17,39 +17,50 @@ const NOWHERE = '198.51.100.77';
 const stack = await Stack.start();
 const browser = await Browser.launch({ instrument: false });
 
-const inState = (page, state, max_ms = STATE_MAX_MS) => until(`state ${state}`, max_ms,
-	async () => (await stateOf(page)) === state);
+const inState = (page, state, max_ms = STATE_MAX_MS) =>
+	until(`state ${state}`, max_ms, async () => (await stateOf(page)) === state);
 const words = (page) => page.textContent('#message');
 
 async function sessions(stream) {
 	const list = new Process('rtc-ctl', ['-j', 'sessions', stream], { ready: false });
 
 	must((await list.exited) === 0, `rtc-ctl: ${list.log()}`);
-	return list.output.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
+	return list.output
+		.trim()
+		.split('\n')
+		.filter(Boolean)
+		.map((line) => JSON.parse(line));
 }
 
 // A hash of the picture now showing.
-const picture = (page) => page.evaluate(() => {
-	const video = document.getElementById('video');
-	const canvas = new OffscreenCanvas(160, 90);
-	const context = canvas.getContext('2d');
+const picture = (page) =>
+	page.evaluate(() => {
+		const video = document.getElementById('video');
+		const canvas = new OffscreenCanvas(160, 90);
+		const context = canvas.getContext('2d');
 
-	context.drawImage(video, 0, 0, 160, 90);
-	const { data } = context.getImageData(0, 0, 160, 90);
+		context.drawImage(video, 0, 0, 160, 90);
+		const { data } = context.getImageData(0, 0, 160, 90);
 
-	return data.reduce((hash, v) => (hash * 31 + v) | 0, 0);
-});
+		return data.reduce((hash, v) => (hash * 31 + v) | 0, 0);
+	});
 
 async function moves(page) {
 	const before = await picture(page);
 
-	await until('the picture moves', STATE_MAX_MS, async () => (await picture(page)) !== before);
+	await until(
+		'the picture moves',
+		STATE_MAX_MS,
+		async () => (await picture(page)) !== before,
+	);
 }
 
 async function screenshot(page, name) {
 	if (process.env.RTC_E2E_SHOTS)
-		await page.screenshot({ path: join(process.env.RTC_E2E_SHOTS, `${name}.png`),
-			fullPage: true });
+		await page.screenshot({
+			path: join(process.env.RTC_E2E_SHOTS, `${name}.png`),
+			fullPage: true,
+		});
 }
 
 await test('the start page gives the addresses of a stream', async () => {
@@ -57,30 +68,43 @@ await test('the start page gives the addresses of a stream', async () => {
 	const whip = await page.textContent('#url-whip');
 
 	must(whip === stack.endpoint('whip', 'cam'), `WHIP address: ${whip}`);
-	must((await page.getAttribute('#watch', 'href')).includes('whep.html?app=live&stream=cam'),
-		'link to the watching page');
+	must(
+		(await page.getAttribute('#watch', 'href')).includes(
+			'whep.html?app=live&stream=cam',
+		),
+		'link to the watching page',
+	);
 	await page.fill('#stream', 'other');
 	await page.press('#stream', 'Tab');
-	must((await page.textContent('#url-whep')) === stack.endpoint('whep', 'other'), 'fields count');
+	must(
+		(await page.textContent('#url-whep')) === stack.endpoint('whep', 'other'),
+		'fields count',
+	);
 	await screenshot(page, 'index');
 	await page.close();
 });
 
 await test('a camera is published, a page shows its moving picture and figures', async () => {
 	const publisher = await browser.open(
-		stack.url('/players/whip.html?autostart=true&stream=cam'));
+		stack.url('/players/whip.html?autostart=true&stream=cam'),
+	);
 
 	await inState(publisher, 'live');
 	const viewer = await browser.open(stack.whep('cam'));
 
 	await inState(viewer, 'playing');
 	await moves(viewer);
-	const figures = await until('figures', STATE_MAX_MS, () => viewer.evaluate(() => {
-		const { video, audio, pair } = window.rtckit.stats || {};
+	const figures = await until('figures', STATE_MAX_MS, () =>
+		viewer.evaluate(() => {
+			const { video, audio, pair } = window.rtckit.stats || {};
 
-		return video?.fps > 5 && audio?.bitrate_bps > 0 && pair?.rtt_ms !== null &&
-			{ video, audio, pair };
-	}));
+			return (
+				video?.fps > 5 &&
+				audio?.bitrate_bps > 0 &&
+				pair?.rtt_ms !== null && { video, audio, pair }
+			);
+		}),
+	);
 
 	note(JSON.stringify(figures));
 	must(figures.video.width > 0 && figures.video.codec === 'H264', 'size and codec');
@@ -103,7 +127,11 @@ await test('a page that is left ends its session at once', async () => {
 	await inState(publisher, 'live');
 	must((await sessions('live/left')).length === 1, 'the session is listed');
 	await publisher.goto('about:blank');
-	await until('no session', LEFT_MAX_MS, async () => (await sessions('live/left')).length === 0);
+	await until(
+		'no session',
+		LEFT_MAX_MS,
+		async () => (await sessions('live/left')).length === 0,
+	);
 	await publisher.close();
 });
 
@@ -127,10 +155,15 @@ await test('a publisher of sound alone: the viewer is told', async () => {
 
 await test('a server without the programs: 404 in words', async () => {
 	const port = await serveWww();
-	const page = await browser.open(`http://localhost:${port}/players/whep.html?autostart=true`);
+	const page = await browser.open(
+		`http://localhost:${port}/players/whep.html?autostart=true`,
+	);
 
 	await inState(page, 'failed');
-	must(/404/.test(await words(page)) && /rtc-whep/.test(await words(page)), await words(page));
+	must(
+		/404/.test(await words(page)) && /rtc-whep/.test(await words(page)),
+		await words(page),
+	);
 	await page.close();
 });
 
@@ -148,8 +181,11 @@ await test('a token is wanted: 401 in words; with it the page connects', async (
 	const file = join(scratch, 'tokens');
 
 	writeFileSync(file, 'right-token\n');
-	const whep = await start('rtc-whep', ['-l', String(port), '-t', file,
-		'-c', process.env.RTC_E2E_ADDRESS || '*'], { name: 'rtc-whep-token' });
+	const whep = await start(
+		'rtc-whep',
+		['-l', String(port), '-t', file, '-c', process.env.RTC_E2E_ADDRESS || '*'],
+		{ name: 'rtc-whep-token' },
+	);
 	const page = await browser.open(`${stack.whep('x')}&port=${port}`);
 
 	await inState(page, 'failed');
@@ -162,8 +198,11 @@ await test('a token is wanted: 401 in words; with it the page connects', async (
 
 await test('media has no path: the page names the port to open', async () => {
 	const port = await freePort();
-	const whep = await start('rtc-whep', ['-l', String(port), '-c', NOWHERE, '--no-detect',
-		'--no-api-candidate'], { name: 'rtc-whep-nowhere' });
+	const whep = await start(
+		'rtc-whep',
+		['-l', String(port), '-c', NOWHERE, '--no-detect', '--no-api-candidate'],
+		{ name: 'rtc-whep-nowhere' },
+	);
 	const page = await browser.open(`${stack.whep('x')}&port=${port}`);
 
 	await inState(page, 'retrying', NO_PATH_MAX_MS);

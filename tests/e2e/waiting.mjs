@@ -19,19 +19,25 @@ const viewer = await viewers.open(stack.whep(STREAM));
 let publisher = null;
 let heir = null;
 
-const inState = (page, what, state, max_ms) => until(what, max_ms,
-	async () => (await stateOf(page)) === state);
+const inState = (page, what, state, max_ms) =>
+	until(what, max_ms, async () => (await stateOf(page)) === state);
 
 async function framesGoOn(page) {
 	const before = await page.evaluate(() => window.e2e.seen.length);
 
-	await until('frames go on', PLAY_MAX_MS, async () =>
-		(await page.evaluate(() => window.e2e.seen.length)) > before + FRAMES);
+	await until(
+		'frames go on',
+		PLAY_MAX_MS,
+		async () => (await page.evaluate(() => window.e2e.seen.length)) > before + FRAMES,
+	);
 }
 
 await test('a viewer before its publisher waits, then sees the picture', async () => {
 	await inState(viewer, 'viewer waits', 'waiting', PLAY_MAX_MS);
-	must(/Nobody is publishing/.test(await viewer.textContent('#message')), 'the page says why');
+	must(
+		/Nobody is publishing/.test(await viewer.textContent('#message')),
+		'the page says why',
+	);
 	publisher = await first.open(stack.whip(STREAM));
 	await inState(viewer, 'viewer plays', 'playing', PLAY_MAX_MS);
 	await framesGoOn(viewer);
@@ -47,7 +53,7 @@ await test('a second publisher gets 409 and its page says so', async () => {
 	await framesGoOn(viewer);
 });
 
-await test('killed with SIGKILL it is replaced within 3 s, its viewer sees the successor', async () => {
+await test('killed with SIGKILL it is replaced within 3 s', async () => {
 	const killed = performance.now();
 
 	await first.kill();
@@ -72,20 +78,24 @@ await test('a publisher that leaves and returns keeps its viewer', async () => {
 	const { connections, states } = await dump(viewer);
 
 	must(connections === 1, `the viewer used ${connections} connections`);
-	must(states.every(([, s]) => s === 'connecting' || s === 'connected'),
-		`states: ${states.map(([, s]) => s)}`);
+	must(
+		states.every(([, s]) => s === 'connecting' || s === 'connected'),
+		`states: ${states.map(([, s]) => s)}`,
+	);
 });
 
 await test('a successor with another codec keeps the viewer too', async () => {
 	await heir.goto(`${stack.whip(STREAM)}&codec=vp8`);
 	await inState(heir, 'successor live', 'live', PLAY_MAX_MS);
 	await framesGoOn(viewer);
-	const codecs = (await stats(viewer)).filter((s) => s.type === 'codec').map((s) => s.mimeType);
+	const codecs = (await stats(viewer))
+		.filter((s) => s.type === 'codec')
+		.map((s) => s.mimeType);
 
 	must(codecs.includes('video/VP8'), `codecs: ${codecs}`);
 	must((await dump(viewer)).connections === 1, 'over the same connection');
 });
 
-await test('no page had a script error', () => must(
-	viewers.errors.length + first.errors.length + second.errors.length === 0, 'errors'));
+await test('no page had a script error', () =>
+	must(viewers.errors.length + first.errors.length + second.errors.length === 0, 'errors'));
 await done();

@@ -48,9 +48,7 @@ export function pageFor(path, params, extra = {}) {
 	url.searchParams.set('app', params.app);
 	url.searchParams.set('stream', params.stream);
 	for (const name of ['schema', 'host', 'port'])
-		if (params.query.has(name))
-			url.searchParams.set(name, params[name]);
-	for (const [name, value] of Object.entries(extra))
-		url.searchParams.set(name, value);
+		if (params.query.has(name)) url.searchParams.set(name, params[name]);
+	for (const [name, value] of Object.entries(extra)) url.searchParams.set(name, value);
 	return url.href;
 }

@@ -11,8 +11,11 @@ function recipe(command, kind) {
 
 bindFields(params, ['app', 'stream'], () => {
 	link('publish', pageFor('players/whip.html', params), 'Publish');
-	link('publish-test', pageFor('players/whip.html', params,
-		{ source: 'test', autostart: 'true' }), 'or a test picture');
+	link(
+		'publish-test',
+		pageFor('players/whip.html', params, { source: 'test', autostart: 'true' }),
+		'or a test picture',
+	);
 	link('watch', pageFor('players/whep.html', params, { autostart: 'true' }), 'Watch');
 	byId('url-whip').textContent = endpoint('whip', params);
 	byId('url-whep').textContent = endpoint('whep', params);
@@ -27,6 +30,8 @@ for (const button of document.querySelectorAll('button[data-copy]')) {
 	button.addEventListener('click', async () => {
 		await navigator.clipboard.writeText(byId(button.dataset.copy).textContent);
 		button.textContent = 'Copied';
-		setTimeout(() => { button.textContent = 'Copy'; }, COPIED_SHOWN_MS);
+		setTimeout(() => {
+			button.textContent = 'Copy';
+		}, COPIED_SHOWN_MS);
 	});
 }

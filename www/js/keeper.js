@@ -46,12 +46,15 @@ export class Keeper {
 		while (this.alive(generation)) {
 			const error = await this.once(generation);
 
-			if (!this.alive(generation))
-				return;
+			if (!this.alive(generation)) return;
 			this.session?.close();
 			this.session = null;
-			// An answer of "busy" while coming back means our own old session: it expires.
-			if (error && isFinal(error) && !(error.status === 409 && this.reconnects > 0)) {
+			// "Busy" while coming back means our own old session: it expires.
+			if (
+				error &&
+				isFinal(error) &&
+				!(error.status === 409 && this.reconnects > 0)
+			) {
 				this.running = false;
 				this.onState('failed', error);
 				return;
@@ -69,12 +72,15 @@ export class Keeper {
 			this.onState('connecting', null);
 			const pc = this.makePc();
 
-			this.session = new Session(this.kind, endpoint(this.kind, this.params),
-				this.params.token, pc);
+			this.session = new Session(
+				this.kind,
+				endpoint(this.kind, this.params),
+				this.params.token,
+				pc,
+			);
 			await this.session.open();
 			await this.session.connected();
-			if (!this.alive(generation))
-				return null;
+			if (!this.alive(generation)) return null;
 			this.attempt = 0;
 			this.onState('connected', null);
 			this.watch(pc);
@@ -84,16 +90,14 @@ export class Keeper {
 		} catch (error) {
 			return error;
 		} finally {
-			if (generation === this.generation)
-				clearInterval(this.sampler);
+			if (generation === this.generation) clearInterval(this.sampler);
 		}
 	}
 
 	watch(pc) {
 		const meter = new Meter(pc);
 		const look = async () => {
-			if (pc.signalingState !== 'closed')
-				this.onStats(await meter.sample());
+			if (pc.signalingState !== 'closed') this.onStats(await meter.sample());
 		};
 
 		look();

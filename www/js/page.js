@@ -32,16 +32,17 @@ export function showMessage(problem) {
 export function showStats(stats) {
 	rtckit.stats = stats;
 	byId('stats').hidden = !stats;
-	if (!stats)
-		return;
-	byId('stats-list').replaceChildren(...rowsOf(stats).flatMap(([name, value]) => {
-		const dt = document.createElement('dt');
-		const dd = document.createElement('dd');
+	if (!stats) return;
+	byId('stats-list').replaceChildren(
+		...rowsOf(stats).flatMap(([name, value]) => {
+			const dt = document.createElement('dt');
+			const dd = document.createElement('dd');
 
-		dt.textContent = name;
-		dd.textContent = value;
-		return [dt, dd];
-	}));
+			dt.textContent = name;
+			dd.textContent = value;
+			return [dt, dd];
+		}),
+	);
 }
 
 /** Form field <-> page parameter; the address bar follows, so that it can be shared. */
@@ -69,7 +70,6 @@ export function link(id, href, text = href) {
 }
 
 export function needWebRTC() {
-	if (typeof RTCPeerConnection === 'function')
-		return;
+	if (typeof RTCPeerConnection === 'function') return;
 	throw Object.assign(new Error('no RTCPeerConnection'), { name: 'NoWebRTC' });
 }

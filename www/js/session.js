@@ -32,9 +32,10 @@ async function problemOf(answer) {
 
 /** `address:port` of each candidate of an SDP, in order, without repetition. */
 export function candidatesOf(sdp) {
-	const found = [...sdp.matchAll(/^a=candidate:\S+ \d+ \S+ \d+ (\S+) (\d+) /gm)]
-		.map(([, address, port]) => (address.includes(':') ? `[${address}]:${port}` :
-			`${address}:${port}`));
+	const found = [...sdp.matchAll(/^a=candidate:\S+ \d+ \S+ \d+ (\S+) (\d+) /gm)].map(
+		([, address, port]) =>
+			address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
+	);
 
 	return [...new Set(found)];
 }
@@ -63,9 +64,16 @@ export class Session {
 		});
 
 		if (answer.status !== 201)
-			throw new HttpProblem(this.kind, answer.status, await problemOf(answer), this.url);
-		this.location = new URL(answer.headers.get('location') || this.url,
-			answer.url || this.url).href;
+			throw new HttpProblem(
+				this.kind,
+				answer.status,
+				await problemOf(answer),
+				this.url,
+			);
+		this.location = new URL(
+			answer.headers.get('location') || this.url,
+			answer.url || this.url,
+		).href;
 		const sdp = await answer.text();
 
 		if (this.closed) {
@@ -83,17 +91,20 @@ export class Session {
 		if (this.candidates.length === 0)
 			return Promise.reject(new NoPath('no-candidates', []));
 		return new Promise((resolve, reject) => {
-			const fail = () => reject(new NoPath(
-				/connected|completed/.test(pc.iceConnectionState) ? 'dtls' : 'ice',
-				this.candidates));
+			const fail = () =>
+				reject(
+					new NoPath(
+						/connected|completed/.test(pc.iceConnectionState)
+							? 'dtls'
+							: 'ice',
+						this.candidates,
+					),
+				);
 			const timer = setTimeout(fail, CONNECT_MAX_MS);
 			const look = () => {
-				if (pc.connectionState === 'connected')
-					resolve();
-				else if (pc.connectionState === 'failed')
-					fail();
-				else
-					return;
+				if (pc.connectionState === 'connected') resolve();
+				else if (pc.connectionState === 'failed') fail();
+				else return;
 				clearTimeout(timer);
 				pc.removeEventListener('connectionstatechange', look);
 			};
@@ -103,20 +114,21 @@ export class Session {
 		});
 	}
 
-	/** Ends the session here and at the server. Safe to call more than once, and as the page goes. */
+	/** Ends the session here and at the server; more than once does no harm. */
 	close() {
-		if (this.closed)
-			return;
+		if (this.closed) return;
 		this.closed = true;
 		this.pc.close();
 		this.remove();
 	}
 
 	remove() {
-		if (!this.location)
-			return;
-		fetch(this.location, { method: 'DELETE', headers: this.headers, keepalive: true })
-			.catch(() => {});
+		if (!this.location) return;
+		fetch(this.location, {
+			method: 'DELETE',
+			headers: this.headers,
+			keepalive: true,
+		}).catch(() => {});
 		this.location = null;
 	}
 }
@@ -129,22 +141,21 @@ export function whenLost(pc, fn) {
 	const lost = () => {
 		clearTimeout(timer);
 		pc.removeEventListener('connectionstatechange', look);
-		if (pc.signalingState !== 'closed')
-			fn();
+		if (pc.signalingState !== 'closed') fn();
 	};
 	const look = () => {
 		clearTimeout(timer);
-		if (pc.connectionState === 'disconnected')
-			timer = setTimeout(lost, LOST_MAX_MS);
-		else if (pc.connectionState === 'failed' || pc.connectionState === 'closed')
-			lost();
+		if (pc.connectionState === 'disconnected') timer = setTimeout(lost, LOST_MAX_MS);
+		else if (pc.connectionState === 'failed' || pc.connectionState === 'closed') lost();
 	};
-	const dtls = pc.getTransceivers().map((t) => (t.sender || t.receiver).transport).find(Boolean);
+	const dtls = pc
+		.getTransceivers()
+		.map((t) => (t.sender || t.receiver).transport)
+		.find(Boolean);
 
 	pc.addEventListener('connectionstatechange', look);
 	dtls?.addEventListener('statechange', () => {
-		if (dtls.state === 'closed' || dtls.state === 'failed')
-			lost();
+		if (dtls.state === 'closed' || dtls.state === 'failed') lost();
 	});
 	look();
 }

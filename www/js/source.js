@@ -18,15 +18,13 @@ async function camera() {
 	try {
 		return await media.getUserMedia(CAMERA);
 	} catch (error) {
-		if (error.name !== 'NotFoundError')
-			throw error;
+		if (error.name !== 'NotFoundError') throw error;
 	}
 	// Either alone will do: a machine may have a microphone and no camera, or the reverse.
 	try {
 		return await media.getUserMedia({ video: CAMERA.video });
 	} catch (error) {
-		if (error.name !== 'NotFoundError')
-			throw error;
+		if (error.name !== 'NotFoundError') throw error;
 		return media.getUserMedia({ audio: CAMERA.audio });
 	}
 }

@@ -3,7 +3,9 @@
 function rate(now, before, field, seconds) {
 	const old = before?.[field];
 
-	return old === undefined || seconds <= 0 ? 0 : Math.max(0, (now[field] ?? 0) - old) / seconds;
+	return old === undefined || seconds <= 0
+		? 0
+		: Math.max(0, (now[field] ?? 0) - old) / seconds;
 }
 
 function pairOf(report, transport) {
@@ -11,16 +13,17 @@ function pairOf(report, transport) {
 	const local = report.get(pair?.localCandidateId);
 	const remote = report.get(pair?.remoteCandidateId);
 
-	if (!pair || !remote)
-		return null;
+	if (!pair || !remote) return null;
 	return {
 		protocol: local?.protocol || remote.protocol || '',
 		local: local ? `${local.address || '(hidden)'}:${local.port}` : '',
 		remote: `${remote.address}:${remote.port}`,
 		remote_address: remote.address,
 		remote_port: remote.port,
-		rtt_ms: pair.currentRoundTripTime === undefined ? null :
-			pair.currentRoundTripTime * 1000,
+		rtt_ms:
+			pair.currentRoundTripTime === undefined
+				? null
+				: pair.currentRoundTripTime * 1000,
 	};
 }
 
@@ -64,10 +67,18 @@ export class Meter {
 			freezes: rtp.freezeCount ?? 0,
 			nacks: rtp.nackCount ?? 0,
 			plis: rtp.pliCount ?? 0,
-			jitter_ms: ((remote?.type === 'remote-inbound-rtp' ? remote : rtp).jitter ?? 0) * 1000,
-			buffer_ms: rtp.jitterBufferEmittedCount > 0 ?
-				rtp.jitterBufferDelay / rtp.jitterBufferEmittedCount * 1000 : null,
-			rtt_ms: remote?.roundTripTime === undefined ? null : remote.roundTripTime * 1000,
+			jitter_ms:
+				((remote?.type === 'remote-inbound-rtp' ? remote : rtp).jitter ??
+					0) * 1000,
+			buffer_ms:
+				rtp.jitterBufferEmittedCount > 0
+					? (rtp.jitterBufferDelay / rtp.jitterBufferEmittedCount) *
+						1000
+					: null,
+			rtt_ms:
+				remote?.roundTripTime === undefined
+					? null
+					: remote.roundTripTime * 1000,
 			limited_by: rtp.qualityLimitationReason,
 			...lossOf(rtp, rtp.type === 'outbound-rtp' ? remote : null),
 		};
@@ -76,7 +87,8 @@ export class Meter {
 	async sample() {
 		const report = await this.pc.getStats();
 		const all = [...report.values()];
-		const tracks = all.filter((s) => /^(in|out)bound-rtp$/.test(s.type))
+		const tracks = all
+			.filter((s) => /^(in|out)bound-rtp$/.test(s.type))
 			.map((s) => this.track(report, s));
 		const transport = all.find((s) => s.type === 'transport');
 
@@ -97,14 +109,13 @@ export function bits(bps) {
 }
 
 function percent(track) {
-	const share = track.packets > 0 ? track.packets_lost / track.packets * 100 : 0;
+	const share = track.packets > 0 ? (track.packets_lost / track.packets) * 100 : 0;
 
 	return `${track.packets_lost} packets (${share.toFixed(2)} %)`;
 }
 
 function videoRows(video) {
-	if (!video)
-		return [];
+	if (!video) return [];
 	return [
 		['Picture', video.width ? `${video.width} × ${video.height}` : '–'],
 		['Frame rate', `${video.fps.toFixed(1)} fps`],
@@ -119,16 +130,16 @@ export function rowsOf(stats) {
 	const rows = videoRows(video);
 
 	if (audio)
-		rows.push(['Sound', `${audio.codec || '–'}, ${bits(audio.bitrate_bps)}`],
-			['Sound lost', percent(audio)]);
+		rows.push(
+			['Sound', `${audio.codec || '–'}, ${bits(audio.bitrate_bps)}`],
+			['Sound lost', percent(audio)],
+		);
 	if (video?.buffer_ms !== null && video?.buffer_ms !== undefined)
 		rows.push(['Jitter buffer', ms(video.buffer_ms)]);
 	if (video?.limited_by && video.limited_by !== 'none')
 		rows.push(['Held back by', video.limited_by]);
 	rows.push(['Round trip', ms(pair?.rtt_ms ?? video?.rtt_ms)]);
-	if (pair)
-		rows.push(['Path', `${pair.protocol} ${pair.local} → ${pair.remote}`]);
-	if (stats.srtp)
-		rows.push(['Encryption', stats.srtp.replaceAll('_', ' ')]);
+	if (pair) rows.push(['Path', `${pair.protocol} ${pair.local} → ${pair.remote}`]);
+	if (stats.srtp) rows.push(['Encryption', stats.srtp.replaceAll('_', ' ')]);
 	return rows;
 }

@@ -4,12 +4,12 @@
 const COLUMNS = 20;
 const NUMBER_BITS = 16;
 const CHECK_SEED = 5;
-const MIN_CONTRAST = 48;		// of 255, between a block and its inverse
+const MIN_CONTRAST = 48; // of 255, between a block and its inverse
 const STEPS = 8;
 const BASE_HZ = 400;
 const STEP_HZ = 100;
 const AMPLITUDE = 0.25;
-const SILENCE = 1e-4;			// mean square of full scale
+const SILENCE = 1e-4; // mean square of full scale
 
 /** The 4 check bits of a 16-bit number. */
 export function cardCheck(number) {
@@ -31,8 +31,8 @@ export function drawCard(g, w, h, number, fps) {
 	g.fillRect(0, h / 4, w, h - h / 4);
 	drawBall(g, w, h, turn);
 	cardBits(number).forEach((bit, c) => {
-		const x = Math.round(c * w / COLUMNS);
-		const end = Math.round((c + 1) * w / COLUMNS);
+		const x = Math.round((c * w) / COLUMNS);
+		const end = Math.round(((c + 1) * w) / COLUMNS);
 
 		g.fillStyle = bit ? '#fff' : '#000';
 		g.fillRect(x, 0, end - x, h / 8);
@@ -64,13 +64,12 @@ export function readCard(luma, stride, w, h) {
 	let code = 0;
 
 	for (let c = 0; c < COLUMNS; c++) {
-		const x0 = Math.floor((c + 0.25) * w / COLUMNS);
-		const x1 = Math.max(x0 + 1, Math.floor((c + 0.75) * w / COLUMNS));
-		const a = mean(luma, stride, x0, x1, h / 32, 3 * h / 32);
-		const b = mean(luma, stride, x0, x1, 5 * h / 32, 7 * h / 32);
+		const x0 = Math.floor(((c + 0.25) * w) / COLUMNS);
+		const x1 = Math.max(x0 + 1, Math.floor(((c + 0.75) * w) / COLUMNS));
+		const a = mean(luma, stride, x0, x1, h / 32, (3 * h) / 32);
+		const b = mean(luma, stride, x0, x1, (5 * h) / 32, (7 * h) / 32);
 
-		if (Math.abs(a - b) < MIN_CONTRAST)
-			return null;
+		if (Math.abs(a - b) < MIN_CONTRAST) return null;
 		code = (code << 1) | (a > b ? 1 : 0);
 	}
 	const number = code >> (COLUMNS - NUMBER_BITS);
@@ -83,9 +82,7 @@ function mean(luma, stride, x0, x1, top, bottom) {
 	const y1 = Math.max(y0 + 1, Math.floor(bottom));
 	let sum = 0;
 
-	for (let y = y0; y < y1; y++)
-		for (let x = x0; x < x1; x++)
-			sum += luma[y * stride + x];
+	for (let y = y0; y < y1; y++) for (let x = x0; x < x1; x++) sum += luma[y * stride + x];
 	return sum / ((y1 - y0) * (x1 - x0));
 }
 
@@ -95,8 +92,7 @@ export function readTone(samples, rate) {
 	let best = -1;
 	let most = 0;
 
-	if (power < SILENCE)
-		return -1;
+	if (power < SILENCE) return -1;
 	for (let step = 0; step < STEPS; step++) {
 		const energy = goertzel(samples, rate, BASE_HZ + STEP_HZ * step);
 
@@ -109,7 +105,7 @@ export function readTone(samples, rate) {
 }
 
 function goertzel(samples, rate, hz) {
-	const k = 2 * Math.cos(2 * Math.PI * hz / rate);
+	const k = 2 * Math.cos((2 * Math.PI * hz) / rate);
 	let s1 = 0;
 	let s2 = 0;
 
@@ -156,13 +152,15 @@ export class TestCard {
 
 		this.tone.connect(gain).connect(out);
 		this.stream = new MediaStream([
-			...this.canvas.captureStream(0).getVideoTracks(), ...out.stream.getAudioTracks()]);
+			...this.canvas.captureStream(0).getVideoTracks(),
+			...out.stream.getAudioTracks(),
+		]);
 		this.video = this.stream.getVideoTracks()[0];
 		this.video.contentHint = 'motion';
 	}
 
 	async start() {
-		// Without a user's gesture the context may stay suspended: the picture goes on alone.
+		// Without a user's gesture it may stay suspended: the picture goes on alone.
 		this.audio.resume().catch(() => {});
 		this.tone.start();
 		this.began = performance.now();
@@ -172,16 +170,23 @@ export class TestCard {
 
 	draw() {
 		const elapsed_ms = performance.now() - this.began;
-		const number = Math.floor(elapsed_ms * this.fps / 1000);
+		const number = Math.floor((elapsed_ms * this.fps) / 1000);
 		const second = Math.floor(number / this.fps);
 
-		if (number <= this.number)
-			return;
+		if (number <= this.number) return;
 		if (second !== Math.floor(this.number / this.fps))
 			this.tone.frequency.setValueAtTime(
-				BASE_HZ + STEP_HZ * (second % STEPS), this.audio.currentTime);
+				BASE_HZ + STEP_HZ * (second % STEPS),
+				this.audio.currentTime,
+			);
 		this.number = number;
-		drawCard(this.context, this.canvas.width, this.canvas.height, number & 0xffff, this.fps);
+		drawCard(
+			this.context,
+			this.canvas.width,
+			this.canvas.height,
+			number & 0xffff,
+			this.fps,
+		);
 		this.video.requestFrame();
 		this.onframe?.(number & 0xffff, performance.timeOrigin + performance.now());
 	}

@@ -1,11 +1,19 @@
 // The watching page: a WHEP session, its picture, figures.
 import { endpoint, pageFor, pageParams } from './endpoint.js';
 import { Keeper } from './keeper.js';
-import { bindFields, byId, link, needWebRTC, rtckit, showMessage, showState, showStats }
-	from './page.js';
+import {
+	bindFields,
+	byId,
+	link,
+	needWebRTC,
+	rtckit,
+	showMessage,
+	showState,
+	showStats,
+} from './page.js';
 
-const QUIET_MAX_SAMPLES = 3;		// seconds without an octet until we say so
-const BLIND_MAX_SAMPLES = 4;		// seconds of sound without a picture, likewise
+const QUIET_MAX_SAMPLES = 3; // seconds without an octet until we say so
+const BLIND_MAX_SAMPLES = 4; // seconds of sound without a picture, likewise
 const TEXTS = {
 	idle: 'Stopped',
 	connecting: 'Connecting',
@@ -22,7 +30,7 @@ const NOTES = {
 };
 const SOUND_ONLY = {
 	title: 'Sound only.',
-	detail: 'The publisher sends no picture, or one in a codec that this browser does not play.',
+	detail: 'The publisher sends no picture, or one that this browser cannot decode.',
 };
 const params = pageParams();
 const video = byId('video');
@@ -38,8 +46,7 @@ function makePc() {
 	pc.addTransceiver('video', { direction: 'recvonly' });
 	pc.addEventListener('track', (event) => {
 		stream.addTrack(event.track);
-		if (video.srcObject !== stream)
-			video.srcObject = stream;
+		if (video.srcObject !== stream) video.srcObject = stream;
 		play();
 	});
 	octets = 0;
@@ -53,8 +60,7 @@ async function play() {
 	try {
 		await video.play();
 	} catch (error) {
-		if (error.name !== 'NotAllowedError')
-			return;
+		if (error.name !== 'NotAllowedError') return;
 		video.muted = true;
 		byId('unmute').hidden = false;
 		video.play().catch(() => {});
@@ -69,14 +75,14 @@ function enter(state, error = null) {
 	byId('go').textContent = busy ? 'Stop' : 'Watch';
 	byId('go').dataset.action = busy ? 'stop' : 'start';
 	byId('screen').dataset.state = state;
-	if (state !== 'playing' && state !== 'waiting')
-		showStats(null);
+	if (state !== 'playing' && state !== 'waiting') showStats(null);
 }
 
 // Playing is what shows: octets that arrive and, if there is a video track, frames of it.
 function onStats(stats) {
 	const now = (stats.video?.octets ?? 0) + (stats.audio?.octets ?? 0);
-	const flows = now > octets && (!stats.video || stats.video.frames > 0 || !stats.video.octets);
+	const flows =
+		now > octets && (!stats.video || stats.video.frames > 0 || !stats.video.octets);
 
 	const picture = (stats.video?.bitrate_bps ?? 0) > 0;
 
@@ -84,14 +90,10 @@ function onStats(stats) {
 	quiet = flows ? 0 : quiet + 1;
 	octets = now;
 	showStats(stats);
-	if (flows && rtckit.state === 'waiting')
-		enter('playing');
-	else if (quiet >= QUIET_MAX_SAMPLES && rtckit.state === 'playing')
-		enter('waiting');
-	else if (blind === BLIND_MAX_SAMPLES)
-		showMessage(SOUND_ONLY);
-	else if (picture && rtckit.state === 'playing')
-		showMessage(null);
+	if (flows && rtckit.state === 'waiting') enter('playing');
+	else if (quiet >= QUIET_MAX_SAMPLES && rtckit.state === 'playing') enter('waiting');
+	else if (blind === BLIND_MAX_SAMPLES) showMessage(SOUND_ONLY);
+	else if (picture && rtckit.state === 'playing') showMessage(null);
 }
 
 const keeper = new Keeper({
@@ -122,22 +124,20 @@ rtckit.start = start;
 rtckit.stop = stop;
 video.muted = params.muted;
 video.addEventListener('playing', () => {
-	if (rtckit.state === 'waiting')
-		enter('playing');
+	if (rtckit.state === 'waiting') enter('playing');
 });
 bindFields(params, ['app', 'stream'], () => {
 	link('publish', pageFor('whip.html', params));
 	byId('endpoint').textContent = endpoint('whep', params);
-	if (keeper.running)
-		start();
+	if (keeper.running) start();
 });
 byId('unmute').addEventListener('click', () => {
 	video.muted = false;
 	byId('unmute').hidden = true;
 });
-byId('go').addEventListener('click', () => (
-	byId('go').dataset.action === 'stop' ? stop() : start()));
+byId('go').addEventListener('click', () =>
+	byId('go').dataset.action === 'stop' ? stop() : start(),
+);
 addEventListener('pagehide', () => keeper.stop());
 enter('idle');
-if (params.autostart)
-	start();
+if (params.autostart) start();

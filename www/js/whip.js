@@ -1,8 +1,16 @@
 // The publishing page: a source, a WHIP session, figures.
 import { endpoint, pageFor, pageParams } from './endpoint.js';
 import { Keeper } from './keeper.js';
-import { bindFields, byId, link, needWebRTC, rtckit, showMessage, showState, showStats }
-	from './page.js';
+import {
+	bindFields,
+	byId,
+	link,
+	needWebRTC,
+	rtckit,
+	showMessage,
+	showState,
+	showStats,
+} from './page.js';
 import { openSource } from './source.js';
 
 const MAX_VIDEO_BPS = 2500000;
@@ -32,12 +40,10 @@ function makePc() {
 	for (const track of [...stream.getAudioTracks(), ...stream.getVideoTracks()]) {
 		const options = { direction: 'sendonly', streams: [stream] };
 
-		if (track.kind === 'video')
-			options.sendEncodings = [{ maxBitrate: MAX_VIDEO_BPS }];
+		if (track.kind === 'video') options.sendEncodings = [{ maxBitrate: MAX_VIDEO_BPS }];
 		const transceiver = pc.addTransceiver(track, options);
 
-		if (track.kind === 'video')
-			preferH264(transceiver);
+		if (track.kind === 'video') preferH264(transceiver);
 	}
 	return pc;
 }
@@ -49,9 +55,10 @@ function enter(state, error = null) {
 	showMessage(error);
 	byId('go').textContent = busy ? 'Stop' : 'Publish';
 	byId('go').dataset.action = busy ? 'stop' : 'start';
-	document.querySelectorAll('#app, #stream, #source').forEach((f) => { f.disabled = busy; });
-	if (state !== 'live')
-		showStats(null);
+	document.querySelectorAll('#app, #stream, #source').forEach((f) => {
+		f.disabled = busy;
+	});
+	if (state !== 'live') showStats(null);
 }
 
 const keeper = new Keeper({
@@ -59,8 +66,7 @@ const keeper = new Keeper({
 	params,
 	makePc,
 	onState: (state, error) => {
-		if (state === 'failed')
-			closeSource();
+		if (state === 'failed') closeSource();
 		enter(state === 'connected' ? 'live' : state, error);
 	},
 	onStats: showStats,
@@ -102,9 +108,9 @@ bindFields(params, ['app', 'stream', 'source'], () => {
 	link('watch', pageFor('whep.html', params, { autostart: 'true' }));
 	byId('endpoint').textContent = endpoint('whip', params);
 });
-byId('go').addEventListener('click', () => (
-	byId('go').dataset.action === 'stop' ? stop() : start()));
+byId('go').addEventListener('click', () =>
+	byId('go').dataset.action === 'stop' ? stop() : start(),
+);
 addEventListener('pagehide', () => keeper.stop());
 enter('idle');
-if (params.autostart)
-	start();
+if (params.autostart) start();

@@ -43,8 +43,9 @@ const BY_STATUS = {
 	400: 'The server did not understand the request.',
 	401: 'The server wants a token: add ?token=… to the address of this page.',
 	403: 'The server refuses this token for this stream.',
-	404: 'This server has no such address. Check host and port: the page must talk to a server ' +
-		'that runs rtc-whip and rtc-whep.',
+	404:
+		'This server has no such address. Check host and port: the page must talk to ' +
+		'a server that runs rtc-whip and rtc-whep.',
 	405: 'The server answers at this address, but to another method.',
 	406: 'Browser and server have no codec in common.',
 	413: 'The offer is too long for the server.',
@@ -58,19 +59,24 @@ const BY_STATUS = {
 };
 
 const BY_KIND = {
-	whip: { 409: 'Somebody else is publishing this stream. Take another stream name, or wait ' +
-		'until they stop.' },
+	whip: {
+		409:
+			'Somebody else is publishing this stream. Take another stream name, ' +
+			'or wait until they stop.',
+	},
 	whep: { 409: 'The stream and this browser do not go together now.' },
 };
 
 const BY_NAME = {
-	NotAllowedError: 'The browser was not allowed to use the camera, microphone or screen. ' +
+	NotAllowedError:
+		'The browser was not allowed to use the camera, microphone or screen. ' +
 		'Allow it in the address bar and start again.',
 	NotFoundError: 'No camera or microphone was found. The test picture needs none.',
 	NotReadableError: 'The camera or microphone is in use by another program.',
 	OverconstrainedError: 'No camera can do what was asked for.',
 	AbortError: 'The choice of camera or screen was cancelled.',
-	InsecureContext: 'Browsers give camera and screen only to pages from https:// or localhost. ' +
+	InsecureContext:
+		'Browsers give camera and screen only to pages from https:// or localhost. ' +
 		'Open this page in one of these ways, or publish the test picture.',
 	NoWebRTC: 'This browser has no WebRTC, or it is switched off.',
 };
@@ -79,18 +85,22 @@ function pathWords(error) {
 	const where = error.candidates.length > 0 ? error.candidates.join(', ') : 'none';
 
 	if (error.stage === 'no-candidates')
-		return 'The server named no address to send media to. Start it with --candidate ADDRESS.';
+		return 'The server named no address for media. Start it with --candidate ADDRESS.';
 	if (error.stage === 'dtls')
 		return `The server's port answers (${where}), but the encryption handshake failed.`;
-	return `The server answered, but no media reaches it at ${where}. Its UDP port is likely ` +
-		'blocked by a firewall or not forwarded, or the address is not the public one ' +
-		`(--candidate). Try: rtc-stun-probe ${error.candidates[0] || 'HOST:8000'}`;
+	return (
+		`The server answered, but no media reaches it at ${where}. Its UDP port is ` +
+		'likely blocked by a firewall or not forwarded, or the address is not the public ' +
+		`(--candidate). Try: rtc-stun-probe ${error.candidates[0] || 'HOST:8000'}`
+	);
 }
 
 /** {title, detail} of an error of these pages. */
 export function words(error) {
 	if (error instanceof HttpProblem) {
-		const general = BY_KIND[error.kind]?.[error.status] || BY_STATUS[error.status] ||
+		const general =
+			BY_KIND[error.kind]?.[error.status] ||
+			BY_STATUS[error.status] ||
 			'The server refused.';
 		const said = error.problem.detail || error.problem.title;
 
@@ -99,11 +109,15 @@ export function words(error) {
 	if (error instanceof Unreachable)
 		return {
 			title: `No answer from ${new URL(error.url).origin}.`,
-			detail: 'The server is down, or host and port are wrong, or an https page may ' +
-				'not talk to an http server.',
+			detail:
+				'The server is down, or host and port are wrong, or an https ' +
+				'page may not talk to an http server.',
 		};
 	if (error instanceof ConnectionLost)
-		return { title: 'The connection to the server was lost.', detail: 'It is being set up anew.' };
+		return {
+			title: 'The connection to the server was lost.',
+			detail: 'It is being set up anew.',
+		};
 	if (error instanceof NoPath)
 		return { title: 'No media path to the server.', detail: pathWords(error) };
 	return {

@@ -7,12 +7,21 @@ import { atEnd, note } from './tap.mjs';
 
 const EXECUTABLE = process.env.RTC_CHROMIUM || '/usr/bin/chromium';
 const FLAGS = [
-	'--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-	'--disable-background-networking', '--disable-component-update', '--disable-sync',
-	'--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
-	'--autoplay-policy=no-user-gesture-required', '--disable-background-timer-throttling',
-	'--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows',
-	'--disable-features=WebRtcHideLocalIpsWithMdns', '--mute-audio',
+	'--no-sandbox',
+	'--disable-gpu',
+	'--disable-quic',
+	'--no-first-run',
+	'--disable-background-networking',
+	'--disable-component-update',
+	'--disable-sync',
+	'--use-fake-ui-for-media-stream',
+	'--use-fake-device-for-media-stream',
+	'--autoplay-policy=no-user-gesture-required',
+	'--disable-background-timer-throttling',
+	'--disable-renderer-backgrounding',
+	'--disable-backgrounding-occluded-windows',
+	'--disable-features=WebRtcHideLocalIpsWithMdns',
+	'--mute-audio',
 ];
 const INSTRUMENT = readFileSync(join(root, 'tests/e2e/lib/instrument.js'), 'utf8');
 const PAGE_MAX_MS = 15000;
@@ -23,13 +32,17 @@ export class Browser {
 
 		it.profile = mkdtempSync(join(scratch, 'profile-'));
 		it.context = await chromium.launchPersistentContext(it.profile, {
-			executablePath: EXECUTABLE, headless: true, args: FLAGS, env: environment(),
-			viewport: { width: 1100, height: 720 }, handleSIGINT: false, handleSIGTERM: false,
+			executablePath: EXECUTABLE,
+			headless: true,
+			args: FLAGS,
+			env: environment(),
+			viewport: { width: 1100, height: 720 },
+			handleSIGINT: false,
+			handleSIGTERM: false,
 		});
 		it.context.setDefaultTimeout(PAGE_MAX_MS);
 		it.errors = [];
-		if (instrument)
-			await it.context.addInitScript({ content: INSTRUMENT });
+		if (instrument) await it.context.addInitScript({ content: INSTRUMENT });
 		atEnd(() => it.close());
 		return it;
 	}
@@ -46,17 +59,22 @@ export class Browser {
 		return page;
 	}
 
-	/** Ids of all processes of this browser: those that name its profile, and their children. */
+	/** Ids of this browser's processes: those that name its profile, and their children. */
 	pids() {
 		const table = new Map();
 
 		for (const pid of readdirSync('/proc').filter((n) => /^\d+$/.test(n))) {
 			try {
 				const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-				const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+				const parent = Number(
+					stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1],
+				);
 				const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
 
-				table.set(Number(pid), { parent, ours: line.includes(this.profile) });
+				table.set(Number(pid), {
+					parent,
+					ours: line.includes(this.profile),
+				});
 			} catch {
 				// Gone meanwhile.
 			}
@@ -65,9 +83,7 @@ export class Browser {
 
 		for (let before = -1; before !== ours.size;) {
 			before = ours.size;
-			for (const [pid, { parent }] of table)
-				if (ours.has(parent))
-					ours.add(pid);
+			for (const [pid, { parent }] of table) if (ours.has(parent)) ours.add(pid);
 		}
 		return [...ours];
 	}

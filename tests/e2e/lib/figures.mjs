@@ -3,11 +3,11 @@
 import { must } from './tap.mjs';
 
 const RTP_PER_MS = 90;
-const MATCH_RTP = 15 * RTP_PER_MS;	// under half a frame at 25 frames a second
+const MATCH_RTP = 15 * RTP_PER_MS; // under half a frame at 25 frames a second
 const PROBE = 100;
 const ENCODE_MAX_MS = 300;
-const FOLLOW = 0.2;			// the browser's two clocks drift apart by some ms a minute
-const TAIL_MS = 1000;			// frames this young may still be on their way
+const FOLLOW = 0.2; // the browser's two clocks drift apart by some ms a minute
+const TAIL_MS = 1000; // frames this young may still be on their way
 const TONE_STEPS = 8;
 
 export function median(values) {
@@ -19,8 +19,9 @@ export function median(values) {
 export function quantile(values, q) {
 	const sorted = [...values].sort((a, b) => a - b);
 
-	return sorted.length > 0 ? sorted[Math.min(sorted.length - 1,
-		Math.floor(sorted.length * q))] : NaN;
+	return sorted.length > 0
+		? sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))]
+		: NaN;
 }
 
 const diff32 = (a, b) => (a - b) | 0;
@@ -31,16 +32,20 @@ const diff32 = (a, b) => (a - b) | 0;
  * nearly constant shift, restless in its first second: find it at the end, follow it to the start.
  */
 export function encodedFrames({ drawn, local, encoded }) {
-	const captured = local.filter(([, number]) => number !== null)
-		.map(([timestamp, number]) => ({ rtp: timestamp * RTP_PER_MS / 1000, number }));
+	const captured = local
+		.filter(([, number]) => number !== null)
+		.map(([timestamp, number]) => ({ rtp: (timestamp * RTP_PER_MS) / 1000, number }));
 	let shift = bestShift(captured, encoded.slice(-PROBE), new Map(drawn));
 
-	return [...encoded].reverse().map(([rtp, , , at]) => {
-		const { number, error } = match(captured, rtp, shift);
+	return [...encoded]
+		.reverse()
+		.map(([rtp, , , at]) => {
+			const { number, error } = match(captured, rtp, shift);
 
-		shift += FOLLOW * error;
-		return { rtp, at, number };
-	}).reverse();
+			shift += FOLLOW * error;
+			return { rtp, at, number };
+		})
+		.reverse();
 }
 
 /*
@@ -53,16 +58,22 @@ function bestShift(captured, probe, drawn) {
 	for (const { rtp } of captured) {
 		const shift = probe.at(-1)[0] - rtp;
 		const matches = probe.map(([ts]) => match(captured, ts, shift));
-		const delay_ms = median(probe.map(([, , , at], i) =>
-			at - (drawn.get(matches[i].number) ?? NaN)).filter((ms) => ms > -ENCODE_MAX_MS));
+		const delay_ms = median(
+			probe
+				.map(([, , , at], i) => at - (drawn.get(matches[i].number) ?? NaN))
+				.filter((ms) => ms > -ENCODE_MAX_MS),
+		);
 		const centre = median(matches.map((m) => m.error));
-		const cost = matches.reduce((all, m) => all + (m.number === null ? MATCH_RTP :
-			Math.abs(m.error - centre)), 0);
+		const cost = matches.reduce(
+			(all, m) =>
+				all + (m.number === null ? MATCH_RTP : Math.abs(m.error - centre)),
+			0,
+		);
 
 		if (delay_ms > 0 && delay_ms < ENCODE_MAX_MS && cost < best.cost)
 			best = { cost, shift: shift + centre };
 	}
-	must(best.cost < probe.length * MATCH_RTP / 2, 'encoded frames match captured ones');
+	must(best.cost < (probe.length * MATCH_RTP) / 2, 'encoded frames match captured ones');
 	return best.shift;
 }
 
@@ -84,8 +95,7 @@ function inOrder(seen) {
 	const kept = [];
 
 	for (const [number] of seen)
-		if (kept.length === 0 || ((number - kept.at(-1)) << 16) > 0)
-			kept.push(number);
+		if (kept.length === 0 || (number - kept.at(-1)) << 16 > 0) kept.push(number);
 	return new Set(kept);
 }
 
@@ -103,8 +113,9 @@ export function arrival(publisher, player) {
 	const end_ms = player.seen.at(-1)[1] - TAIL_MS;
 	const due = frames.slice(Math.max(0, start)).filter((f) => f.at < end_ms);
 	const missing = due.filter((f) => !seen.has(f.number)).map((f) => f.number);
-	const latencies = player.seen.filter(([n]) => drawn.has(n)).map(([n, at]) =>
-		at - drawn.get(n));
+	const latencies = player.seen
+		.filter(([n]) => drawn.has(n))
+		.map(([n, at]) => at - drawn.get(n));
 
 	return {
 		encoded: due.length,
@@ -135,21 +146,23 @@ export function continuity(player) {
 	must(player.seen.length > 1, 'the player has seen frames');
 	const span = ((player.seen.at(-1)[0] - player.seen[0][0]) & 0xffff) + 1;
 
-	return { span, ratio: seen.size / span, repeated: player.seen.length - seen.size,
-		unreadable: player.unreadable };
+	return {
+		span,
+		ratio: seen.size / span,
+		repeated: player.seen.length - seen.size,
+		unreadable: player.unreadable,
+	};
 }
 
-/** The steps heard, each for at least two windows running, and how many followed their forerunner. */
+/** The steps heard, each for two windows or more, and how many followed their forerunner. */
 export function toneSteps(player) {
 	const runs = [];
 
 	for (const [, step] of player.tones) {
 		const last = runs.at(-1);
 
-		if (last?.step === step)
-			last.windows++;
-		else
-			runs.push({ step, windows: 1 });
+		if (last?.step === step) last.windows++;
+		else runs.push({ step, windows: 1 });
 	}
 	const steps = runs.filter((r) => r.step >= 0 && r.windows >= 2).map((r) => r.step);
 	const follows = steps.slice(1).filter((s, i) => s === (steps[i] + 1) % TONE_STEPS).length;

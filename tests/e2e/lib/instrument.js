@@ -8,8 +8,15 @@
 	const now_ms = () => performance.timeOrigin + performance.now();
 	const Native = window.RTCPeerConnection;
 	const e2e = {
-		pcs: [], drawn: [], local: [], encoded: [], seen: [], unreadable: 0, tones: [],
-		sequence: [], states: [],
+		pcs: [],
+		drawn: [],
+		local: [],
+		encoded: [],
+		seen: [],
+		unreadable: 0,
+		tones: [],
+		sequence: [],
+		states: [],
 	};
 	const LOGGER = `onrtctransform = async ({ transformer }) => {
 		const to = transformer.writable.getWriter();
@@ -24,8 +31,7 @@
 	};`;
 
 	window.e2e = e2e;
-	if (!Native)
-		return;
+	if (!Native) return;
 
 	function logged(list) {
 		const url = URL.createObjectURL(new Blob([LOGGER], { type: 'text/javascript' }));
@@ -37,8 +43,8 @@
 
 	const cardModule = () => import('/js/testcard.js');
 
-	// The top of the picture as luma: plane 0 of I420 and NV12; a canvas may give 4 octets a pixel,
-	// of which green, the second, is close enough to luma for black and white.
+	// The top of the picture as luma: plane 0 of I420 and NV12; a canvas may give 4 octets a
+	// pixel, of which green, the second, is close enough to luma for black and white.
 	async function lumaOf(frame) {
 		const { width, height } = frame.visibleRect;
 		const rows = Math.floor(height / 8) * 2;
@@ -58,25 +64,31 @@
 
 	async function readTrack(track, take) {
 		const { readCard } = await cardModule();
-		const frames = new MediaStreamTrackProcessor({ track, maxBufferSize: MAX_QUEUED_FRAMES })
-			.readable.getReader();
+		const frames = new MediaStreamTrackProcessor({
+			track,
+			maxBufferSize: MAX_QUEUED_FRAMES,
+		}).readable.getReader();
 
 		for (;;) {
 			const { done, value: frame } = await frames.read();
 
-			if (done)
-				return;
+			if (done) return;
 			const at = now_ms();
 			const { rtpTimestamp } = frame.metadata();
 			const { timestamp } = frame;
 			const { luma, stride, width, height } = await lumaOf(frame);
 
 			frame.close();
-			take({ number: readCard(luma, stride, width, height), at, rtpTimestamp, timestamp });
+			take({
+				number: readCard(luma, stride, width, height),
+				at,
+				rtpTimestamp,
+				timestamp,
+			});
 		}
 	}
 
-	// Timestamps of the captured frames: they lead from an encoded frame to its number, in order.
+	// Timestamps of the captured frames: they lead from an encoded frame to its number.
 	function watchLocal(track) {
 		readTrack(track.clone(), ({ number, timestamp }) => {
 			e2e.local.push([timestamp, number]);
@@ -86,8 +98,7 @@
 
 			if (card && !card.onframe)
 				card.onframe = (number, at) => e2e.drawn.push([number, at]);
-			if (track.readyState === 'ended')
-				clearInterval(hook);
+			if (track.readyState === 'ended') clearInterval(hook);
 		}, 10);
 	}
 
@@ -97,8 +108,9 @@
 		const analyser = new AnalyserNode(context, { fftSize: TONE_WINDOW });
 		const samples = new Float32Array(TONE_WINDOW);
 
-		new MediaStreamAudioSourceNode(context, { mediaStream: new MediaStream([track]) })
-			.connect(analyser);
+		new MediaStreamAudioSourceNode(context, {
+			mediaStream: new MediaStream([track]),
+		}).connect(analyser);
 		setInterval(() => {
 			analyser.getFloatTimeDomainData(samples);
 			e2e.tones.push([now_ms(), readTone(samples, context.sampleRate)]);
@@ -108,10 +120,8 @@
 	function watchRemote({ track, receiver }) {
 		if (track.kind === 'video') {
 			readTrack(track, ({ number, at, rtpTimestamp }) => {
-				if (number === null)
-					e2e.unreadable++;
-				else
-					e2e.seen.push([number, at, rtpTimestamp]);
+				if (number === null) e2e.unreadable++;
+				else e2e.seen.push([number, at, rtpTimestamp]);
 			});
 			return;
 		}
@@ -152,7 +162,16 @@
 	e2e.dump = () => {
 		const { drawn, local, encoded, seen, unreadable, tones, sequence, states } = e2e;
 
-		return { drawn, local, encoded, seen, unreadable, tones, sequence, states,
-			connections: e2e.pcs.length };
+		return {
+			drawn,
+			local,
+			encoded,
+			seen,
+			unreadable,
+			tones,
+			sequence,
+			states,
+			connections: e2e.pcs.length,
+		};
 	};
 })();

@@ -1,8 +1,14 @@
 // Child processes of a test: started with a mark in their environment by which the strays of a
 // stray are found too, told ready by -R, stopped by id, their logs kept for a failure.
 import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync }
-	from 'node:fs';
+import {
+	createWriteStream,
+	existsSync,
+	mkdtempSync,
+	readFileSync,
+	readdirSync,
+	rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,14 +53,21 @@ export class Process {
 			stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
 		});
 		this.output = '';
-		this.child.stdout.on('data', (data) => { this.output += data; log.write(data); });
+		this.child.stdout.on('data', (data) => {
+			this.output += data;
+			log.write(data);
+		});
 		this.child.stderr.pipe(log);
 		this.readyPipe = this.child.stdio[READY_FD];
 		this.isReady = options.ready === false;
-		this.readyPipe.on('data', () => { this.isReady = true; });
+		this.readyPipe.on('data', () => {
+			this.isReady = true;
+		});
 		this.readyPipe.on('error', () => {});
 		this.failure = null;
-		this.child.on('error', (error) => { this.failure = error; });
+		this.child.on('error', (error) => {
+			this.failure = error;
+		});
 		this.exited = new Promise((gone) => {
 			this.child.on('close', (code, signal) => {
 				this.status = signal || code;
@@ -80,8 +93,10 @@ export class Process {
 	async ready() {
 		await until(`${this.name} ready`, READY_MAX_MS, () => {
 			if (this.failure || this.status !== undefined)
-				throw new Error(`${this.name} ended (${this.failure || this.status}): ` +
-					this.log());
+				throw new Error(
+					`${this.name} ended (${this.failure || this.status}): ` +
+						this.log(),
+				);
 			return this.isReady;
 		});
 		return this;
@@ -93,22 +108,25 @@ export class Process {
 
 	/** SIGTERM, and SIGKILL for one that does not listen. Resolves to its exit status. */
 	async stop() {
-		if (this.status !== undefined || this.failure)
-			return this.status;
+		if (this.status !== undefined || this.failure) return this.status;
 		this.kill('SIGTERM');
 		const timer = setTimeout(() => this.kill('SIGKILL'), STOP_MAX_MS);
 		const status = await this.exited;
 
 		clearTimeout(timer);
-		if (status !== 0)
-			faults.push(`${this.name}: ended with ${status} after SIGTERM`);
+		if (status !== 0) faults.push(`${this.name}: ended with ${status} after SIGTERM`);
 		return status;
 	}
 }
 
 function reports() {
-	return readdirSync(scratch).filter((n) => n.endsWith('.log')).flatMap((n) =>
-		(readFileSync(join(scratch, n), 'utf8').match(REPORT) || []).map((r) => `${n}: ${r}`));
+	return readdirSync(scratch)
+		.filter((n) => n.endsWith('.log'))
+		.flatMap((n) =>
+			(readFileSync(join(scratch, n), 'utf8').match(REPORT) || []).map(
+				(r) => `${n}: ${r}`,
+			),
+		);
 }
 
 export async function start(program, args, options) {
@@ -121,13 +139,20 @@ export function strays() {
 
 	for (const pid of readdirSync('/proc').filter((n) => /^\d+$/.test(n))) {
 		try {
-			if (Number(pid) === process.pid ||
-			    !readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(mark))
+			if (
+				Number(pid) === process.pid ||
+				!readFileSync(`/proc/${pid}/environ`, 'utf8')
+					.split('\0')
+					.includes(mark)
+			)
 				continue;
 			if (/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8')))
 				continue;
-			found.push(`${pid} ${readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-				.replaceAll('\0', ' ').slice(0, 160)}`);
+			found.push(
+				`${pid} ${readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+					.replaceAll('\0', ' ')
+					.slice(0, 160)}`,
+			);
 		} catch {
 			// Gone meanwhile.
 		}
@@ -137,8 +162,7 @@ export function strays() {
 
 /** Stops the children, last started first, and kills what is left; {left, faults} in words. */
 export async function stopAll() {
-	for (const child of [...children].reverse())
-		await child.stop();
+	for (const child of [...children].reverse()) await child.stop();
 	await until('strays gone', STOP_MAX_MS, () => strays().length === 0).catch(() => {});
 	const left = strays();
 
@@ -150,16 +174,18 @@ export async function stopAll() {
 		}
 	}
 	faults.push(...reports());
-	if (!process.env.RTC_E2E_KEEP)
-		rmSync(scratch, { recursive: true, force: true });
+	if (!process.env.RTC_E2E_KEEP) rmSync(scratch, { recursive: true, force: true });
 	return { left, faults };
 }
 
 /** The last lines of every log, for a failed test. */
 export function logs(lines = 15) {
-	return readdirSync(scratch).filter((n) => n.endsWith('.log')).map((n) => {
-		const text = readFileSync(join(scratch, n), 'utf8').trimEnd().split('\n');
+	return readdirSync(scratch)
+		.filter((n) => n.endsWith('.log'))
+		.map((n) => {
+			const text = readFileSync(join(scratch, n), 'utf8').trimEnd().split('\n');
 
-		return `--- ${n}\n${text.slice(-lines).join('\n')}`;
-	}).join('\n');
+			return `--- ${n}\n${text.slice(-lines).join('\n')}`;
+		})
+		.join('\n');
 }

@@ -19,11 +19,12 @@ function draws(seed) {
 	};
 }
 
-const bound = (address) => new Promise((resolve) => {
-	const socket = createSocket('udp4');
+const bound = (address) =>
+	new Promise((resolve) => {
+		const socket = createSocket('udp4');
 
-	socket.bind(0, address, () => resolve(socket));
-});
+		socket.bind(0, address, () => resolve(socket));
+	});
 
 export class Proxy {
 	/** loss: share of the packets of each direction, once lossy is set. */
@@ -32,7 +33,14 @@ export class Proxy {
 
 		it.seed = Number(process.env.RTC_SEED || DEFAULT_SEED);
 		it.draw = draws(it.seed);
-		Object.assign(it, { address, target_port, loss, lossy: false, forwarded: 0, lost: 0 });
+		Object.assign(it, {
+			address,
+			target_port,
+			loss,
+			lossy: false,
+			forwarded: 0,
+			lost: 0,
+		});
 		it.clients = new Map();
 		it.outside = await bound(address);
 		it.outside.on('message', (packet, from) => it.inward(packet, from));
@@ -59,16 +67,14 @@ export class Proxy {
 			this.clients.set(key, { from, socket: this.upstream(from) });
 		const socket = await this.clients.get(key).socket;
 
-		if (!this.drops())
-			socket.send(packet, this.target_port, this.address);
+		if (!this.drops()) socket.send(packet, this.target_port, this.address);
 	}
 
 	async upstream(client) {
 		const socket = await bound(this.address);
 
 		socket.on('message', (packet) => {
-			if (!this.drops())
-				this.outside.send(packet, client.port, client.address);
+			if (!this.drops()) this.outside.send(packet, client.port, client.address);
 		});
 		return socket;
 	}
@@ -86,8 +92,7 @@ export class Proxy {
 
 	async stop() {
 		this.outside.close();
-		for (const { socket } of this.clients.values())
-			(await socket).close();
+		for (const { socket } of this.clients.values()) (await socket).close();
 		this.clients.clear();
 	}
 }

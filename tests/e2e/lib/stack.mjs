@@ -6,17 +6,25 @@ import { join } from 'node:path';
 import { root, scratch, start } from './processes.mjs';
 
 /** The address that clients use: the namespace's, else the machine's first that is not loopback. */
-export const address = process.env.RTC_E2E_ADDRESS || Object.values(networkInterfaces()).flat()
-	.find((a) => a.family === 'IPv4' && !a.internal)?.address || '127.0.0.1';
+export const address =
+	process.env.RTC_E2E_ADDRESS ||
+	Object.values(networkInterfaces())
+		.flat()
+		.find((a) => a.family === 'IPv4' && !a.internal)?.address ||
+	'127.0.0.1';
 
 /** A TCP port that is free now. */
 export async function freePort() {
 	const server = createServer();
 
-	await new Promise((listening) => { server.listen(0, '127.0.0.1', listening); });
+	await new Promise((listening) => {
+		server.listen(0, '127.0.0.1', listening);
+	});
 	const { port } = server.address();
 
-	await new Promise((closed) => { server.close(closed); });
+	await new Promise((closed) => {
+		server.close(closed);
+	});
 	return port;
 }
 
@@ -35,8 +43,7 @@ export class Stack {
 			'rtc-gate': ['--listen', String(it.port)],
 		};
 		it.running = {};
-		for (const name of Object.keys(it.programs))
-			await it.launch(name);
+		for (const name of Object.keys(it.programs)) await it.launch(name);
 		return it;
 	}
 

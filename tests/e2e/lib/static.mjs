@@ -10,21 +10,27 @@ const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/cs
 /** Port of a server of www/ on localhost; extra(request, response) may answer first. */
 export async function serveWww(extra = () => false) {
 	const server = createServer(async (request, response) => {
-		if (extra(request, response))
-			return;
+		if (extra(request, response)) return;
 		const path = normalize(new URL(request.url, 'http://x').pathname);
 
 		try {
 			const body = await readFile(join(root, 'www', path));
 
-			response.writeHead(200, { 'Content-Type': TYPES[extname(path)] || 'text/plain' });
+			response.writeHead(200, {
+				'Content-Type': TYPES[extname(path)] || 'text/plain',
+			});
 			response.end(body);
 		} catch {
 			response.writeHead(404).end();
 		}
 	});
 
-	await new Promise((listening) => { server.listen(0, '127.0.0.1', listening); });
-	atEnd(() => { server.closeAllConnections(); server.close(); });
+	await new Promise((listening) => {
+		server.listen(0, '127.0.0.1', listening);
+	});
+	atEnd(() => {
+		server.closeAllConnections();
+		server.close();
+	});
 	return server.address().port;
 }

@@ -6,23 +6,20 @@ let failed = 0;
 const cleanups = [];
 
 export function note(text) {
-	for (const line of String(text).trimEnd().split('\n'))
-		process.stdout.write(`# ${line}\n`);
+	for (const line of String(text).trimEnd().split('\n')) process.stdout.write(`# ${line}\n`);
 }
 
 export function ok(good, name, detail = '') {
 	count++;
 	failed += good ? 0 : 1;
 	process.stdout.write(`${good ? 'ok' : 'not ok'} ${count} - ${name}\n`);
-	if (detail && !good)
-		note(detail);
+	if (detail && !good) note(detail);
 	return good;
 }
 
 /** Asserts inside a test: throws with what was expected. */
 export function must(good, what) {
-	if (!good)
-		throw new Error(what);
+	if (!good) throw new Error(what);
 }
 
 const TEST_MAX_MS = 90000;
@@ -30,7 +27,10 @@ const TEST_MAX_MS = 90000;
 function deadline() {
 	let timer;
 	const late = new Promise((_, reject) => {
-		timer = setTimeout(() => reject(new Error(`not within ${TEST_MAX_MS} ms`)), TEST_MAX_MS);
+		timer = setTimeout(
+			() => reject(new Error(`not within ${TEST_MAX_MS} ms`)),
+			TEST_MAX_MS,
+		);
 	});
 
 	return { late, clear: () => clearTimeout(timer) };
@@ -58,7 +58,9 @@ export function atEnd(fn) {
 
 async function cleanup() {
 	for (const fn of cleanups.splice(0))
-		await Promise.resolve().then(fn).catch((error) => note(`clean-up: ${error.message}`));
+		await Promise.resolve()
+			.then(fn)
+			.catch((error) => note(`clean-up: ${error.message}`));
 	return stopAll();
 }
 

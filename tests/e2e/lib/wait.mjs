@@ -2,7 +2,10 @@
 
 const POLL_MS = 25;
 
-export const pause = (ms) => new Promise((go) => { setTimeout(go, ms); });
+export const pause = (ms) =>
+	new Promise((go) => {
+		setTimeout(go, ms);
+	});
 
 export const now_ms = () => performance.timeOrigin + performance.now();
 
@@ -15,14 +18,15 @@ export async function until(what, deadline_ms, fn) {
 		try {
 			const value = await fn();
 
-			if (value)
-				return value;
+			if (value) return value;
 			last = null;
 		} catch (error) {
 			last = error;
 		}
 		if (performance.now() > end)
-			throw new Error(`${what}: not within ${deadline_ms} ms${last ? `; ${last}` : ''}`);
+			throw new Error(
+				`${what}: not within ${deadline_ms} ms${last ? `; ${last}` : ''}`,
+			);
 		await pause(POLL_MS);
 	}
 }
