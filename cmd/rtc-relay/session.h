@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "ice/ice_lite.h"
-#include "track.h"
+#include "track/track.h"
 
 enum session_kind {
 	SESSION_PUBLISH,

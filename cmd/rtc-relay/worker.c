@@ -216,7 +216,7 @@ worker_new(unsigned index, unsigned count)
 	w->timer_us = CLOCK_NEVER;
 	w->now_us = clock_now_us();
 	wheel_init(&w->wheel, w->now_us);
-	stunlimit_init(&w->limit, w->now_us);
+	stun_limit_init(&w->limit, w->now_us);
 	if (uv_loop_init(&w->loop) < 0 || uv_async_init(&w->loop, &w->wake, on_wake) < 0 ||
 	    uv_timer_init(&w->loop, &w->timer) < 0 || uv_check_init(&w->loop, &w->check) < 0) {
 		free(w);

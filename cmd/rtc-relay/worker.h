@@ -9,7 +9,8 @@
 #include <uthash.h>
 #include <uv.h>
 
-#include "chan.h"
+#include "base/wheel.h"
+#include "chan/chan.h"
 #include "ipc/ipc.h"
 #include "msg.h"
 #include "rtp/rtp.h"
@@ -18,9 +19,8 @@
 #include "rtp/rtp_ring.h"
 #include "rtp/rtp_twcc.h"
 #include "rtpsec/rtpsec.h"
-#include "stunlimit.h"
-#include "udp.h"
-#include "wheel.h"
+#include "stun/stun_limit.h"
+#include "udp/udp.h"
 
 enum {
 	WORKERS_MAX = 16,
@@ -208,7 +208,7 @@ struct worker {
 	struct wpath *paths;
 	struct wstream *streams, *dirty;
 	struct wheel wheel;
-	struct stunlimit limit;
+	struct stun_limit limit;
 	struct worker_counters stats;
 	bool stopping;
 };

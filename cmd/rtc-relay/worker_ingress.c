@@ -31,7 +31,7 @@ answer_plain(struct worker *w, const struct ice_tuple *from, const struct stun_m
 
 	if (msg->method != STUN_BINDING || fingerprint == -EBADMSG || stun_unknown_attr(msg) != 0)
 		return;
-	if (!stunlimit_allow(&w->limit, &from->remote, w->now_us)) {
+	if (!stun_limit_allow(&w->limit, &from->remote, w->now_us)) {
 		STAT_ADD(w->stats.stun_limited, 1);
 		return;
 	}
@@ -50,7 +50,7 @@ answer_unauthorized(struct worker *w, const struct ice_tuple *from, const struct
 	struct stun_writer out;
 
 	STAT_ADD(w->stats.auth_failed, 1);
-	if (!stunlimit_allow(&w->limit, &from->remote, w->now_us)) {
+	if (!stun_limit_allow(&w->limit, &from->remote, w->now_us)) {
 		STAT_ADD(w->stats.stun_limited, 1);
 		return;
 	}

@@ -230,7 +230,7 @@ ws_arm(struct wsession *ws)
 		at = MIN_OF(at, play_deadline(ws));
 	if (at == CLOCK_NEVER || (ws->timer.prev != NULL && ws->timer.at_us <= at))
 		return; /* an early one fires, finds nothing, and is set again */
-	wheel_set(&ws->worker->wheel, &ws->timer, at);
+	wheel_set(&ws->worker->wheel, &ws->timer, ws->worker->now_us, at);
 }
 
 void

@@ -1,11 +1,12 @@
 /* track_bind.c - which of a publisher's codecs a player's media section can carry. */
+#include "track/track.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/text.h"
-#include "track.h"
 
 /* Value of "key=" in a fmtp list, copied; fallback if absent. */
 static const char *

@@ -1,4 +1,4 @@
-#include "track.h"
+#include "track/track.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -201,7 +201,7 @@ parse_track(struct track *t, const json_t *o, char *detail, size_t size)
 
 	if (kind == NULL || (strcmp(kind, "audio") != 0 && strcmp(kind, "video") != 0))
 		return complain(detail, size, "tracks.kind: audio or video");
-	if (mid != NULL && !text_is_token(mid, TRACK_MID_SIZE - 1))
+	if (mid != NULL && *mid != '\0' && !text_is_token(mid, TRACK_MID_SIZE - 1))
 		return complain(detail, size, "tracks.mid: a token of at most 32 characters");
 	if (mode != NULL && strcmp(mode, "live") != 0 && strcmp(mode, "on-demand") != 0)
 		return complain(detail, size, "tracks.mode: live or on-demand");

@@ -3,8 +3,8 @@
  * (session.create in rtc-control.5).  Made by the control thread, immutable afterwards, read by
  * workers.
  */
-#ifndef RTC_RELAY_TRACK_H
-#define RTC_RELAY_TRACK_H
+#ifndef RTCKIT_TRACK_TRACK_H
+#define RTCKIT_TRACK_TRACK_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
  * destination in equal sizes leaves as one message with UDP_SEGMENT (GSO), where the route takes
  * it.
  */
-#ifndef RTC_RELAY_UDP_H
-#define RTC_RELAY_UDP_H
+#ifndef RTCKIT_UDP_UDP_H
+#define RTCKIT_UDP_UDP_H
 
 #include <stdint.h>
 #include <uv.h>

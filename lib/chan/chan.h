@@ -3,8 +3,8 @@
  * allocation unless a message that must not be lost meets a full ring.  The consumer is woken once
  * per batch, by chan_kick().
  */
-#ifndef RTC_RELAY_CHAN_H
-#define RTC_RELAY_CHAN_H
+#ifndef RTCKIT_CHAN_CHAN_H
+#define RTCKIT_CHAN_CHAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "udp.h"
+#include "udp/udp.h"
 
 #include <errno.h>
 #include <netinet/udp.h>

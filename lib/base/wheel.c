@@ -1,6 +1,5 @@
-#include "wheel.h"
+#include "base/wheel.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -15,9 +14,9 @@ wheel_init(struct wheel *w, uint64_t now_us)
 void
 wheel_clear(struct wheel *w, struct wheel_entry *e)
 {
-	(void)w;
 	if (e->prev == NULL)
 		return;
+	w->count--;
 	*e->prev = e->next;
 	if (e->next != NULL)
 		e->next->prev = e->prev;
@@ -26,14 +25,13 @@ wheel_clear(struct wheel *w, struct wheel_entry *e)
 	/* The slot's bit may stay set: wheel_due() clears it when it finds the slot empty. */
 }
 
-void
-wheel_set(struct wheel *w, struct wheel_entry *e, uint64_t at_us)
+static void
+place(struct wheel *w, struct wheel_entry *e, uint64_t at_us, uint64_t first_us)
 {
-	uint64_t last = w->done_us + (uint64_t)(WHEEL_SLOTS - 2) * WHEEL_SLOT_US;
-	uint64_t place = at_us < w->done_us ? w->done_us : at_us > last ? last : at_us;
-	size_t slot = place / WHEEL_SLOT_US % WHEEL_SLOTS;
+	uint64_t last = w->done_us + (uint64_t)(WHEEL_SLOTS - 1) * WHEEL_SLOT_US;
+	uint64_t when = at_us < first_us ? first_us : at_us > last ? last : at_us;
+	size_t slot = when / WHEEL_SLOT_US % WHEEL_SLOTS;
 
-	wheel_clear(w, e);
 	e->at_us = at_us;
 	e->next = w->slots[slot];
 	e->prev = &w->slots[slot];
@@ -41,12 +39,23 @@ wheel_set(struct wheel *w, struct wheel_entry *e, uint64_t at_us)
 		e->next->prev = &e->next;
 	w->slots[slot] = e;
 	w->occupied[slot / 64] |= 1ull << slot % 64;
+	w->count++;
+}
+
+void
+wheel_set(struct wheel *w, struct wheel_entry *e, uint64_t now_us, uint64_t at_us)
+{
+	wheel_clear(w, e);
+	if (w->count == 0 && now_us > w->done_us)
+		w->done_us = now_us / WHEEL_SLOT_US * WHEEL_SLOT_US;
+	/* Not before now: whoever handles an entry and sets it again would never come to an end. */
+	place(w, e, at_us, now_us > w->done_us ? now_us : w->done_us);
 }
 
 struct wheel_entry *
 wheel_due(struct wheel *w, uint64_t now_us)
 {
-	while (w->done_us + WHEEL_SLOT_US <= now_us) {
+	while (w->count > 0 && w->done_us + WHEEL_SLOT_US <= now_us) {
 		size_t slot = w->done_us / WHEEL_SLOT_US % WHEEL_SLOTS;
 		struct wheel_entry *e = w->slots[slot];
 
@@ -55,18 +64,11 @@ wheel_due(struct wheel *w, uint64_t now_us)
 			w->done_us += WHEEL_SLOT_US;
 			continue;
 		}
-		if (e->at_us >= w->done_us + WHEEL_SLOT_US) { /* beyond the horizon when set */
-			uint64_t at = e->at_us;
-
-			/* Same slot again only if at the horizon's end: move done_us on first. */
-			wheel_clear(w, e);
-			w->done_us += WHEEL_SLOT_US;
-			wheel_set(w, e, at);
-			w->done_us -= WHEEL_SLOT_US;
-			continue;
-		}
 		wheel_clear(w, e);
-		return e;
+		if (e->at_us < w->done_us + WHEEL_SLOT_US)
+			return e;
+		/* It was beyond the horizon: to the last slot, which is not this one. */
+		place(w, e, e->at_us, w->done_us + WHEEL_SLOT_US);
 	}
 	return NULL;
 }

@@ -1,4 +1,4 @@
-#include "stunlimit.h"
+#include "stun/stun_limit.h"
 
 #include <string.h>
 
@@ -15,7 +15,7 @@ network_of(const struct addr *a)
 }
 
 static void
-fill(struct stunlimit_bucket *b, uint64_t now_us, uint32_t rate, uint32_t burst)
+fill(struct stun_limit_bucket *b, uint64_t now_us, uint32_t rate, uint32_t burst)
 {
 	uint64_t add = (now_us - b->filled_us) * rate / 1000;
 
@@ -26,23 +26,23 @@ fill(struct stunlimit_bucket *b, uint64_t now_us, uint32_t rate, uint32_t burst)
 }
 
 void
-stunlimit_init(struct stunlimit *l, uint64_t now_us)
+stun_limit_init(struct stun_limit *l, uint64_t now_us)
 {
 	memset(l, 0, sizeof(*l));
-	l->all = (struct stunlimit_bucket){1, now_us, STUNLIMIT_ALL_RATE * 1000};
+	l->all = (struct stun_limit_bucket){1, now_us, STUN_LIMIT_ALL_RATE * 1000};
 }
 
 bool
-stunlimit_allow(struct stunlimit *l, const struct addr *from, uint64_t now_us)
+stun_limit_allow(struct stun_limit *l, const struct addr *from, uint64_t now_us)
 {
 	uint64_t network = network_of(from);
-	struct stunlimit_bucket *b = &l->slots[(network >> 1) % STUNLIMIT_SLOTS];
+	struct stun_limit_bucket *b = &l->slots[(network >> 1) % STUN_LIMIT_SLOTS];
 
-	fill(&l->all, now_us, STUNLIMIT_ALL_RATE, STUNLIMIT_ALL_RATE);
-	fill(b, now_us, STUNLIMIT_NET_RATE, STUNLIMIT_NET_BURST);
+	fill(&l->all, now_us, STUN_LIMIT_ALL_RATE, STUN_LIMIT_ALL_RATE);
+	fill(b, now_us, STUN_LIMIT_NET_RATE, STUN_LIMIT_NET_BURST);
 	if (b->network != network &&
-	    (b->network == 0 || b->tokens_milli >= STUNLIMIT_NET_BURST * 1000))
-		*b = (struct stunlimit_bucket){network, now_us, STUNLIMIT_NET_BURST * 1000};
+	    (b->network == 0 || b->tokens_milli >= STUN_LIMIT_NET_BURST * 1000))
+		*b = (struct stun_limit_bucket){network, now_us, STUN_LIMIT_NET_BURST * 1000};
 	if (l->all.tokens_milli < 1000 || b->tokens_milli < 1000)
 		return false;
 	l->all.tokens_milli -= 1000;
