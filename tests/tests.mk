@@ -19,7 +19,7 @@
 ## make tsan         the tests of what has threads under the thread sanitizer
 ## make tidy         the mechanical half of the house style, as a test
 ## make fuzz         libFuzzer on every parser, FUZZ_SECONDS each (10)
-## make bench        CPU per packet beside the floor and memory per player, BENCH_PLAYERS (50 100 300)
+## make bench        CPU per packet, memory per player; BENCH_PLAYERS (50 100 300)
 ## make unit/NAME    one unit test, verbosely; likewise sim/NAME, replay/NAME, e2e/NAME
 
 E2E      := $(sort $(wildcard tests/e2e/*.t))
@@ -50,7 +50,8 @@ check-long: check-build
 REPORT = $(CURDIR)/$(B)/reports/report
 ASAN = ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:exitcode=99:log_path=$(REPORT) \
         UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:exitcode=99:log_path=$(REPORT) \
-        LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 RTC_SANITIZER=address
+        LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
+        RTC_SANITIZER=address
 TSAN_SUPP := $(CURDIR)/tests/tsan.supp
 TSAN = TSAN_OPTIONS=halt_on_error=1:exitcode=99:log_path=$(REPORT):suppressions=$(TSAN_SUPP) \
         RTC_SANITIZER=thread
@@ -78,7 +79,8 @@ tidy:
 	@$(ENV) $(PROVE) tools/tidy
 
 fuzz:
-	$(MAKE) B=build-fuzz CC=clang OPT=-O1 SAN='-fsanitize=fuzzer-no-link,address,undefined' run-fuzz
+	$(MAKE) B=build-fuzz CC=clang OPT=-O1 run-fuzz \
+	    SAN='-fsanitize=fuzzer-no-link,address,undefined'
 
 run-fuzz: $(patsubst %,$(B)/fuzz/%,$(FUZZ))
 	@$(ENV) FUZZ_SECONDS=$(FUZZ_SECONDS) prove --exec '' --timer -v tools/fuzz
@@ -98,9 +100,10 @@ $(B)/tests/support.a: $(patsubst %.c,$(B)/%.o,$(wildcard tests/support/*.c))
 	@rm -f $@
 	@ar rcs $@ $^
 # A fuzz target with our own driver: replays its vectors and seeded mutations of them, as a test.
-$(B)/tests/fuzz/%.t: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver.o $(B)/tests/support.a $(B)/librtckit.a
+DRIVER := $(B)/tests/fuzz/driver.o $(B)/tests/support.a $(B)/librtckit.a
+$(B)/tests/fuzz/%.t: $(B)/tests/fuzz/%.o $(DRIVER)
 	$(SAY) "  LINK $@"
-	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/fuzz/driver.o $(B)/tests/support.a $(B)/librtckit.a $(LIBS)
+	$(QUIET)$(CC) $(LDFLAGS) -o $@ $< $(DRIVER) $(LIBS)
 # What the relay is measured against.
 $(B)/bench/%: $(B)/bench/%.o $(B)/librtckit.a
 	$(SAY) "  LINK $@"

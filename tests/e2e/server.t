@@ -47,7 +47,8 @@ start_server() {	# shell, arguments; returns when it is ready or dead
 	: >"$NOTES"
 	mkfifo "$dir/ready"
 	# shellcheck disable=SC2086
-	perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' $shell "$bin/rtc-server" -r "$run" -c conf/rtc.conf -R 7 "$@" 7>"$dir/ready" 2>"$dir/log" &
+	perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' $shell "$bin/rtc-server" -r "$run" \
+	    -c conf/rtc.conf -R 7 "$@" 7>"$dir/ready" 2>"$dir/log" &
 	server=$!
 	read -r _ <"$dir/ready"
 	ready=$?

@@ -1,4 +1,4 @@
-# tap.sh - TAP for shell tests: . tests/support/tap.sh; ok, is, like, waits; done_testing at the end.
+# tap.sh - TAP for shell tests: ok, is, like, exits, waits; done_testing at the end.
 tap_count=0
 tap_failed=0
 
@@ -60,7 +60,7 @@ now_ms() {
 	echo "$((${tap_up%.*} * 1000 + 1${tap_up#*.} * 10 - 1000))"
 }
 
-# waits MS COMMAND...: until it succeeds or the time is over; polls, for want of an event to wait on.
+# waits MS COMMAND...: until it succeeds or the time is over; polls, for want of an event.
 waits() {
 	tap_deadline=$(($(now_ms) + $1))
 	shift
