@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "spool.h"
 
 struct held {
 	struct held *next;
@@ -18,7 +19,7 @@ struct recorder {
 	bool expects[MEDIA_KINDS]; /* and the container takes */
 	recorder_ntp_fn *ntp;
 	void *arg;
-	struct media_writer *writer; /* NULL while units are held */
+	struct spool *spool; /* NULL while units are held */
 	struct held *first, *last;
 	size_t held_octets;
 	const struct held *heads[MEDIA_KINDS]; /* first of each kind; video: a keyframe */
@@ -135,11 +136,11 @@ write_unit(struct recorder *r, const struct receiver_unit *u, struct media_words
 	struct media_unit out = u->unit;
 
 	out.time_us += r->offset_us[out.kind];
-	return out.time_us < 0 ? 0 : media_writer_write(r->writer, &out, words);
+	return out.time_us < 0 ? 0 : spool_put(r->spool, &out, words);
 }
 
 static int
-open_writer(struct recorder *r, struct media_words *words)
+open_spool(struct recorder *r, struct media_words *words)
 {
 	const struct held *v = r->heads[MEDIA_VIDEO];
 	const struct media_writer_config config = {
@@ -149,8 +150,11 @@ open_writer(struct recorder *r, struct media_words *words)
 	    .keyframe = v != NULL ? v->u.unit.data : NULL,
 	    .keyframe_size = v != NULL ? v->u.unit.size : 0};
 
-	r->writer = media_writer_open(&config, words);
-	return r->writer != NULL ? 0 : -EIO;
+	r->spool = spool_new(&config);
+	if (r->spool != NULL)
+		return 0;
+	snprintf(words->text, sizeof(words->text), "no memory or thread for the output");
+	return -ENOMEM;
 }
 
 static void
@@ -170,7 +174,7 @@ open_and_catch_up(struct recorder *r, struct media_words *words)
 	int result;
 
 	align(r);
-	result = open_writer(r, words);
+	result = open_spool(r, words);
 	for (struct held *h = r->first; h != NULL && result == 0; h = h->next)
 		result = write_unit(r, &h->u, words);
 	drop_held(r);
@@ -184,7 +188,7 @@ recorder_unit(struct recorder *r, const struct receiver_unit *u, struct media_wo
 
 	if (!r->expects[u->unit.kind])
 		return 0;
-	if (r->writer != NULL)
+	if (r->spool != NULL)
 		return write_unit(r, u, words);
 	result = hold(r, u);
 	if (result == 0 && may_open(r, u->arrival_us))
@@ -199,9 +203,9 @@ recorder_close(struct recorder *r, struct media_words *words)
 
 	if (r == NULL)
 		return 0;
-	if (r->writer == NULL)
+	if (r->spool == NULL)
 		result = r->first != NULL ? open_and_catch_up(r, words) : -ENODATA;
-	closed = media_writer_close(r->writer, words);
+	closed = spool_close(r->spool, words);
 	drop_held(r);
 	free(r);
 	return result < 0 ? result : closed;

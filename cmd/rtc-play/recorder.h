@@ -22,7 +22,8 @@ typedef int recorder_ntp_fn(void *arg, enum media_kind kind, uint32_t ts, uint64
 /* path and format are borrowed. expects: what the session receives. NULL with *words set. */
 struct recorder *recorder_new(const char *path, const char *format, const bool expects[MEDIA_KINDS],
 			      recorder_ntp_fn *ntp, void *arg, struct media_words *words);
-/* 0, -EPIPE (the reader of a pipe is gone), -errno with *words set. */
+/* 0, or what writing an earlier unit came to: -EPIPE (the reader of a pipe is gone), -errno with
+ * *words set. */
 int recorder_unit(struct recorder *r, const struct receiver_unit *unit, struct media_words *words);
 /* Close the file and free. 0, -ENODATA if nothing was recorded, -errno with *words set. */
 int recorder_close(struct recorder *r, struct media_words *words);

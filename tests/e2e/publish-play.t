@@ -265,6 +265,26 @@ def a_pipe_in():
            'the publisher ends with its input', f'{pub.returncode} {out} {err}')
 
 
+def a_reader_that_pauses():
+    stuck = start(f'{BIN}/rtc-play', '-q', '--duration', '2', url(WHEP, 'out'), '-',
+                  stdout=subprocess.PIPE)
+    tap.equal(stuck.wait(PATIENCE_S), 74, 'a reader that takes nothing does not hold rtc-play: 74')
+    tap.ok(b'takes nothing more' in stuck.stderr.read(), 'which says so')
+    tap.equal([s for s in sessions() if s['kind'] == 'play'], [], 'and deletes its session')
+
+
+def one_stream_moved_to_another():
+    source = start(f'{BIN}/rtc-play', '-q', url(WHEP, 'out'), '-', stdout=subprocess.PIPE)
+    mover = publish('moved', file='-', stdin=source.stdout)
+    source.stdout.close()
+    tap.ok(wait_for(lambda: is_live('moved'), 20), 'rtc-play | rtc-publish moves a stream')
+    code, r = play('moved', '--duration', '3', '--expect-card', '--expect-audio')
+    card = r and r['video'] and r['video']['card']
+    tap.ok(code == 0 and card['missing'] == 0 and card['count'] > FPS, 'whole and in order', r)
+    tap.equal(stop(mover)[0], 0, 'its publisher ends')
+    tap.equal(source.wait(PATIENCE_S), 0, 'and the player before it')
+
+
 def a_pipe_out():
     pub = publish('out', '--test', '--duration', '30')
     wait_for(lambda: is_live('out'), 20)
@@ -279,6 +299,8 @@ def a_pipe_out():
     tap.equal([s for s in sessions() if s['kind'] == 'play'], [], 'and the session is deleted')
     code, r = play('out', '--duration', '1', '--min-fps', '60')
     tap.equal((code, len(r['faults'])), (1, 1), 'a verdict that fails is exit 1 with its reason')
+    a_reader_that_pauses()
+    one_stream_moved_to_another()
     p = run(f'{BIN}/rtc-play', '-q', url(WHEP, 'out'), '/nonexistent/x.mkv')
     tap.equal(p.returncode, 74, 'an output that cannot be written is exit 74')
     tap.equal(stop(pub)[0], 0, 'the publisher ends')
