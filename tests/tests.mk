@@ -17,7 +17,7 @@
 ## make check-long   the tests that take minutes
 ## make asan         the tests under the address and undefined behaviour sanitizers
 ## make tsan         the tests of what has threads under the thread sanitizer
-## make tidy         the mechanical half of the house style, as a test
+## make tidy         no warning of clang either; the mechanical half of the house style, as a test
 ## make fuzz         libFuzzer on every parser, FUZZ_SECONDS each (10)
 ## make bench        CPU per packet, memory per player; BENCH_PLAYERS (50 100 300)
 ## make unit/NAME    one unit test, verbosely; likewise sim/NAME, replay/NAME, e2e/NAME
@@ -76,6 +76,7 @@ check-tsan: all $(HELPERS) npm
 	@$(ENV) $(TSAN) $(FIXED) $(PROVE) $(E2E_TSAN) tools/reports
 
 tidy:
+	$(MAKE) B=build-clang CC=clang OPT=-O0 all
 	@$(ENV) $(PROVE) tools/tidy
 
 fuzz:

@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 
-static void
+__attribute__((format(printf, 3, 0))) static void
 say(const char *where, const char *level, const char *format, va_list args)
 {
 	fprintf(stderr, "rtc-conf: %s: %s: ", where, level);
