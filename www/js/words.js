@@ -91,7 +91,7 @@ function pathWords(error) {
 	return (
 		`The server answered, but no media reaches it at ${where}. Its UDP port is ` +
 		'likely blocked by a firewall or not forwarded, or the address is not the public ' +
-		`(--candidate). Try: rtc-stun-probe ${error.candidates[0] || 'HOST:8000'}`
+		`one (--candidate). Try: rtc-stun-probe ${error.candidates[0] || 'HOST:8000'}`
 	);
 }
 
