@@ -23,7 +23,8 @@ enum {
 	 * path not yet proven (three times what came) may have no octets left for its own check.
 	 */
 	AGENT_EARLY_US = 500000, /* doubling */
-	AGENT_EARLY_COUNT = 3
+	AGENT_EARLY_COUNT = 3,
+	AGENT_LATE_CHECKS = 4 /* consent checks whose late answers count: some 5 s back */
 };
 
 /* RFC 8445 s.6.1.2.6, without Frozen: there is one component and one stream. */
@@ -65,7 +66,10 @@ struct ice_agent {
 	uint64_t grace_us;     /* when to nominate what is valid */
 	uint64_t consent_us;   /* last proof that the peer agrees */
 	uint64_t keepalive_us; /* next consent check */
-	uint8_t early;	       /* sooner checks done */
+	/* Consent checks given up before the last: a late answer to one is consent, too. */
+	uint8_t late_txid[AGENT_LATE_CHECKS][STUN_TXID_SIZE];
+	uint8_t late_next;
+	uint8_t early; /* sooner checks done */
 	enum ice_agent_state state;
 	bool started, lite, controlling;
 	int selected; /* index of pair, -1 none */

@@ -95,13 +95,34 @@ answered_pair(struct ice_agent *ice, const struct stun_msg *msg)
 	return NULL;
 }
 
+/* An answer that took longer than the next consent check: proof that the peer agrees, no more. */
+static int
+on_late_consent(struct ice_agent *ice, const struct ice_arrival *in)
+{
+	struct pair *pair = ice->selected >= 0 ? &ice->pair[ice->selected] : NULL;
+
+	for (size_t i = 0; pair != NULL && i < AGENT_LATE_CHECKS; i++) {
+		if (memcmp(ice->late_txid[i], in->msg.txid, STUN_TXID_SIZE) != 0)
+			continue;
+		if (agent_pair_of(ice, in->from) != pair)
+			return -EBADMSG;
+		if (stun_verify_integrity(&in->msg, ice->remote.pwd) < 0)
+			return -EACCES;
+		memset(ice->late_txid[i], 0, STUN_TXID_SIZE); /* each counts once */
+		pair->received++;
+		ice->consent_us = in->now_us;
+		return 0;
+	}
+	return -EBADMSG;
+}
+
 static int
 on_success(struct ice_agent *ice, const struct ice_arrival *in)
 {
 	struct pair *pair = answered_pair(ice, &in->msg);
 
 	if (pair == NULL)
-		return -EBADMSG;
+		return on_late_consent(ice, in);
 	if (stun_verify_integrity(&in->msg, ice->remote.pwd) < 0) {
 		pair->error = -EACCES; /* noted; a right answer may still come */
 		return -EACCES;

@@ -164,6 +164,9 @@ keep_alive(struct ice_agent *ice, uint64_t now_us)
 	else if (pair->pending)
 		wait_us /= AGENT_CONSENT_MISSED_DIV;
 	ice->keepalive_us = now_us + wait_us;
+	if (pair->pending)
+		memcpy(ice->late_txid[ice->late_next++ % AGENT_LATE_CHECKS], pair->txid,
+		       STUN_TXID_SIZE);
 	start_check(ice, pair, now_us, true, true);
 }
 

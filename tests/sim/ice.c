@@ -36,6 +36,7 @@ struct net {
 	uint64_t now_us;
 	struct prng rng;
 	uint32_t loss_percent;
+	uint64_t latency_us; /* one way */
 	struct ice_agent *client, *peer;
 	struct ice_lite *lite;
 	struct addr base, outside; /* the client's address, and the NAT's for it */
@@ -64,6 +65,7 @@ net_init(struct net *net, uint64_t seed, uint32_t loss_percent)
 	net->now_us = SECOND_US;
 	net->rng.state = seed;
 	net->loss_percent = loss_percent;
+	net->latency_us = LATENCY_US;
 	net->base = address("10.0.0.5:40000");
 	net->outside = address("192.0.2.7:61000");
 	net->server[0] = address("198.51.100.1:8000");
@@ -136,7 +138,7 @@ launch(struct net *net, const struct ice_datagram *d, bool to_server)
 		return;
 	assert_true(net->flight_count < FLIGHTS);
 	memset(f, 0, sizeof(*f));
-	f->at = net->now_us + LATENCY_US + prng_below(&net->rng, 5000); /* may overtake */
+	f->at = net->now_us + net->latency_us + prng_below(&net->rng, 5000); /* may overtake */
 	f->from.remote = to_server ? net->outside : net->server[i];
 	f->from.local = to_server ? net->server[i] : net->base;
 	f->to_server = to_server;
@@ -337,6 +339,23 @@ consent_keeps_both_sides_alive_for_an_hour(void **state)
 	assert_connected_to(&net, 0);
 	assert_int_equal(net.lite_events & ICE_LITE_EXPIRED, 0);
 	assert_in_range(net.to_server - checks, 3600 / 6, 3600 / 3); /* each 4 to 6 s */
+	net_fini(&net);
+}
+
+/* A queue that fills up delays answers beyond the next check; they are consent all the same. */
+static void
+slow_answers_are_consent(void **state)
+{
+	struct net net;
+
+	(void)state;
+	net_init(&net, support_seed(), 5);
+	against_lite(&net, 1);
+	run(&net, 10 * SECOND_US);
+	net.latency_us = 2 * SECOND_US;
+	run(&net, 120 * SECOND_US);
+	assert_connected_to(&net, 0);
+	assert_int_equal(net.lite_events & ICE_LITE_EXPIRED, 0);
 	net_fini(&net);
 }
 
@@ -541,6 +560,7 @@ main(void)
 	    cmocka_unit_test(late_better_candidate_takes_over_on_both_sides),
 	    cmocka_unit_test(loss_delays_but_does_not_prevent),
 	    cmocka_unit_test(consent_keeps_both_sides_alive_for_an_hour),
+	    cmocka_unit_test(slow_answers_are_consent),
 	    cmocka_unit_test(lost_consent_expires_on_both_sides),
 	    cmocka_unit_test(migration_is_followed_once_proven),
 	    cmocka_unit_test(wrong_password_is_told),
