@@ -107,9 +107,19 @@ static const struct peer_events peer_events = {
 
 /* ---- stopping ---- */
 
+/* Say farewell on the media path and give the sockets back. */
+static void
+shut_down(struct client_session *s)
+{
+	peer_close(s->peer, clock_now_us());
+	session_send_all(s);
+	session_sockets_close(s);
+}
+
 static void
 report_stopped(struct client_session *s, enum client_code code, const char *words)
 {
+	shut_down(s);
 	if (s->stopped != NULL)
 		s->stopped(s->cfg.arg, code, words); /* may free s */
 }
@@ -127,14 +137,14 @@ delete_session(struct client_session *s)
 		report_stopped(s, CLIENT_OK, "");
 }
 
+/* The DELETE comes first: a server that hears close_notify may forget the session and answer 404.
+ */
 static void
 begin_stop(struct client_session *s)
 {
 	s->stop_begun = true;
-	peer_close(s->peer, clock_now_us());
-	session_send_all(s);
 	session_names_forget(s);
-	session_sockets_close(s);
+	session_sockets_pause(s);
 	uv_timer_stop(&s->driver.timer);
 	if (!s->posting) /* else when the POST is answered: there may be a session by then */
 		delete_session(s);

@@ -87,9 +87,9 @@ void client_session_times(const struct client_session *s, struct client_session_
 uint64_t client_session_start_us(const struct client_session *s); /* clock_now_us() of the start */
 
 /*
- * End it: BYE, close_notify, DELETE (after the POST's answer if that is still on its way), sockets
- * closed. stopped is called once, with CLIENT_OK or CLIENT_DELETE; it may come before this returns.
- * It may be called inside any callback. Again: ignored.
+ * End it: DELETE (after the POST's answer if that is still on its way), then BYE, close_notify,
+ * sockets closed. stopped is called once, with CLIENT_OK or CLIENT_DELETE; it may come before this
+ * returns. It may be called inside any callback. Again: ignored.
  */
 void client_session_stop(struct client_session *s,
 			 void (*stopped)(void *arg, enum client_code code, const char *words));

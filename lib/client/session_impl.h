@@ -57,6 +57,7 @@ void session_handle_closed(struct client_session *s);
 
 /* session_net.c */
 int session_socket_open(struct client_session *s, unsigned family); /* 0 or 1; again: fine */
+void session_sockets_pause(struct client_session *s);		    /* read nothing more */
 void session_sockets_close(struct client_session *s);
 uint16_t session_socket_port(const struct client_session *s, unsigned family);
 void session_send_all(struct client_session *s); /* drain peer_poll() */

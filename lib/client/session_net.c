@@ -198,6 +198,14 @@ on_socket_closed(uv_handle_t *handle)
 }
 
 void
+session_sockets_pause(struct client_session *s)
+{
+	for (unsigned i = 0; i < SESSION_FAMILIES; i++)
+		if (s->sockets[i].fd >= 0)
+			uv_poll_stop(&s->sockets[i].poll);
+}
+
+void
 session_sockets_close(struct client_session *s)
 {
 	for (unsigned i = 0; i < SESSION_FAMILIES; i++) {
