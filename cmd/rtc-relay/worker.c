@@ -129,6 +129,7 @@ fan_out(struct worker *w)
 		w->dirty = s->dirty_next;
 		s->dirty = false;
 		stream_forward(s, w);
+		stream_equalise(s);
 		for (size_t i = 0; i < s->subscriber_count; i++) {
 			struct wsession *ws = s->subscribers[i];
 

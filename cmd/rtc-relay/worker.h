@@ -164,6 +164,7 @@ struct wtrack {
 	uint8_t kind;
 	uint32_t clock_rate;
 	uint64_t forwarded; /* position already sent to other workers */
+	uint64_t equalised; /* position up to which paddings are decided */
 	struct wclock clock;
 	uint64_t keyframe_asked_us; /* when this worker asked the home worker */
 	uint64_t first_us;
@@ -266,6 +267,7 @@ void stream_set_clock(struct wstream *s, struct worker *w, unsigned track,
 void stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track);
 /* The source was found to ignore (or heed) wishes for keyframes. Waiting players get a replay. */
 void stream_set_periodic(struct wstream *s, struct worker *w, unsigned track, bool periodic);
+void stream_equalise(struct wstream *s);		  /* decide the paddings of new packets */
 void stream_forward(struct wstream *s, struct worker *w); /* new packets to the other workers */
 
 /* worker_publish.c */
@@ -291,6 +293,9 @@ size_t play_write_header(struct player *play, struct sink *sink, uint8_t *out, u
 			 bool marker, uint16_t seq, uint32_t ts, uint32_t ssrc);
 void play_transmit(struct wsession *ws, struct udp *u, const uint8_t *hdr, size_t hdr_size,
 		   const uint8_t *payload, size_t payload_size);
+/* A packet of the ring under a header that was written: with its padding. */
+void play_send_slot(struct wsession *ws, struct udp *u, uint8_t *hdr, size_t hdr_size,
+		    const struct rtp_ring_slot *slot, const uint8_t *payload);
 /* The source timestamp as it is mapped: compressed in a replay, so that it ends where live begins.
  */
 uint32_t sink_ts(const struct sink *sink, const struct rtp_ring_slot *slot);

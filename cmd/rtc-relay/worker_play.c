@@ -215,6 +215,26 @@ play_transmit(struct wsession *ws, struct udp *u, const uint8_t *hdr, size_t hdr
 	STAT_ADD(ws->session->stats.tx_octets, n);
 }
 
+void
+play_send_slot(struct wsession *ws, struct udp *u, uint8_t *hdr, size_t hdr_size,
+	       const struct rtp_ring_slot *slot, const uint8_t *payload)
+{
+	uint8_t padded[RTP_PACKET_MAX + RTP_RING_PAD_MAX];
+	size_t size = slot->payload_size;
+
+	if (slot->pad == 0 || size > RTP_PACKET_MAX) {
+		play_transmit(ws, u, hdr, hdr_size, payload, size);
+		return;
+	}
+	/* RFC 3550 s.5.1: the last octet counts the padding, itself included. */
+	memcpy(padded, payload, size);
+	memset(padded + size, 0, slot->pad);
+	size += slot->pad;
+	padded[size - 1] = slot->pad;
+	hdr[0] |= 0x20;
+	play_transmit(ws, u, hdr, hdr_size, padded, size);
+}
+
 /* One packet of the ring to this player. */
 static void
 forward_packet(struct wsession *ws, struct udp *u, struct sink *sink, const struct wtrack *t,
@@ -247,7 +267,7 @@ forward_packet(struct wsession *ws, struct udp *u, struct sink *sink, const stru
 			      (uint16_t)out_seq, out_ts, sink->ssrc);
 	sink->packets++;
 	sink->octets += slot->payload_size;
-	play_transmit(ws, u, hdr, n, payload, slot->payload_size);
+	play_send_slot(ws, u, hdr, n, slot, payload);
 }
 
 /* New packets of one track. In a replay REPLAY_BURST at most: the player's link has a limit too. */

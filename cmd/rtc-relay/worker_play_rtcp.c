@@ -73,7 +73,7 @@ resend_packet(void *arg, uint16_t seq)
 	} else if (!sink->has_twcc) {
 		n = play_write_header(r->ws->play, sink, hdr, sink->pt[slot->tag], slot->marker,
 				      seq, ts, sink->ssrc);
-		play_transmit(r->ws, r->udp, hdr, n, payload, slot->payload_size);
+		play_send_slot(r->ws, r->udp, hdr, n, slot, payload);
 	}
 	STAT_ADD(r->ws->session->stats.resent, 1);
 }

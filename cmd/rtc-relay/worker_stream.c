@@ -159,6 +159,7 @@ restart_track(struct wstream *s, unsigned track)
 {
 	rtp_ring_free(s->tracks[track].ring);
 	s->tracks[track].ring = NULL;
+	s->tracks[track].equalised = 0;
 	for (size_t i = 0; i < s->subscriber_count; i++) {
 		struct wsession *ws = s->subscribers[i];
 		struct sink *sinks = ws->play != NULL ? ws->play->sinks : ws->local->sinks;
@@ -242,6 +243,7 @@ forget_copies(struct wstream *s)
 	for (unsigned i = 0; i < s->track_count; i++) {
 		rtp_ring_free(s->tracks[i].ring);
 		s->tracks[i].ring = NULL;
+		s->tracks[i].equalised = 0;
 		s->tracks[i].periodic = false;
 	}
 }
@@ -329,6 +331,19 @@ stream_forward(struct wstream *s, struct worker *w)
 		for (uint64_t at = t->forwarded + 1; others != 0 && at <= head; at++)
 			post_packet(s, w, i, at, others);
 		t->forwarded = head;
+	}
+}
+
+void
+stream_equalise(struct wstream *s)
+{
+	for (unsigned i = 0; i < s->track_count; i++) {
+		struct wtrack *t = &s->tracks[i];
+
+		if (t->ring == NULL || t->kind != TRACK_VIDEO)
+			continue;
+		rtp_ring_equalise(t->ring, t->equalised + 1);
+		t->equalised = rtp_ring_head(t->ring);
 	}
 }
 

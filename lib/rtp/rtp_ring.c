@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/bytes.h"
+
 enum { PAYLOAD_ALIGN = 16 }; /* octets: keeps the cipher's loads within cache lines */
 
 /*
@@ -127,6 +129,43 @@ rtp_ring_append(struct rtp_ring *ring, const struct rtp_ring_slot *meta, const u
 	while (!is_whole(ring, ring->tail))
 		ring->tail++;
 	return position;
+}
+
+/* How many packets from a position on are nearly equal; *longest is set to the longest of them. */
+static uint64_t
+nearly_equal(const struct rtp_ring *ring, uint64_t from, uint16_t *longest)
+{
+	uint16_t low = UINT16_MAX, high = 0;
+	uint64_t at;
+
+	for (at = from; at <= ring->head; at++) {
+		uint16_t size = ring->slots[at & ring->slot_mask].payload_size;
+		uint16_t l = MIN_OF(low, size), h = MAX_OF(high, size);
+
+		if (h - l > RTP_RING_PAD_MAX || size == 0)
+			break;
+		low = l;
+		high = h;
+	}
+	*longest = high;
+	return at - from;
+}
+
+void
+rtp_ring_equalise(struct rtp_ring *ring, uint64_t from)
+{
+	from = MAX_OF(from, ring->tail);
+	while (from <= ring->head) {
+		uint16_t longest;
+		uint64_t count = nearly_equal(ring, from, &longest);
+
+		for (uint64_t at = from; count > 1 && at < from + count; at++) {
+			struct rtp_ring_slot *slot = &ring->slots[at & ring->slot_mask];
+
+			slot->pad = (uint8_t)(longest - slot->payload_size);
+		}
+		from += MAX_OF(count, 1);
+	}
 }
 
 uint64_t

@@ -31,8 +31,11 @@ struct rtp_ring_slot {
 	uint8_t pt;
 	uint8_t flags; /* enum rtp_ring_flags */
 	bool marker;
+	uint8_t pad; /* octets of padding that rtp_ring_equalise() wants it sent with */
 	uint8_t tag; /* the caller's: e.g. simulcast layer */
 };
+
+enum { RTP_RING_PAD_MAX = 16 }; /* octets that are worth adding */
 
 struct rtp_ring;
 
@@ -58,6 +61,12 @@ const struct rtp_ring_slot *rtp_ring_get(const struct rtp_ring *ring, uint64_t p
  * numbers that are a multiple of slot_count apart only the one appended last is found.
  */
 uint64_t rtp_ring_find(const struct rtp_ring *ring, uint64_t seq);
+/*
+ * Encoders cut a frame into nearly equal packets. For the packets from a position to the head:
+ * where neighbours differ by at most RTP_RING_PAD_MAX octets, set pad to what makes each as long as
+ * the longest of them, so that they can be sent as segments of one message (UDP_SEGMENT).
+ */
+void rtp_ring_equalise(struct rtp_ring *ring, uint64_t from);
 /* Position of the newest keyframe's first packet that is still whole, or 0. */
 uint64_t rtp_ring_keyframe(const struct rtp_ring *ring);
 

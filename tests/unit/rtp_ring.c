@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "../support/support.h"
+#include "base/bytes.h"
 #include "base/random.h"
 #include "rtp/rtp_ring.h"
 
@@ -182,10 +183,40 @@ random_sizes_against_a_model(void **state)
 	rtp_ring_free(ring);
 }
 
+static void
+nearly_equal_packets_are_equalised(void **state)
+{
+	static const struct {
+		uint16_t size;
+		uint8_t pad;
+	} rows[] = {
+	    {1000, 1}, {1001, 0}, {1000, 1}, {700, 0}, {0, 0},	 {300, 16},
+	    {316, 0},  {333, 0},  {100, 0},  {90, 10}, {100, 0},
+	};
+	static uint8_t payload[1100];
+	struct rtp_ring *ring = rtp_ring_new(64, 1 << 16);
+	const uint8_t *p;
+
+	(void)state;
+	assert_non_null(ring);
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct rtp_ring_slot slot = {.seq = i, .payload_size = rows[i].size};
+
+		rtp_ring_append(ring, &slot, payload);
+		if (i == 8)
+			rtp_ring_equalise(ring, 1); /* a batch ends here */
+	}
+	rtp_ring_equalise(ring, 10);
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+		assert_int_equal(rtp_ring_get(ring, i + 1, &p)->pad, rows[i].pad);
+	rtp_ring_free(ring);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(nearly_equal_packets_are_equalised),
 	    cmocka_unit_test(an_empty_ring_has_nothing),
 	    cmocka_unit_test(slots_run_out_before_octets),
 	    cmocka_unit_test(octets_run_out_before_slots),
