@@ -54,8 +54,8 @@ struct h264_pack {
 	size_t nalu_count, nalu_index, offset; /* offset: octets of the current NALU already sent */
 	size_t max_payload;
 };
-/* 0, or -ENOSPC if the unit has more than H264_AU_NALUS_MAX NALUs, -EBADMSG if empty. AUDs are left
- * out. */
+/* 0, or -ENOSPC if the unit has more than H264_AU_NALUS_MAX NALUs, -EBADMSG if empty. AUDs and
+ * types that RTP cannot carry are left out. */
 int h264_pack_start(struct h264_pack *p, const uint8_t *annexb, size_t size, size_t max_payload);
 /* Writes the next payload; *last is set on the unit's last (RTP marker). Its size, 0 when done,
  * -ENOSPC. */

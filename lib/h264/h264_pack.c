@@ -12,8 +12,16 @@ enum {
 	FU_END = 0x40,
 	STAP_LENGTH_SIZE = 2, /* before each NALU (s.5.7.1) */
 	NRI_MASK = 0x60,
-	TYPE_MASK = 0x1f
+	TYPE_MASK = 0x1f,
+	NALU_TYPE_MAX = 23 /* of what a payload can carry */
 };
+
+/* Types 0 and 24 to 31 mean aggregates and fragments in RTP, or nothing (s.5.2). */
+static bool
+nalu_is_sent(unsigned type)
+{
+	return type > 0 && type <= NALU_TYPE_MAX && type != H264_AUD;
+}
 
 int
 h264_pack_start(struct h264_pack *p, const uint8_t *annexb, size_t size, size_t max_payload)
@@ -25,7 +33,7 @@ h264_pack_start(struct h264_pack *p, const uint8_t *annexb, size_t size, size_t 
 		consumed = h264_annexb_next(annexb + offset, size - offset, &nalu, &nalu_size);
 		if (consumed == 0)
 			break;
-		if ((nalu[0] & TYPE_MASK) == H264_AUD)
+		if (!nalu_is_sent(nalu[0] & TYPE_MASK))
 			continue;
 		if (count == H264_AU_NALUS_MAX)
 			return -ENOSPC;

@@ -237,6 +237,7 @@ packing_has_limits(void **state)
 		memcpy(many + i, "\0\0\1\x41\x9a", 5);
 	assert_int_equal(h264_pack_start(&p, many, sizeof(many), 1200), -ENOSPC);
 	assert_int_equal(h264_pack_start(&p, many, sizeof(many) - 5, 1200), 0);
+	assert_int_equal(h264_pack_start(&p, (const uint8_t *)"\0\0\1\x7c\x85", 5, 1200), -EBADMSG);
 	assert_int_equal(h264_pack_start(&p, many, 0, 1200), -EBADMSG);
 	assert_int_equal(h264_pack_start(&p, (const uint8_t *)"\0\0\1\x09\x10", 5, 1200), -EBADMSG);
 	assert_int_equal(h264_pack_start(&p, many, 5, 2), 0);
