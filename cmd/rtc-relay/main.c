@@ -125,8 +125,8 @@ announce(const struct control *c)
 int
 main(int argc, char **argv)
 {
+	static struct control *c; /* static: a start that fails leaves nothing unreachable */
 	struct options o;
-	struct control *c;
 	int rc;
 
 	options_parse(&o, argc, argv);
