@@ -293,21 +293,31 @@ fanout_track(struct wsession *ws, struct udp *u, struct sink *sink, const struct
 	}
 }
 
+static void
+fanout_kind(struct wsession *ws, struct udp *u, const struct wstream *s, enum track_kind kind)
+{
+	for (size_t i = 0; i < ws->play->sink_count; i++) {
+		struct sink *sink = &ws->play->sinks[i];
+		const struct wtrack *t;
+
+		if (sink->source >= s->track_count)
+			continue;
+		t = &s->tracks[sink->source];
+		if (t->kind != kind || t->ring == NULL)
+			continue;
+		if (sink->replay_to == 0 || ws->worker->now_us >= ws->play->next_burst_us)
+			fanout_track(ws, u, sink, t);
+	}
+}
+
 void
 play_fanout(struct wsession *ws, const struct wstream *s)
 {
-	struct player *play = ws->play;
 	struct udp *u = ws->has_path ? worker_udp(ws->worker, &ws->path) : NULL;
 
-	if (u == NULL || play->epoch != s->epoch)
+	if (u == NULL || ws->play->epoch != s->epoch)
 		return;
-	for (size_t i = 0; i < play->sink_count; i++) {
-		struct sink *sink = &play->sinks[i];
-
-		if (sink->source >= s->track_count || s->tracks[sink->source].ring == NULL)
-			continue;
-		if (sink->replay_to != 0 && ws->worker->now_us < play->next_burst_us)
-			continue;
-		fanout_track(ws, u, sink, &s->tracks[sink->source]);
-	}
+	/* Video first: a small audio packet may end a message of equal video packets. */
+	fanout_kind(ws, u, s, TRACK_VIDEO);
+	fanout_kind(ws, u, s, TRACK_AUDIO);
 }
