@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 BIN = os.environ.get('RTC_BIN', os.path.join(os.getcwd(), 'build/bin'))
@@ -134,24 +135,27 @@ CASES = [
 ]
 
 
-def check(name, want, words, how, delete_status, deletes):
+def check(case):
+    """The results of one server: (value, name, detail) of both programs."""
+    name, want, words, how, delete_status, deletes = case
     server = ThreadingHTTPServer(('127.0.0.1', 0), Broken)
     server.daemon_threads = True
     server.how, server.delete_status, server.posts, server.deletes = how, delete_status, 0, 0
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f'http://127.0.0.1:{server.server_port}/whip'
+    url, results = f'http://127.0.0.1:{server.server_port}/whip', []
     for program, *args in (('rtc-publish', '--test=160x90@5'), ('rtc-play',)):
         server.deletes = 0
         began = time.monotonic()
         p = subprocess.run([f'{BIN}/{program}', '--timeout', str(TIMEOUT_S), *args, url],
                            capture_output=True, timeout=60)
         took, text = time.monotonic() - began, p.stderr.decode()
-        ok(p.returncode == want and re.search(words, text), f'{name}: {program} exits {want}',
-           f'{p.returncode} {text}')
-        ok(server.deletes == deletes and took < 4 * TIMEOUT_S,
-           f'{name}: {"its session is deleted" if deletes else "nothing to delete"}, in time',
-           f'{server.deletes} DELETEs, {took:.1f} s')
+        results.append((p.returncode == want and re.search(words, text),
+                        f'{name}: {program} exits {want}', f'{p.returncode} {text}'))
+        results.append((server.deletes == deletes and took < 4 * TIMEOUT_S,
+                        f'{name}: {"its session is deleted" if deletes else "nothing to delete"}, '
+                        'in time', f'{server.deletes} DELETEs, {took:.1f} s'))
     server.shutdown()
+    return results
 
 
 def two_signals():
@@ -175,8 +179,10 @@ def two_signals():
     ok(p.wait(10) == 128 + 15 and time.monotonic() - began < 1.5, 'a second one quits at once')
 
 
-for case in CASES:
-    check(*case)
+with ThreadPoolExecutor(5) as pool:    # most of a case is waiting
+    for results in pool.map(check, CASES):
+        for result in results:
+            ok(*result)
 two_signals()
 print(f'1..{count}')
 os._exit(1 if failed else 0)
