@@ -22,11 +22,13 @@ enum {
 enum media_kind { MEDIA_VIDEO, MEDIA_AUDIO };
 enum { MEDIA_KINDS = 2 };
 
-/* One access unit: H.264 in Annex B form with parameter sets before each IDR, or an Opus packet. */
+/* One access unit: H.264 in Annex B form with parameter sets before each IDR, an Opus packet, or a
+ * raw AAC unit where that is said. */
 struct media_unit {
 	enum media_kind kind;
 	bool keyframe;	     /* of video; true for audio */
 	int64_t time_us;     /* presentation, from the start of the source; >= 0 */
+	int64_t lead_us;     /* presentation minus decoding time: 0 without B-frames */
 	int64_t duration_us; /* 0 unknown */
 	const uint8_t *data; /* borrowed until the next call of the object that gave it */
 	size_t size;

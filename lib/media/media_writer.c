@@ -25,6 +25,9 @@ struct media_writer {
 	AVIOContext *pipe;
 	AVPacket *packet;
 	AVStream *streams[MEDIA_KINDS]; /* NULL: left out */
+	media_sink_fn *sink;
+	void *sink_arg;
+	bool live;
 	int64_t last_dts[MEDIA_KINDS];
 	int error; /* of the pipe: -errno */
 	bool begun;
@@ -35,6 +38,12 @@ static const enum AVCodecID codec_ids[MEDIA_KINDS] = {
     [MEDIA_AUDIO] = AV_CODEC_ID_OPUS,
 };
 
+static bool
+is_url(const char *path)
+{
+	return strstr(path, "://") != NULL;
+}
+
 static const AVOutputFormat *
 find_format(const char *path, const char *name)
 {
@@ -44,6 +53,8 @@ find_format(const char *path, const char *name)
 
 	if (name == NULL && strcmp(path, "-") == 0)
 		name = "matroska";
+	else if (name == NULL && is_url(path))
+		name = "flv";
 	for (size_t i = 0; name != NULL && i < ARRAY_COUNT(aliases); i++)
 		if (strcmp(name, aliases[i].alias) == 0)
 			name = aliases[i].name;
@@ -62,6 +73,19 @@ format_takes(const AVOutputFormat *of, enum media_kind kind)
 	       (kind == MEDIA_AUDIO && strcmp(of->name, "ogg") == 0);
 }
 
+bool
+media_writer_wants_aac(const char *path, const char *format)
+{
+	const AVOutputFormat *of = find_format(path, format);
+
+	if (of == NULL)
+		return false;
+	if (strcmp(of->name, "mpegts") == 0) /* Opus is possible there, and few can read it */
+		return true;
+	return !format_takes(of, MEDIA_AUDIO) &&
+	       avformat_query_codec(of, AV_CODEC_ID_AAC, FF_COMPLIANCE_NORMAL) == 1;
+}
+
 int
 media_writer_check(const char *path, const char *format, bool takes[MEDIA_KINDS],
 		   struct media_words *words)
@@ -78,7 +102,18 @@ media_writer_check(const char *path, const char *format, bool takes[MEDIA_KINDS]
 	return 0;
 }
 
-/* ---- standard output ---- */
+/* ---- standard output, memory ---- */
+
+static int
+write_sink(void *arg, uint8_t *buf, int size)
+{
+	struct media_writer *w = arg;
+	int r = w->sink(w->sink_arg, buf, (size_t)size);
+
+	if (r < 0)
+		w->error = r;
+	return r < 0 ? r : size;
+}
 
 static int
 write_pipe(void *arg, uint8_t *buf, int size)
@@ -104,7 +139,8 @@ open_pipe(struct media_writer *w)
 
 	if (buffer == NULL)
 		return -ENOMEM;
-	w->pipe = avio_alloc_context(buffer, PIPE_BUFFER, 1, w, NULL, write_pipe, NULL);
+	w->pipe = avio_alloc_context(buffer, PIPE_BUFFER, 1, w, NULL,
+				     w->sink != NULL ? write_sink : write_pipe, NULL);
 	if (w->pipe == NULL) {
 		av_free(buffer);
 		return -ENOMEM;
@@ -176,6 +212,17 @@ fill_audio(AVCodecParameters *p)
 }
 
 static int
+fill_aac(AVCodecParameters *p, const struct media_aac_format *aac)
+{
+	p->codec_type = AVMEDIA_TYPE_AUDIO;
+	p->codec_id = AV_CODEC_ID_AAC;
+	p->sample_rate = (int)aac->rate_hz;
+	p->frame_size = 1024;
+	av_channel_layout_default(&p->ch_layout, (int)MAX_OF(aac->channel_count, 1));
+	return set_extradata(p, aac->config, aac->config_size);
+}
+
+static int
 add_stream(struct media_writer *w, enum media_kind kind, const struct media_writer_config *c,
 	   struct media_words *words)
 {
@@ -187,8 +234,12 @@ add_stream(struct media_writer *w, enum media_kind kind, const struct media_writ
 	st->time_base = (AVRational){1, kind == MEDIA_VIDEO ? MEDIA_VIDEO_RATE : MEDIA_AUDIO_RATE};
 	w->streams[kind] = st;
 	w->last_dts[kind] = INT64_MIN;
-	return kind == MEDIA_VIDEO ? fill_video(st->codecpar, c->keyframe, c->keyframe_size, words)
-				   : fill_audio(st->codecpar);
+	if (kind == MEDIA_VIDEO)
+		return fill_video(st->codecpar, c->keyframe, c->keyframe_size, words);
+	if (c->aac == NULL)
+		return fill_audio(st->codecpar);
+	st->time_base.den = (int)c->aac->rate_hz;
+	return fill_aac(st->codecpar, c->aac);
 }
 
 /* ---- life ---- */
@@ -197,23 +248,38 @@ static void
 set_options(struct media_writer *w, AVDictionary **options)
 {
 	w->format->max_interleave_delta = INTERLEAVE_US;
-	if (w->pipe == NULL)
+	if (w->pipe == NULL && (w->format->pb == NULL || w->format->pb->seekable != 0))
 		return;
+	if (w->live) { /* each audio unit by itself; tables before each keyframe */
+		av_dict_set(options, "pes_payload_size", "0", 0);
+		av_dict_set(options, "mpegts_flags", "pat_pmt_at_frames", 0);
+	}
 	/* What cannot be sought back in must be written in pieces, and soon. */
 	av_dict_set(options, "movflags", "frag_keyframe+empty_moov+default_base_moof", 0);
 	av_dict_set(options, "cluster_time_limit", "200", 0);
 	av_dict_set(options, "flvflags", "no_duration_filesize", 0);
 }
 
+/* A URL's path may hold a stream key: not for messages. */
+static const char *
+name_of(const char *path)
+{
+	return is_url(path) ? "the server" : path;
+}
+
 static int
 begin(struct media_writer *w, const struct media_writer_config *c, struct media_words *words)
 {
 	AVDictionary *options = NULL;
-	bool piped = strcmp(c->path, "-") == 0, takes[MEDIA_KINDS];
+	bool piped = c->sink != NULL || strcmp(c->path, "-") == 0, takes[MEDIA_KINDS];
 	int r = media_writer_check(c->path, c->format, takes, words);
 
 	if (r < 0)
 		return r;
+	takes[MEDIA_AUDIO] |= c->aac != NULL;
+	w->sink = c->sink;
+	w->sink_arg = c->sink_arg;
+	w->live = c->live;
 	w->packet = av_packet_alloc();
 	r = avformat_alloc_output_context2(&w->format, find_format(c->path, c->format), NULL, NULL);
 	if (r < 0 || w->packet == NULL || (piped && open_pipe(w) < 0))
@@ -226,15 +292,17 @@ begin(struct media_writer *w, const struct media_writer_config *c, struct media_
 	if (w->format->nb_streams == 0)
 		return media_fail(words, -EINVAL, "nothing that %s can hold",
 				  w->format->oformat->name);
+	w->format->interrupt_callback = (AVIOInterruptCB){c->interrupted, c->interrupted_arg};
 	if (!piped)
-		r = avio_open(&w->format->pb, c->path, AVIO_FLAG_WRITE);
+		r = avio_open2(&w->format->pb, c->path, AVIO_FLAG_WRITE,
+			       &w->format->interrupt_callback, NULL);
 	if (r < 0)
-		return media_fail_av(words, c->path, r);
+		return media_fail_av(words, name_of(c->path), r);
 	set_options(w, &options);
 	r = avformat_write_header(w->format, &options);
 	av_dict_free(&options);
 	w->begun = r >= 0;
-	return r < 0 ? media_fail_av(words, c->path, r) : 0;
+	return r < 0 ? media_fail_av(words, name_of(c->path), r) : 0;
 }
 
 static void
@@ -281,10 +349,11 @@ media_writer_write(struct media_writer *w, const struct media_unit *unit, struct
 {
 	AVStream *st = w->streams[unit->kind];
 	int64_t dts;
+	int r;
 
 	if (st == NULL)
 		return 0;
-	dts = av_rescale_q(unit->time_us, microseconds, st->time_base);
+	dts = av_rescale_q(unit->time_us - unit->lead_us, microseconds, st->time_base);
 	if (dts <= w->last_dts[unit->kind]) /* containers refuse time that stands still */
 		dts = w->last_dts[unit->kind] + 1;
 	w->last_dts[unit->kind] = dts;
@@ -292,10 +361,14 @@ media_writer_write(struct media_writer *w, const struct media_unit *unit, struct
 		return media_fail(words, -ENOMEM, "out of memory");
 	memcpy(w->packet->data, unit->data, unit->size);
 	w->packet->stream_index = st->index;
-	w->packet->pts = w->packet->dts = dts;
+	w->packet->dts = dts;
+	w->packet->pts = MAX_OF(dts, av_rescale_q(unit->time_us, microseconds, st->time_base));
 	w->packet->duration = av_rescale_q(unit->duration_us, microseconds, st->time_base);
 	w->packet->flags = unit->keyframe ? AV_PKT_FLAG_KEY : 0;
-	return result_of(w, av_interleaved_write_frame(w->format, w->packet), words);
+	r = w->live ? av_write_frame(w->format, w->packet)
+		    : av_interleaved_write_frame(w->format, w->packet);
+	av_packet_unref(w->packet); /* the interleaver has taken it already */
+	return result_of(w, r, words);
 }
 
 int

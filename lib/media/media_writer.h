@@ -1,23 +1,46 @@
 /*
  * media_writer.h - received media into a container by libavformat, without re-encoding: Matroska,
- * MP4, MPEG-TS, FLV, Ogg, raw H.264 ... by the file's extension or by name.
+ * MP4, MPEG-TS, FLV, Ogg, raw H.264 ... by the file's extension or by name; into a file, a pipe,
+ * an RTMP server, or memory.
  */
 #ifndef RTCKIT_MEDIA_MEDIA_WRITER_H
 #define RTCKIT_MEDIA_MEDIA_WRITER_H
 
 #include "media/media.h"
 
+/* AAC in place of Opus. */
+struct media_aac_format {
+	const uint8_t *config; /* AudioSpecificConfig */
+	size_t config_size;
+	unsigned rate_hz, channel_count;
+};
+
+/* Takes what the muxer made, in order. 0 or -errno. */
+typedef int media_sink_fn(void *arg, const uint8_t *buf, size_t size);
+
 struct media_writer_config {
-	const char *path;   /* "-": standard output, which need not be seekable */
+	const char *path;   /* "-": standard output, which need not be seekable; a file; a URL */
 	const char *format; /* libavformat's name ("mkv" and "ts" too); NULL: by the extension; "-":
 			       Matroska */
 	bool has[MEDIA_KINDS];
 	/* With video: the first keyframe, whose parameter sets the container's header needs. */
 	const uint8_t *keyframe;
 	size_t keyframe_size;
+	const struct media_aac_format *aac; /* the audio is AAC; NULL: Opus */
+	media_sink_fn *sink; /* gets everything in place of path; format must be given */
+	void *sink_arg;
+	/* Each unit leaves at once, in the order given: for live consumers. */
+	bool live;
+	/* Asked while a network is waited for: not 0 gives up. May be called from the writer's
+	 * thread only. NULL: never. */
+	int (*interrupted)(void *arg);
+	void *interrupted_arg;
 };
 
 struct media_writer;
+
+/* Does the container want AAC where it could be had, for Opus in it is refused or hardly read? */
+bool media_writer_wants_aac(const char *path, const char *format);
 
 /* Is the format known, and which kinds can it hold? 0 with takes[] set, or -EINVAL with *words. */
 int media_writer_check(const char *path, const char *format, bool takes[MEDIA_KINDS],

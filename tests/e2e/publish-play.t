@@ -2,10 +2,8 @@
 # runs under: address
 """rtc-publish and rtc-play through the relay: the test card's numbers and tone in verdicts and in
 recordings (read here by docs/testcard.md, not by our code), files, pipes, signals, exit codes."""
-import array
 import atexit
 import json
-import math
 import os
 import signal
 import socket
@@ -15,11 +13,11 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cardlib import FPS, H, W, decodes, numbers_of, step_changes, times_of  # noqa: E402
 from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
 
 tap = Tap()
 TMP = tempfile.TemporaryDirectory(prefix='rtckit-play-')
-W, H, FPS = 640, 360, 25
 PATIENCE_S = 60
 children = []
 
@@ -101,61 +99,6 @@ def stop(p, signum=signal.SIGTERM):
     p.send_signal(signum)
     out, err = p.communicate(timeout=PATIENCE_S)
     return p.returncode, out, err.decode()
-
-
-# ---- an independent reader of docs/testcard.md ----
-
-def numbers_of(file):
-    """Frame numbers of a file, None where one is not readable."""
-    raw = run('ffmpeg', '-v', 'error', '-i', file, '-map', '0:v:0', '-fps_mode', 'passthrough',
-              '-vf', f'scale={W}:{H}', '-f', 'rawvideo', '-pix_fmt', 'gray', '-').stdout
-    found = []
-    for at in range(0, len(raw) - W * H + 1, W * H):
-        code = 0
-        for c in range(20):
-            x = (2 * c + 1) * W // 40
-            a, b = (sum(raw[at + (y + dy) * W + x + dx] for dy in (-4, 0, 4) for dx in (-4, 0, 4))
-                    / 9 for y in (H // 16, 3 * H // 16))
-            if abs(a - b) < 48:
-                code = None
-                break
-            code = code << 1 | (a > b)
-        if code is not None:
-            n, check = code >> 4, code & 15
-            code = n if n >> 12 ^ n >> 8 & 15 ^ n >> 4 & 15 ^ n & 15 ^ 5 == check else None
-        found.append(code)
-    return found
-
-
-def step_changes(file):
-    """Seconds of the file at which the tone takes a new step, and the step."""
-    rate, n = 8000, 160
-    raw = array.array('h', run('ffmpeg', '-v', 'error', '-i', file, '-map', '0:a:0', '-af',
-                               'aresample=async=1:first_pts=0', '-ac', '1', '-ar', str(rate), '-f',
-                               's16le', '-').stdout)
-    changes, last = [], None
-    for at in range(0, len(raw) - n + 1, n):
-        best = (0, None)
-        for step in range(8):
-            k, s1, s2 = 2 * math.cos(2 * math.pi * (400 + 100 * step) / rate), 0.0, 0.0
-            for v in raw[at:at + n]:
-                s1, s2 = v + k * s1 - s2, s1
-            best = max(best, (s1 * s1 + s2 * s2 - k * s1 * s2, step))
-        if last is not None and best[1] != last:
-            changes.append((at / rate, best[1]))
-        last = best[1]
-    return changes
-
-
-def times_of(file):
-    out = run('ffprobe', '-v', 'error', '-select_streams', 'v:0', '-show_entries',
-              'packet=pts_time', '-of', 'csv=p=0', file).stdout.decode().split()
-    return [float(t.strip(',')) for t in out]
-
-
-def decodes(file):
-    p = run('ffmpeg', '-v', 'error', '-xerror', '-i', file, '-f', 'null', '-')
-    return p.returncode == 0 and not p.stderr
 
 
 # ---- the test card ----

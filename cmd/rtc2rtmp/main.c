@@ -1,0 +1,131 @@
+/* main.c - command line of rtc2rtmp. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/text.h"
+#include "log/log.h"
+#include "media/media.h"
+#include "media/media_writer.h"
+#include "push.h"
+
+enum { OPT_DURATION = 256, OPT_WAIT, OPT_AAC_BITRATE, AAC_BPS = 128000 };
+
+static struct push_config push = {.wait_s = PUSH_WAIT_S, .aac_bps = AAC_BPS};
+
+static const char usage_text[] = "usage: rtc2rtmp [options] STREAM OUTPUT...\n";
+
+static const char help_text[] =
+    "  STREAM is app/stream; OUTPUT is rtmp://HOST/APP/KEY, FILE.flv|mp4|mkv|ts, or -\n"
+    "  -f, --format NAME        container of files and of - (by the extension; flv on -)\n"
+    "      --duration SECONDS   stop so long after the first packet\n"
+    "      --wait SECONDS       for a publisher (10)\n"
+    "      --aac-bitrate BPS    of sound that is made of Opus (128000)\n"
+    "  -q, --quiet              errors only\n"
+    "  -v, --verbose            more lines in the log\n"
+    "  -h, --help               this text\n"
+    "  -V, --version            the version\n";
+
+static const struct option options[] = {
+    {"format", required_argument, NULL, 'f'},
+    {"duration", required_argument, NULL, OPT_DURATION},
+    {"wait", required_argument, NULL, OPT_WAIT},
+    {"aac-bitrate", required_argument, NULL, OPT_AAC_BITRATE},
+    {"quiet", no_argument, NULL, 'q'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+static _Noreturn void
+usage(void)
+{
+	fputs(usage_text, stderr);
+	exit(EX_USAGE);
+}
+
+static double
+number(const char *name, double low, double high)
+{
+	char *end;
+	double v = strtod(optarg, &end);
+
+	if (*optarg != '\0' && *end == '\0' && v >= low && v <= high)
+		return v;
+	log_error("options", "--%s wants a number from %g to %g", name, low, high);
+	usage();
+}
+
+static void
+take_option(int opt)
+{
+	switch (opt) {
+	case 'f':
+		push.format = optarg;
+		break;
+	case OPT_DURATION:
+		push.duration_s = number("duration", 0, 1e9);
+		break;
+	case OPT_WAIT:
+		push.wait_s = number("wait", 0, 1e9);
+		break;
+	case OPT_AAC_BITRATE:
+		push.aac_bps = (unsigned)number("aac-bitrate", 8000, 512000);
+		break;
+	case 'q':
+		log_set_level(LOG_ERROR);
+		break;
+	case 'v':
+		log_set_level(LOG_DEBUG);
+		break;
+	case 'h':
+		fputs(usage_text, stdout);
+		fputs(help_text, stdout);
+		exit(EX_OK);
+	case 'V':
+		puts("rtc2rtmp " RTCKIT_VERSION);
+		exit(EX_OK);
+	default:
+		usage();
+	}
+}
+
+/* Containers that cannot be told are refused before anything is opened. */
+static void
+check_outputs(void)
+{
+	for (size_t i = 0; i < push.path_count; i++) {
+		struct media_words words = {""};
+		bool takes[MEDIA_KINDS];
+
+		if (media_writer_check(push.paths[i], push_format(&push, i), takes, &words) == 0)
+			continue;
+		log_error("options", "%s", words.text);
+		usage();
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	int opt;
+
+	log_init("rtc2rtmp", LOG_INFO);
+	while ((opt = getopt_long(argc, argv, "f:qvhV", options, NULL)) != -1)
+		take_option(opt);
+	if (argc - optind < 2 || argc - optind - 1 > PUSH_OUTPUTS_MAX)
+		usage();
+	push.stream = argv[optind];
+	push.paths = argv + optind + 1;
+	push.path_count = (size_t)(argc - optind - 1);
+	if (!text_is_stream(push.stream)) {
+		log_error("options", "%s: a stream is app/stream or vhost/app/stream", push.stream);
+		usage();
+	}
+	media_init();
+	check_outputs();
+	return push_run(&push);
+}

@@ -1,0 +1,368 @@
+#include "gather/gather.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "gather/gather_impl.h"
+
+/* The local header extension, rtc-control(5). */
+enum { LOCAL_EXT_ID = 14, LOCAL_DTS = 4, LOCAL_CAPTURE = 8 };
+
+struct gather *
+gather_new(const struct gather_events *events, void *arg)
+{
+	struct gather *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return NULL;
+	g->events = events;
+	g->arg = arg;
+	h264_depack_init(&g->video.depack);
+	for (unsigned k = 0; k < GATHER_KINDS; k++)
+		g->sources[k].track = -1;
+	return g;
+}
+
+void
+gather_free(struct gather *g)
+{
+	if (g == NULL)
+		return;
+	for (unsigned k = 0; k < GATHER_KINDS; k++)
+		rtp_reorder_free(g->sources[k].reorder);
+	h264_depack_fini(&g->video.depack);
+	free(g->video.joined);
+	free(g);
+}
+
+void
+gather_give(struct gather *g, enum gather_kind kind, struct gather_unit *u)
+{
+	struct gather_source *s = &g->sources[kind];
+
+	u->kind = kind;
+	u->codec = s->format.codec;
+	u->keyframe |= kind == GATHER_AUDIO;
+	s->clock.end_us = MAX_OF(s->clock.end_us, u->pts_us + u->duration_us);
+	s->counts.units++;
+	g->events->unit(g->arg, u);
+}
+
+/* ---- tracks ---- */
+
+static enum gather_codec
+codec_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		enum gather_codec codec;
+	} rows[] = {{"H264", GATHER_H264}, {"opus", GATHER_OPUS}, {AAC_RTP_NAME, GATHER_AAC}};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+		if (strcasecmp(rows[i].name, name) == 0)
+			return rows[i].codec;
+	return GATHER_OTHER;
+}
+
+/* Which of two codecs of a kind to use: the later in the list, unless we cannot use it. */
+static int
+rank_of(enum gather_codec codec)
+{
+	return codec == GATHER_OTHER ? 0 : (int)codec;
+}
+
+static void
+consider(struct gather_source *s, int track, const json_t *codec)
+{
+	const char *name = json_string_value(json_object_get(codec, "name"));
+	const char *fmtp = json_string_value(json_object_get(codec, "fmtp"));
+	struct gather_format f = {0};
+	json_int_t pt = json_integer_value(json_object_get(codec, "pt"));
+	json_int_t rate = json_integer_value(json_object_get(codec, "clock_rate"));
+	json_int_t channels = json_integer_value(json_object_get(codec, "channels"));
+	int n;
+
+	if (name == NULL || pt < 0 || pt > 127 || rate <= 0 || rate > 1000000)
+		return;
+	f.codec = codec_of(name);
+	text_copy(f.name, sizeof(f.name), name);
+	f.clock_rate = (uint32_t)rate;
+	f.channel_count = channels > 0 && channels <= 8 ? (unsigned)channels : 1;
+	if (f.codec == GATHER_AAC) {
+		n = aac_fmtp_config(f.config, sizeof(f.config), fmtp != NULL ? fmtp : "");
+		f.config_size = n > 0 ? (size_t)n : 0;
+		f.codec = n > 0 ? GATHER_AAC : GATHER_OTHER;
+	}
+	if (s->track >= 0 && rank_of(f.codec) <= rank_of(s->format.codec))
+		return;
+	s->track = track;
+	s->pt = (uint8_t)pt;
+	s->format = f;
+}
+
+static void
+restart_reorder(struct gather_source *s)
+{
+	rtp_reorder_free(s->reorder);
+	s->reorder =
+	    s->track >= 0 ? rtp_reorder_new(GATHER_SLOTS, RTP_PACKET_MAX, GATHER_WAIT_US) : NULL;
+	s->seq_known = false;
+}
+
+static void
+on_tracks(struct gather *g, uint64_t now_us, const json_t *event)
+{
+	const json_t *tracks = json_object_get(event, "tracks"), *track, *codec;
+	size_t i, k;
+
+	for (unsigned n = 0; n < GATHER_KINDS; n++) {
+		g->sources[n].track = -1;
+		memset(&g->sources[n].format, 0, sizeof(g->sources[n].format));
+	}
+	json_array_foreach(tracks, i, track)
+	{
+		const char *kind = json_string_value(json_object_get(track, "kind"));
+		bool video = kind != NULL && strcmp(kind, "video") == 0;
+
+		if (i >= GATHER_TRACKS_MAX)
+			break;
+		json_array_foreach(json_object_get(track, "codecs"), k, codec)
+		{
+			if (k < GATHER_CODECS_MAX)
+				consider(&g->sources[video ? GATHER_VIDEO : GATHER_AUDIO], (int)i,
+					 codec);
+		}
+	}
+	g->has_epoch = false;
+	for (unsigned n = 0; n < GATHER_KINDS; n++) {
+		struct gather_source *s = &g->sources[n];
+
+		gather_clock_reset(&s->clock, s->format.clock_rate);
+		restart_reorder(s);
+		memset(&s->counts, 0, sizeof(s->counts));
+	}
+	gather_video_reset(g);
+	g->video.sets_size = 0;
+	g->video.asked_us = now_us; /* the relay asked by itself */
+	memset(&g->aac, 0, sizeof(g->aac));
+	if (g->events->changed != NULL)
+		g->events->changed(g->arg);
+}
+
+static struct gather_source *
+source_of(struct gather *g, json_int_t track)
+{
+	for (unsigned k = 0; k < GATHER_KINDS; k++)
+		if (track >= 0 && g->sources[k].track == track)
+			return &g->sources[k];
+	return NULL;
+}
+
+static void drain(struct gather *g, uint64_t now_us);
+
+static void
+on_gap(struct gather *g, uint64_t now_us, const json_t *event)
+{
+	struct gather_source *s = source_of(g, json_integer_value(json_object_get(event, "track")));
+
+	if (s == NULL)
+		return;
+	drain(g, now_us + GATHER_WAIT_US);
+	s->counts.gaps++;
+	s->counts.lost += (uint64_t)json_integer_value(json_object_get(event, "lost"));
+	restart_reorder(s);
+	if (s == &g->sources[GATHER_VIDEO])
+		gather_video_reset(g);
+	else
+		memset(&g->aac, 0, sizeof(g->aac));
+}
+
+static void
+on_end(struct gather *g, uint64_t now_us, const json_t *event)
+{
+	(void)event;
+	drain(g, now_us + GATHER_WAIT_US);
+	if (g->events->ended != NULL)
+		g->events->ended(g->arg);
+}
+
+void
+gather_event(struct gather *g, uint64_t now_us, const json_t *event)
+{
+	static const struct {
+		const char *name;
+		void (*fn)(struct gather *, uint64_t, const json_t *);
+	} rows[] = {{"tracks", on_tracks}, {"gap", on_gap}, {"end", on_end}};
+	const char *name = json_string_value(json_object_get(event, "event"));
+
+	for (size_t i = 0; name != NULL && i < ARRAY_COUNT(rows); i++)
+		if (strcmp(name, rows[i].name) == 0)
+			rows[i].fn(g, now_us, event);
+}
+
+/* ---- packets ---- */
+
+/* DTS offset and capture time; what the extension promises but does not hold is ignored. */
+static uint32_t
+read_local_ext(struct gather *g, struct gather_source *s, const struct rtp_packet *p)
+{
+	struct rtp_ext ext;
+	uint32_t dts_offset = 0;
+	size_t at = 1;
+
+	if (rtp_ext_find(p, LOCAL_EXT_ID, &ext) < 0 || ext.size < 1)
+		return 0;
+	if ((ext.data[0] & LOCAL_DTS) != 0 && at + 3 <= ext.size) {
+		dts_offset = be24(ext.data + at);
+		at += 3;
+	}
+	if ((ext.data[0] & LOCAL_CAPTURE) != 0 && at + 8 <= ext.size && !s->clock.has_sr)
+		gather_clock_report(g, &s->clock, be64(ext.data + at), p->ts);
+	return dts_offset;
+}
+
+static void
+take(struct gather *g, enum gather_kind kind, const uint8_t *buf, size_t size, uint64_t lost,
+     uint64_t now_us)
+{
+	struct gather_source *s = &g->sources[kind];
+	struct rtp_packet p;
+	uint32_t dts_offset;
+
+	s->counts.gaps += lost > 0;
+	s->counts.lost += lost;
+	if (rtp_parse(&p, buf, size) < 0)
+		return;
+	dts_offset = read_local_ext(g, s, &p);
+	if (kind == GATHER_VIDEO)
+		gather_video_take(g, &p, dts_offset, lost > 0, now_us);
+	else
+		gather_audio_take(g, &p, lost > 0, now_us);
+}
+
+static void
+drain_source(struct gather *g, enum gather_kind kind, uint64_t now_us)
+{
+	const uint8_t *buf;
+	uint64_t lost;
+	size_t size;
+
+	if (g->sources[kind].reorder == NULL)
+		return;
+	while ((size = rtp_reorder_pop(g->sources[kind].reorder, now_us, &buf, &lost)) > 0)
+		take(g, kind, buf, size, lost, now_us);
+}
+
+static void
+drain(struct gather *g, uint64_t now_us)
+{
+	for (unsigned k = 0; k < GATHER_KINDS; k++)
+		drain_source(g, k, now_us);
+}
+
+static void
+on_rtp(struct gather *g, uint64_t now_us, const struct rtp_packet *p)
+{
+	struct gather_source *s = p->ssrc > 0 ? source_of(g, (json_int_t)p->ssrc - 1) : NULL;
+	enum gather_kind kind;
+	uint64_t seq;
+
+	if (s == NULL || s->pt != p->pt || s->format.codec == GATHER_OTHER || s->reorder == NULL)
+		return;
+	kind = s == &g->sources[GATHER_VIDEO] ? GATHER_VIDEO : GATHER_AUDIO;
+	s->counts.packets++;
+	if (s->seq_known && abs(rtp_seq_diff(p->seq, (uint16_t)s->seq)) >= GATHER_SLOTS) {
+		/* The source began anew: nothing is to be waited for. */
+		drain_source(g, kind, now_us + GATHER_WAIT_US);
+		restart_reorder(s);
+		if (kind == GATHER_VIDEO)
+			gather_video_reset(g);
+		if (s->reorder == NULL)
+			return;
+	}
+	/* Early packets of the source may come after the first: room below it. */
+	seq = s->seq_known ? rtp_seq_extend(s->seq, p->seq) : p->seq + 65536u;
+	if (rtp_reorder_push(s->reorder, now_us, seq, p->buf, p->size) == -EAGAIN) {
+		drain_source(g, kind, now_us);
+		(void)rtp_reorder_push(s->reorder, now_us, seq, p->buf, p->size);
+	}
+	s->seq = s->seq_known ? MAX_OF(s->seq, seq) : seq;
+	s->seq_known = true;
+	drain_source(g, kind, now_us);
+}
+
+static void
+on_rtcp(struct gather *g, const uint8_t *buf, size_t size)
+{
+	struct rtcp_packet p;
+	struct rtcp_sr sr;
+	size_t offset = 0;
+
+	while (rtcp_next(buf, size, &offset, &p) > 0) {
+		struct gather_source *s;
+
+		if (rtcp_get_sr(&p, &sr) < 0 || sr.ntp == 0 || sr.ssrc == 0)
+			continue;
+		s = source_of(g, (json_int_t)sr.ssrc - 1);
+		if (s != NULL)
+			gather_clock_report(g, &s->clock, sr.ntp, sr.rtp_ts);
+	}
+}
+
+void
+gather_packet(struct gather *g, uint64_t now_us, const uint8_t *buf, size_t size)
+{
+	struct rtp_packet p;
+
+	if (rtcp_accepts(buf, size))
+		on_rtcp(g, buf, size);
+	else if (rtp_parse(&p, buf, size) == 0)
+		on_rtp(g, now_us, &p);
+	gather_video_ask(g, now_us);
+}
+
+void
+gather_timeout(struct gather *g, uint64_t now_us)
+{
+	drain(g, now_us);
+	gather_video_ask(g, now_us);
+}
+
+uint64_t
+gather_deadline(const struct gather *g, uint64_t now_us)
+{
+	uint64_t first = CLOCK_NEVER;
+
+	for (unsigned k = 0; k < GATHER_KINDS; k++)
+		if (g->sources[k].reorder != NULL)
+			first = MIN_OF(first, rtp_reorder_deadline(g->sources[k].reorder));
+	if (g->sources[GATHER_VIDEO].track >= 0 && g->video.need_keyframe &&
+	    g->sources[GATHER_VIDEO].counts.packets > 0)
+		first = MIN_OF(first, MAX_OF(now_us, g->video.asked_us + GATHER_ASK_US));
+	return first;
+}
+
+/* ---- looking ---- */
+
+const struct gather_format *
+gather_format(const struct gather *g, enum gather_kind kind)
+{
+	return &g->sources[kind].format;
+}
+
+const struct gather_counts *
+gather_counts(const struct gather *g, enum gather_kind kind)
+{
+	return &g->sources[kind].counts;
+}
+
+int
+gather_video_track(const struct gather *g)
+{
+	return g->sources[GATHER_VIDEO].track;
+}

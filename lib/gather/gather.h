@@ -1,0 +1,92 @@
+/*
+ * gather.h - from the packets that a local subscriber gets of the relay (rtc-control(5)) to access
+ * units on one time line: reordering, depacketising (H.264, Opus, AAC), synchronisation of sound
+ * and picture, resuming at a keyframe after a hole.  Sans-IO.
+ *
+ * Of several tracks one video track (H.264) and one audio track (AAC before Opus) are used.
+ *
+ * What it does not do: sockets (lib/attach), decoding, interleaving of sound and picture, VP8, VP9,
+ * AV1 and H.265 (it only names them: gather_format).
+ */
+#ifndef RTCKIT_GATHER_GATHER_H
+#define RTCKIT_GATHER_GATHER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "aac/aac.h"
+
+enum {
+	GATHER_TRACKS_MAX = 8, /* of a stream */
+	GATHER_CODECS_MAX = 24,
+	GATHER_SLOTS = 2048,	   /* packets held for a hole before them: 4 s at 5 Mbit/s */
+	GATHER_WAIT_US = 400000,   /* for a packet that the relay has asked for again */
+	GATHER_ASK_US = 500000,	   /* between two wishes for a keyframe */
+	GATHER_SKEW_US = 15000,	   /* sound against picture below this is left alone */
+	GATHER_JUMP_US = 10000000, /* a leap of timestamps above this is a new beginning */
+	GATHER_NAME_SIZE = 17
+};
+
+enum gather_kind { GATHER_VIDEO, GATHER_AUDIO, GATHER_KINDS };
+enum gather_codec { GATHER_NONE, GATHER_H264, GATHER_OPUS, GATHER_AAC, GATHER_OTHER };
+
+/* What a stream has of a kind. codec NONE: no such track; OTHER: only ones that we cannot use, the
+ * first of which is named. */
+struct gather_format {
+	enum gather_codec codec;
+	char name[GATHER_NAME_SIZE];
+	uint32_t clock_rate;
+	unsigned channel_count;
+	uint8_t config[AAC_CONFIG_MAX]; /* AudioSpecificConfig */
+	size_t config_size;
+};
+
+/* One access unit: H.264 in Annex B form, keyframes with their parameter sets; an Opus packet; a
+ * raw AAC unit. Times of both kinds are on one line that begins near 0 and goes on across
+ * publishers. */
+struct gather_unit {
+	enum gather_kind kind;
+	enum gather_codec codec;
+	bool keyframe;		/* of video; true for audio */
+	int64_t pts_us, dts_us; /* pts - dts is the publisher's DTS offset (B-frames) */
+	int64_t duration_us;	/* 0 unknown */
+	const uint8_t *data;	/* borrowed for the call */
+	size_t size;
+};
+
+struct gather_events {
+	void (*unit)(void *arg, const struct gather_unit *unit);
+	/* A publisher came or changed: gather_format() is new. */
+	void (*changed)(void *arg);
+	/* The publisher is gone. */
+	void (*ended)(void *arg);
+	/* Send {"op":"keyframe","track":track}. */
+	void (*keyframe_wanted)(void *arg, unsigned track);
+};
+
+struct gather_counts {
+	uint64_t packets, lost, gaps, units, damaged, skipped;
+};
+
+struct gather;
+
+/* events is borrowed for its life. NULL without memory. */
+struct gather *gather_new(const struct gather_events *events, void *arg);
+void gather_free(struct gather *g);
+
+/* One packet of the socket: RTP or RTCP. Malformed and unknown ones are passed over. */
+void gather_packet(struct gather *g, uint64_t now_us, const uint8_t *buf, size_t size);
+/* An event of the socket: tracks, gap, end; others are ignored. */
+void gather_event(struct gather *g, uint64_t now_us, const json_t *event);
+/* Holes that waited long enough are given up; wishes are repeated. */
+void gather_timeout(struct gather *g, uint64_t now_us);
+uint64_t gather_deadline(const struct gather *g, uint64_t now_us);
+
+const struct gather_format *gather_format(const struct gather *g, enum gather_kind kind);
+const struct gather_counts *gather_counts(const struct gather *g, enum gather_kind kind);
+/* The track of video, for a wish for a keyframe; -1 if there is none. */
+int gather_video_track(const struct gather *g);
+
+#endif

@@ -1,0 +1,79 @@
+"""An independent reader of docs/testcard.md, by ffmpeg: numbers of pictures, steps of the tone."""
+import array
+import math
+import subprocess
+
+W, H, FPS = 640, 360, 25
+PATIENCE_S = 60
+
+
+def run(*argv, **kw):
+    return subprocess.run(argv, capture_output=True, timeout=PATIENCE_S, **kw)
+
+
+def numbers_of(file):
+    """Frame numbers of a file, None where one is not readable."""
+    raw = run('ffmpeg', '-v', 'error', '-i', file, '-map', '0:v:0', '-fps_mode', 'passthrough',
+              '-vf', f'scale={W}:{H}', '-f', 'rawvideo', '-pix_fmt', 'gray', '-').stdout
+    found = []
+    for at in range(0, len(raw) - W * H + 1, W * H):
+        code = 0
+        for c in range(20):
+            x = (2 * c + 1) * W // 40
+            a, b = (sum(raw[at + (y + dy) * W + x + dx] for dy in (-4, 0, 4) for dx in (-4, 0, 4))
+                    / 9 for y in (H // 16, 3 * H // 16))
+            if abs(a - b) < 48:
+                code = None
+                break
+            code = code << 1 | (a > b)
+        if code is not None:
+            n, check = code >> 4, code & 15
+            code = n if n >> 12 ^ n >> 8 & 15 ^ n >> 4 & 15 ^ n & 15 ^ 5 == check else None
+        found.append(code)
+    return found
+
+
+def step_changes(file):
+    """Seconds of the file at which the tone takes a new step, and the step."""
+    rate, n = 8000, 160
+    raw = array.array('h', run('ffmpeg', '-v', 'error', '-i', file, '-map', '0:a:0', '-af',
+                               'aresample=async=1:first_pts=0', '-ac', '1', '-ar', str(rate), '-f',
+                               's16le', '-').stdout)
+    changes, last = [], None
+    for at in range(0, len(raw) - n + 1, n):
+        best = (0, None)
+        for step in range(8):
+            k, s1, s2 = 2 * math.cos(2 * math.pi * (400 + 100 * step) / rate), 0.0, 0.0
+            for v in raw[at:at + n]:
+                s1, s2 = v + k * s1 - s2, s1
+            best = max(best, (s1 * s1 + s2 * s2 - k * s1 * s2, step), key=lambda b: b[0])
+        if best[1] is None:     # silence
+            continue
+        if last is not None and best[1] != last:
+            changes.append((at / rate, best[1]))
+        last = best[1]
+    return changes
+
+
+def times_of(file):
+    out = run('ffprobe', '-v', 'error', '-select_streams', 'v:0', '-show_entries',
+              'packet=pts_time', '-of', 'csv=p=0', file).stdout.decode().split()
+    return [float(t.strip(',')) for t in out]
+
+
+def decodes(file):
+    p = run('ffmpeg', '-v', 'error', '-xerror', '-i', file, '-f', 'null', '-')
+    return p.returncode == 0 and not p.stderr
+
+
+def skew_ms(file):
+    """Sound behind picture in milliseconds (negative: before it), one for each step of the tone."""
+    numbers, times = numbers_of(file), sorted(times_of(file))
+    skews = []
+    for at, step in step_changes(file):
+        frames = [(abs(t - at), t, n) for t, n in zip(times, numbers)
+                  if n is not None and n % (8 * FPS) == step * FPS]
+        if frames:
+            away, t, _ = min(frames)
+            skews.append(round((at - t) * 1000))
+    return skews
