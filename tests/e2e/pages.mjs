@@ -9,6 +9,8 @@ import { done, must, note, test } from './lib/tap.mjs';
 import { until } from './lib/wait.mjs';
 
 const STATE_MAX_MS = 15000;
+const RELOADS = 3;
+const BACK_MAX_MS = 5000;
 const LEFT_MAX_MS = 2000;
 const NO_PATH_MAX_MS = 20000;
 const RECOVER_MAX_MS = 30000;
@@ -132,6 +134,26 @@ await test('a page that is left ends its session at once', async () => {
 		LEFT_MAX_MS,
 		async () => (await sessions('live/left')).length === 0,
 	);
+	await publisher.close();
+});
+
+await test('a publishing page that is reloaded, or crashes and comes back', async () => {
+	const publisher = await browser.open(stack.whip('reload'));
+
+	for (let i = 0; i < RELOADS; i++) {
+		await inState(publisher, 'live');
+		await publisher.reload();
+	}
+	await inState(publisher, 'live');
+	const other = await Browser.launch({ instrument: false });
+	const crashing = await other.open(stack.whip('crash'));
+
+	await inState(crashing, 'live');
+	await other.kill();
+	const again = await browser.open(stack.whip('crash'));
+
+	await inState(again, 'live', BACK_MAX_MS);
+	await again.close();
 	await publisher.close();
 });
 

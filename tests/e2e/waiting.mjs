@@ -1,7 +1,10 @@
 // Who comes first, who comes second, who comes back: one viewer's page sees them all, over one and
 // the same connection.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Browser, dump, stateOf, stats } from './lib/browser.mjs';
-import { sanitized } from './lib/processes.mjs';
+import { ask, postOffer } from './lib/http.mjs';
+import { root, sanitized } from './lib/processes.mjs';
 import { Stack } from './lib/stack.mjs';
 import { done, must, note, test } from './lib/tap.mjs';
 import { until } from './lib/wait.mjs';
@@ -9,6 +12,7 @@ import { until } from './lib/wait.mjs';
 const STREAM = 'queue';
 const PLAY_MAX_MS = 15000;
 const REPLACED_MAX_MS = sanitized ? 6000 : 3000;
+const OFFER = readFileSync(join(root, 'tests/vectors/sdp/chromium-whip-offer.sdp'), 'utf8');
 const FRAMES = 25;
 
 const stack = await Stack.start();
@@ -44,6 +48,13 @@ await test('a viewer before its publisher waits, then sees the picture', async (
 });
 
 await test('a second publisher gets 409 and its page says so', async () => {
+	const refused = await postOffer(stack.endpoint('whip', STREAM), OFFER);
+
+	must(refused.status === 409, `status ${refused.status}`);
+	must(
+		/problem\+json/.test(refused.headers['content-type']),
+		refused.headers['content-type'],
+	);
 	heir = await second.open(stack.whip(STREAM));
 	await inState(heir, 'second publisher refused', 'failed', PLAY_MAX_MS);
 	const said = await heir.textContent('#message');
@@ -57,15 +68,18 @@ await test('killed with SIGKILL it is replaced within 3 s', async () => {
 	const killed = performance.now();
 
 	await first.kill();
-	await until('successor live', REPLACED_MAX_MS * 2, async () => {
-		if ((await stateOf(heir)) === 'failed')
-			await heir.evaluate(() => window.rtckit.start());
-		return (await stateOf(heir)) === 'live';
+	const answer = await until('successor accepted', REPLACED_MAX_MS * 2, async () => {
+		const tried = await postOffer(stack.endpoint('whip', STREAM), OFFER);
+
+		return tried.status === 201 && tried;
 	});
 	const took_ms = performance.now() - killed;
 
-	note(`live again after ${took_ms.toFixed(0)} ms`);
+	note(`accepted after ${took_ms.toFixed(0)} ms`);
 	must(took_ms < REPLACED_MAX_MS, `replaced after ${took_ms.toFixed(0)} ms`);
+	await ask(answer.headers.location, { method: 'DELETE' });
+	await heir.evaluate(() => window.rtckit.start());
+	await inState(heir, 'successor live', 'live', PLAY_MAX_MS);
 	await framesGoOn(viewer);
 });
 

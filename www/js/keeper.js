@@ -6,6 +6,8 @@ import { Meter } from './stats.js';
 import { ConnectionLost, isFinal } from './words.js';
 
 const SAMPLE_PERIOD_MS = 1000;
+const BUSY_GRACE_MS = 3000;
+const BUSY_PAUSE_MS = 250;
 
 export class Keeper {
 	/**
@@ -26,6 +28,7 @@ export class Keeper {
 		this.stop();
 		this.running = true;
 		this.attempt = 0;
+		this.began = performance.now();
 		this.generation++;
 		this.loop(this.generation);
 	}
@@ -49,21 +52,28 @@ export class Keeper {
 			if (!this.alive(generation)) return;
 			this.session?.close();
 			this.session = null;
-			// "Busy" while coming back means our own old session: it expires.
-			if (
-				error &&
-				isFinal(error) &&
-				!(error.status === 409 && this.reconnects > 0)
-			) {
+			if (error && isFinal(error) && !this.isOwnGhost(error)) {
 				this.running = false;
 				this.onState('failed', error);
 				return;
 			}
 			this.onState('retrying', error ?? new ConnectionLost());
+			const pause_ms =
+				error?.status === 409 ? BUSY_PAUSE_MS : backoff_ms(this.attempt++);
+
 			await new Promise((go) => {
-				this.pause = setTimeout(go, backoff_ms(this.attempt++));
+				this.pause = setTimeout(go, pause_ms);
 			});
 		}
+	}
+
+	// "Busy" while coming back, or just after the page was loaded anew, means our own old
+	// session, which the server gives up after two seconds of silence.
+	isOwnGhost(error) {
+		return (
+			error.status === 409 &&
+			(this.reconnects > 0 || performance.now() - this.began < BUSY_GRACE_MS)
+		);
 	}
 
 	/** One session from its offer to its loss. Returns the error that ended it, or null. */

@@ -80,6 +80,8 @@ function closeSource() {
 }
 
 async function start() {
+	keeper.stop();
+	closeSource();
 	try {
 		enter('starting');
 		needWebRTC();

@@ -89,7 +89,11 @@
 	}
 
 	// Timestamps of the captured frames: they lead from an encoded frame to its number.
+	const watched = new WeakSet();
+
 	function watchLocal(track) {
+		if (watched.has(track)) return;
+		watched.add(track);
 		readTrack(track.clone(), ({ number, timestamp }) => {
 			e2e.local.push([timestamp, number]);
 		});
