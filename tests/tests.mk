@@ -11,7 +11,8 @@
 #
 # A test finds the programs in $RTC_BIN and runs from the top of the tree.  A line of an e2e test
 # that reads `# runs under: address thread` (or `//` in place of `#`) names the sanitizers it also
-# runs under; `none` keeps it out of both; without such a line it runs under address.
+# runs under; `none` keeps it out of both; without such a line it runs under address.  A unit test
+# with threads has it in a comment on its first line.
 #
 ## make check        install what is missing, build, run every test
 ## make check-long   the tests that take minutes
@@ -28,6 +29,8 @@ PRELOADS := $(patsubst tests/preload/%.c,$(B)/tests/preload/%.so,$(wildcard test
 MARKED    = $(shell grep -lE '^(\#|//|/\*) runs under:.*\b($(1))\b' /dev/null $(E2E))
 E2E_ASAN := $(filter-out $(call MARKED,none|thread only),$(E2E))
 E2E_TSAN := $(call MARKED,thread)
+UNITS_TSAN := $(patsubst tests/%.c,$(B)/tests/%.t,$(shell grep -lE '^/\* runs under: thread' \
+        /dev/null $(wildcard tests/unit/*.c)))
 
 FUZZ_SECONDS  ?= 10
 BENCH_PLAYERS ?= 50 100 300
@@ -71,9 +74,9 @@ check-asan: all $(QUICK) $(HELPERS) npm
 	@rm -rf $(B)/reports && mkdir -p $(B)/reports
 	@$(ENV) $(ASAN) $(PROVE) $(QUICK) $(E2E_ASAN) tools/reports
 
-check-tsan: all $(HELPERS) npm
+check-tsan: all $(HELPERS) $(UNITS_TSAN) npm
 	@rm -rf $(B)/reports && mkdir -p $(B)/reports
-	@$(ENV) $(TSAN) $(FIXED) $(PROVE) $(E2E_TSAN) tools/reports
+	@$(ENV) $(TSAN) $(FIXED) $(PROVE) $(UNITS_TSAN) $(E2E_TSAN) tools/reports
 
 tidy:
 	$(MAKE) B=build-clang CC=clang OPT=-O0 all
