@@ -268,9 +268,9 @@ the_nearest_of_several_is_taken(void **state)
 			       "packetization-"
 			       "mode=1;"
 			       "profile-level-"
-			       "id=640c1f") "," H264("12", "packetization-mode=1;profile-level-id="
-							   "42001f") "," H264("13",
-									      "packetization-mode="
+			       "id=640c1f") "," H264("12",
+						     "packetization-mode=1;profile-level-id="
+						     "42001f") "," H264("13", "packetization-mode="
 									      "1;profile-level-id="
 									      "42e034") "]}]";
 	struct tracks play = parsed(offer);
