@@ -66,7 +66,7 @@ async function screenshot(page, name) {
 }
 
 await test('the start page gives the addresses of a stream', async () => {
-	const page = await browser.open(stack.url('/index.html?stream=cam'));
+	const page = await browser.open(stack.url('/?stream=cam'));
 	const whip = await page.textContent('#url-whip');
 
 	must(whip === stack.endpoint('whip', 'cam'), `WHIP address: ${whip}`);
