@@ -93,15 +93,22 @@ is_whole(const struct rtp_ring *ring, uint64_t position)
 	       slot->offset + ring->arena_mask + 1 >= ring->end;
 }
 
-/* A repaired packet of an older keyframe does not make that the newest. */
+/*
+ * A keyframe begins at its first packet: parameter sets and the first slice are both marked, and
+ * have one timestamp. A repaired packet of an older keyframe does not make that the newest.
+ */
 static bool
 is_newest_keyframe(const struct rtp_ring *ring, const struct rtp_ring_slot *meta)
 {
+	const struct rtp_ring_slot *last = &ring->slots[ring->keyframe & ring->slot_mask];
+
 	if ((meta->flags & RTP_RING_KEYFRAME) == 0)
 		return false;
-	if ((meta->flags & RTP_RING_LATE) == 0 || ring->keyframe < ring->tail)
+	if (ring->keyframe == 0 || ring->keyframe < ring->tail)
 		return true;
-	return meta->seq > ring->slots[ring->keyframe & ring->slot_mask].seq;
+	if (meta->ts == last->ts)
+		return false;
+	return (meta->flags & RTP_RING_LATE) == 0 || meta->seq > last->seq;
 }
 
 uint64_t

@@ -110,6 +110,27 @@ octets_run_out_before_slots(void **state)
 	rtp_ring_free(ring);
 }
 
+/* Parameter sets, then the first slice of the same frame: the frame begins at the sets. */
+static void
+a_keyframe_begins_at_its_parameter_sets(void **state)
+{
+	static const uint8_t payload[10];
+	struct rtp_ring *ring = rtp_ring_new(64, 4096);
+	struct rtp_ring_slot meta = {
+	    .seq = 100, .ts = 9, .payload_size = 10, .flags = RTP_RING_KEYFRAME};
+
+	(void)state;
+	assert_true(rtp_ring_append(ring, &meta, payload) == 1);
+	meta.seq++;
+	assert_true(rtp_ring_append(ring, &meta, payload) == 2);
+	assert_true(rtp_ring_keyframe(ring) == 1);
+	meta.seq++;
+	meta.ts += 3000;
+	assert_true(rtp_ring_append(ring, &meta, payload) == 3);
+	assert_true(rtp_ring_keyframe(ring) == 3);
+	rtp_ring_free(ring);
+}
+
 static void
 the_newest_keyframe_is_known(void **state)
 {
@@ -220,6 +241,7 @@ main(void)
 	    cmocka_unit_test(an_empty_ring_has_nothing),
 	    cmocka_unit_test(slots_run_out_before_octets),
 	    cmocka_unit_test(octets_run_out_before_slots),
+	    cmocka_unit_test(a_keyframe_begins_at_its_parameter_sets),
 	    cmocka_unit_test(the_newest_keyframe_is_known),
 	    cmocka_unit_test(find_gives_the_latest),
 	    cmocka_unit_test(random_sizes_against_a_model),
