@@ -237,9 +237,23 @@ dtls_accepts(const uint8_t *buf, size_t size)
 	return size > 0 && buf[0] >= 20 && buf[0] <= 63; /* RFC 7983 s.7 */
 }
 
+/* The least that an encrypted record of the suite in use holds: one octet with what AEAD adds. */
+static size_t
+encrypted_min(const struct dtls *d)
+{
+	const SSL_CIPHER *cipher = d->ssl != NULL ? SSL_get_current_cipher(d->ssl) : NULL;
+
+	if (cipher == NULL || !SSL_CIPHER_is_aead(cipher))
+		return 1;
+	return SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305
+		   ? 1 + 16	 /* tag; RFC 7905 s.2 */
+		   : 1 + 8 + 16; /* explicit nonce and tag; RFC 5288 s.3 */
+}
+
 /*
- * Whole records of known types and versions only: OpenSSL ends a handshake over some forms of
- * nonsense that anyone on the path could throw in.
+ * Whole records of known types and versions only, and none too short for its cipher: OpenSSL ends a
+ * handshake or a connection over some forms of nonsense that anyone on the path could throw in
+ * (the last up to 3.0.20).
  */
 static bool
 records_are_sane(const struct dtls *d, const uint8_t *buf, size_t size)
@@ -251,6 +265,8 @@ records_are_sane(const struct dtls *d, const uint8_t *buf, size_t size)
 			return false;
 		record = RECORD_HEADER_SIZE + be16(buf + 11);
 		if (record > size || record == RECORD_HEADER_SIZE)
+			return false;
+		if (be16(buf + 3) != 0 && record < RECORD_HEADER_SIZE + encrypted_min(d))
 			return false;
 		if (d->role == DTLS_SERVER && !d->heard &&
 		    (buf[0] != RECORD_HANDSHAKE ||
