@@ -195,8 +195,9 @@ run_once() {
 }
 
 # Wait before the next start; a signal ends the wait.
-pause() {
-	seconds=$((delay_ms / 1000)).$((delay_ms % 1000 / 100))
+pause() {	# ms
+	[ "$1" -gt 0 ] || return 0
+	seconds=$(($1 / 1000)).$(($1 % 1000 / 100))
 	sleep "$seconds" 4>&- 5>&- 6>&- 9>&- &
 	child=$!
 	wait "$child" 2>/dev/null
@@ -221,7 +222,10 @@ may_restart() {
 	fi
 	clock
 	[ $((now_ms - began_ms)) -lt $steady_ms ] || delay_ms=$backoff_min_ms
-	say warn "$name: $why: restarting in $delay_ms ms"
+	# A Ctrl-C reaches the programs too: said only if we are not told to stop in the meantime.
+	pause $backoff_min_ms
+	[ -z "$stopping" ] || return 1
+	say warn "$name: $why: restarting after $delay_ms ms"
 }
 
 # supervise NAME fd|none COMMAND...
@@ -239,10 +243,10 @@ supervise() {
 		run_once "$@"
 		[ -z "$stopping" ] || break
 		if ! may_restart; then
-			[ -n "$announced" ] || echo "failed $name $code" >&4
+			[ -n "$announced$stopping" ] || echo "failed $name $code" >&4
 			break
 		fi
-		pause
+		pause $((delay_ms - backoff_min_ms))
 		delay_ms=$((delay_ms * 2))
 		[ "$delay_ms" -le $backoff_max_ms ] || delay_ms=$backoff_max_ms
 	done
@@ -379,11 +383,15 @@ for each in $programs; do
 done
 if [ -n "$demo" ]; then
 	api=$(port_of http_api.listen)
+	# The addresses are printed when there is something to see, and after the first log lines.
+	"$bin/rtc-ctl" -t 5 -e session.connected events >/dev/null 2>&1 4>&- 5>&- 6>&- 9>&- &
+	connected=$!
 	start rtc-publish none "$bin/rtc-publish" --test \
 	    "http://127.0.0.1:$api/rtc/v1/whip/?app=live&stream=demo"
-	print_addresses
+	wait "$connected"
 fi
 say info "ready:$started"
+[ -z "$demo" ] || print_addresses
 echo >&6
 exec 6>&-
 

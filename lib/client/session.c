@@ -30,7 +30,11 @@ on_failed(void *arg, enum peer_stage stage, const char *words)
 	    [PEER_STAGE_MEDIA] = CLIENT_NO_MEDIA,
 	};
 
-	session_end(arg, codes[stage], words);
+	struct client_session *s = arg;
+	bool connected = s->times.dtls_us != 0;
+
+	/* A path that worked and is gone is not a path that is blocked. */
+	session_end(s, connected ? CLIENT_NO_MEDIA : codes[stage], words);
 }
 
 static void

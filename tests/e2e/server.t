@@ -89,7 +89,7 @@ for s in $shells; do
 		took_ms=$(($(now_ms) - began_ms))
 		ok "$shell: $p within 1 s ($took_ms ms)" [ "$took_ms" -lt 1000 ]
 	done
-	like "$(cat "$dir/log")" 'rtc-gate: killed by signal 9: restarting in 100 ms' "$shell: and says so"
+	like "$(cat "$dir/log")" 'rtc-gate: killed by signal 9: restarting after 100 ms' "$shell: and says so"
 	pids=$(cat "$run/pid/"*)
 	stop_server TERM
 	is "$code" 0 "$shell: SIGTERM ends it with 0"
@@ -132,7 +132,7 @@ echo "exit 1" >"$dir/rtc-whip.does"
 kill -KILL "$(pid_of rtc-whip)"
 ok "a program that keeps failing is tried again" waits 3000 \
     sh -c "[ \$(grep -c rtc-whip '$NOTES') -ge 5 ]"
-like "$(cat "$dir/log")" 'rtc-whip: exited with code 1: restarting in 800 ms' "with a growing pause"
+like "$(cat "$dir/log")" 'rtc-whip: exited with code 1: restarting after 800 ms' "with a growing pause"
 rm "$dir/rtc-whip.does"
 ok "and comes back" waits 4000 sh -c "read -r p <'$run/pid/rtc-whip' && kill -0 \$p"
 exits 75 "a second server in the same folder is refused" "$bin/rtc-server" -r "$run" -c conf/rtc.conf

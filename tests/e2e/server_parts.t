@@ -59,7 +59,7 @@ done
 for p in rtc-relay rtc-whip rtc-whep rtc-web rtc-gate; do
 	ok "$p works at the end" works $p
 done
-is "$(grep -c 'restarting in' "$dir/log")" 5 "each was restarted once" || sed 's/^/# /' "$dir/log"
+is "$(grep -c 'restarting after' "$dir/log")" 5 "each was restarted once" || sed 's/^/# /' "$dir/log"
 is "$(sed 's/: .*//' "$dir/log" | sort -u | grep -cv '^rtc-')" 0 "every line of the log names its program"
 
 pids=$(cat "$RTC_RUN/pid/"*)
