@@ -18,7 +18,7 @@ struct ipc_conn {
 	uv_poll_t poll;
 	int fd;
 	int error; /* why closed() is about to be called */
-	bool freed, want_writable, shut;
+	bool freed, closed, want_writable, shut;
 	const struct ipc_handlers *handlers;
 	void *arg;
 	struct ipc_text queue[IPC_QUEUE_MAX]; /* ring of texts not yet sent */
@@ -32,7 +32,7 @@ arm(struct ipc_conn *conn)
 {
 	int events = UV_READABLE;
 
-	if (conn->freed)
+	if (conn->freed || conn->closed)
 		return;
 	if (conn->queue_count > 0 || conn->want_writable)
 		events |= UV_WRITABLE;
@@ -54,6 +54,7 @@ static void
 report_closed(struct ipc_conn *conn, int error)
 {
 	uv_poll_stop(&conn->poll);
+	conn->closed = true;
 	conn->handlers->closed(conn, conn->error != 0 ? conn->error : error);
 }
 
@@ -103,7 +104,7 @@ read_some(struct ipc_conn *conn)
 {
 	uint8_t buf[IPC_MESSAGE_MAX];
 
-	for (int i = 0; i < READS_PER_WAKE && !conn->freed; i++) {
+	for (int i = 0; i < READS_PER_WAKE && !conn->freed && !conn->closed; i++) {
 		ssize_t n = recv(conn->fd, buf, sizeof(buf), MSG_DONTWAIT | MSG_TRUNC);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -120,13 +121,30 @@ read_some(struct ipc_conn *conn)
 	}
 }
 
+/*
+ * The peer closed with messages of ours unread, say: libuv has stopped polling. What the peer sent
+ * before is read all the same, up to the end.
+ */
+static void
+on_failure(struct ipc_conn *conn)
+{
+	int error = 0;
+	socklen_t size = sizeof(error);
+
+	getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	if (conn->error == 0)
+		conn->error = -error;
+	read_some(conn);
+	arm(conn);
+}
+
 static void
 on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct ipc_conn *conn = poll->data;
 
 	if (status < 0) {
-		report_closed(conn, status);
+		on_failure(conn);
 		return;
 	}
 	if (events & UV_WRITABLE) {

@@ -185,6 +185,7 @@ udp_receive(struct udp *u, const struct udp_in **in)
 		u->rx[i].msg_hdr.msg_namelen = sizeof(u->rx_name[i]);
 		u->rx[i].msg_hdr.msg_controllen = sizeof(u->rx_control[i]);
 	}
+	*in = u->in;
 	n = recvmmsg(u->fd, u->rx, UDP_BATCH, MSG_DONTWAIT, NULL);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
@@ -201,9 +202,7 @@ udp_receive(struct udp *u, const struct udp_in **in)
 		d->size = u->rx[i].msg_len;
 		kept++;
 	}
-	*in = u->in;
-	/* A batch of oversized datagrams only is not an empty socket: the caller asks once more. */
-	return kept > 0 || n == 0 ? kept : udp_receive(u, in);
+	return kept;
 }
 
 uint8_t *

@@ -43,7 +43,10 @@ int udp_family(const struct udp *u);
 /* The address as bound. */
 struct addr udp_address(const struct udp *u);
 
-/* Next batch: count of *in (0 when the socket is empty), or -errno. */
+/*
+ * Next batch: count of *in, or -errno. 0: the socket is empty, or held only what is too long (then
+ * it is still readable).
+ */
 int udp_receive(struct udp *u, const struct udp_in **in);
 
 /* Room for the next datagram (cap octets): write into it, then commit or leave it. Never NULL. */
