@@ -24,6 +24,7 @@ enum {
 	HANDSHAKES_PER_SECOND_MAX = 500,   /* begun as DTLS server */
 	PEERS_MAX = 256,		   /* connections to the three sockets */
 	PAGE_MAX = 100,			   /* elements of one list reply */
+	PAGE_OCTETS_MAX = IPC_MESSAGE_MAX - 1024,
 	CONNECT_TIMEOUT_US = 15000000,
 	TAKEOVER_SILENCE_US = 2000000, /* a publisher not heard for so long can be replaced */
 	CHECK_INTERVAL_MAX_US = 15000000,

@@ -21,6 +21,25 @@ get_page(const json_t *q, size_t *start, size_t *count)
 		     : PAGE_MAX;
 }
 
+/* Append to a list while it fits into one reply. Steals o. False: it is full. */
+static bool
+add_element(json_t *list, size_t *octets, json_t *o)
+{
+	size_t size = json_dumpb(o, NULL, 0, JSON_COMPACT) + 1;
+
+	if (size > PAGE_OCTETS_MAX) { /* nobody could ever be told: without its largest part */
+		json_object_del(o, "tracks");
+		size = json_dumpb(o, NULL, 0, JSON_COMPACT) + 1;
+	}
+	*octets += size;
+	if (*octets > PAGE_OCTETS_MAX) {
+		json_decref(o);
+		return false;
+	}
+	json_array_append_new(list, o);
+	return true;
+}
+
 static json_int_t
 stat_of(const uint64_t *v)
 {
@@ -62,13 +81,13 @@ void
 op_streams_list(struct peer *peer, json_t *q)
 {
 	struct control *c = peer->control;
-	size_t start, count, i = 0;
+	size_t start, count, i = 0, octets = 0;
 	json_t *list = json_array();
 
 	get_page(q, &start, &count);
 	for (struct stream *s = c->streams_by_name; s != NULL; s = s->by_name.next, i++)
-		if (i >= start && i < start + count)
-			json_array_append_new(list, stream_json(s));
+		if (i >= start && i < start + count && !add_element(list, &octets, stream_json(s)))
+			count = 0;
 	reply_ok(peer, q, json_pack("{s:i, s:o}", "total", (int)i, "streams", list));
 }
 
@@ -114,15 +133,16 @@ op_sessions_list(struct peer *peer, json_t *q)
 {
 	struct control *c = peer->control;
 	const char *stream = json_string_value(json_object_get(q, "stream"));
-	size_t start, count, i = 0;
+	size_t start, count, i = 0, octets = 0;
 	json_t *list = json_array();
 
 	get_page(q, &start, &count);
 	for (struct csession *cs = c->by_id; cs != NULL; cs = cs->by_id.next) {
 		if (stream != NULL && strcmp(stream, cs->stream->name) != 0)
 			continue;
-		if (i >= start && i < start + count)
-			json_array_append_new(list, session_json(cs, c->now_us));
+		if (i >= start && i < start + count &&
+		    !add_element(list, &octets, session_json(cs, c->now_us)))
+			count = 0;
 		i++;
 	}
 	reply_ok(peer, q, json_pack("{s:i, s:o}", "total", (int)i, "sessions", list));
@@ -175,10 +195,10 @@ static const struct {
 	{                                                                                          \
 #field, offsetof(struct worker_counters, field)                                    \
 	}
-    STAT_ROW(rx_packets),   STAT_ROW(rx_octets),   STAT_ROW(tx_packets),
-    STAT_ROW(tx_octets),    STAT_ROW(tx_dropped),  STAT_ROW(stun_answered),
-    STAT_ROW(stun_limited), STAT_ROW(auth_failed), STAT_ROW(unknown_packets),
-    STAT_ROW(crossed),
+    STAT_ROW(rx_packets),   STAT_ROW(rx_octets),     STAT_ROW(tx_packets),
+    STAT_ROW(tx_octets),    STAT_ROW(tx_dropped),    STAT_ROW(stun_answered),
+    STAT_ROW(stun_limited), STAT_ROW(auth_failed),   STAT_ROW(unknown_packets),
+    STAT_ROW(crossed),	    STAT_ROW(cross_dropped),
 #undef STAT_ROW
 };
 

@@ -280,5 +280,7 @@ csession_expire(struct control *c)
 		if (cs->has_dtls ? age > CONNECT_TIMEOUT_US
 				 : !claimed && age > cs->shared.first_timeout_us)
 			csession_end(cs, END_TIMEOUT);
+		else if (cs->has_path)
+			cdtls_path(cs); /* a handshake that the limit put off */
 	}
 }

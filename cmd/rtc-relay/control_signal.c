@@ -140,6 +140,21 @@ check_limits(struct control *c, const char *client, struct refusal *r)
 	return 0;
 }
 
+/* One that no track of the session has: two would share the nonces of one key (RFC 7714 s.8.1). */
+static uint32_t
+fresh_ssrc(const struct tracks *tracks)
+{
+	uint32_t ssrc = random_u32();
+
+	for (size_t i = 0; i < tracks->count; i++)
+		if (ssrc == 0 || tracks->list[i].out_ssrc == ssrc ||
+		    tracks->list[i].out_rtx_ssrc == ssrc) {
+			ssrc = random_u32();
+			i = (size_t)-1; /* from the beginning */
+		}
+	return ssrc;
+}
+
 static void
 assign_ssrcs(struct csession *cs)
 {
@@ -149,12 +164,8 @@ assign_ssrcs(struct csession *cs)
 
 		for (size_t k = 0; k < t->codec_count; k++)
 			rtx |= t->codecs[k].rtx_pt != PT_NONE;
-		do
-			t->out_ssrc = random_u32();
-		while (t->out_ssrc == 0);
-		do
-			t->out_rtx_ssrc = rtx ? random_u32() : 0;
-		while (rtx && t->out_rtx_ssrc == 0);
+		t->out_ssrc = fresh_ssrc(&cs->shared.tracks);
+		t->out_rtx_ssrc = rtx ? fresh_ssrc(&cs->shared.tracks) : 0;
 	}
 }
 

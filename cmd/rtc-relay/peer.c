@@ -35,7 +35,14 @@ reply(struct peer *peer, const json_t *request, json_t *msg)
 {
 	json_object_set_new(msg, "v", json_integer(1));
 	json_object_set(msg, "id", json_object_get(request, "id"));
-	ipc_conn_send(peer->conn, msg);
+	if (ipc_conn_send(peer->conn, msg) == -EMSGSIZE) {
+		json_object_clear(msg);
+		json_object_update_new(msg, json_pack("{s:i, s:b, s:s, s:s}", "v", 1, "ok", 0,
+						      "error", "limit", "detail",
+						      "the reply is over 65536 octets"));
+		json_object_set(msg, "id", json_object_get(request, "id"));
+		ipc_conn_send(peer->conn, msg);
+	}
 	json_decref(msg);
 }
 

@@ -27,6 +27,10 @@ enum {
 	SOURCES_MAX = 16, /* SSRCs of one publisher: tracks x layers, RTX included */
 	EARLY_MAX = 64,	  /* packets kept from a publisher whose keys are still on their way */
 	PATHS_PER_SESSION_MAX = 8, /* tuples in the table for one session; the oldest is reused */
+	PATH_HOLD_US =
+	    6000000,	/* a proven path with a check since belongs to nobody else; RFC 7675 */
+	DTLS_RATE = 32, /* datagrams a second of one session, on the average, and at once */
+	DTLS_BURST = 64,
 	RING_VIDEO_SLOTS = 2048,
 	RING_VIDEO_SIZE = 4 << 20, /* 2 s at 8 Mbit/s, 12 s at 1 */
 	RING_AUDIO_SLOTS = 512,
@@ -73,6 +77,8 @@ struct source {
 	bool rtx;
 	struct source *primary; /* of an RTX source; may be NULL until known */
 	uint8_t layer;		/* index of its RID; 0 without simulcast */
+	bool retired;		/* a later SSRC of the track took its place */
+	uint64_t seq_offset;	/* its numbers go on above those of the SSRC before it */
 	bool keyed;		/* key_ts holds a time */
 	uint32_t key_ts;	/* of the last keyframe */
 	struct rtp_recv recv;
@@ -148,6 +154,8 @@ struct wsession {
 	struct ice_tuple path; /* where media goes; copy of the selected path's tuple */
 	bool has_path, ended;
 	uint64_t last_check_us;
+	uint32_t dtls_tokens; /* DTLS datagrams that may go to the control thread */
+	uint64_t dtls_us;
 	uint32_t report_ssrc; /* SSRC of our own RTCP */
 	struct wheel_entry timer;
 };
@@ -188,7 +196,7 @@ struct wstream {
 
 struct worker_counters {
 	uint64_t rx_packets, rx_octets, tx_packets, tx_octets, tx_dropped;
-	uint64_t stun_answered, stun_limited, auth_failed, unknown_packets, crossed;
+	uint64_t stun_answered, stun_limited, auth_failed, unknown_packets, crossed, cross_dropped;
 };
 
 struct worker {

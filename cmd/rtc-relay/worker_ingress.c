@@ -68,7 +68,8 @@ forward(struct worker *w, struct known *k, int owner, const struct ice_tuple *fr
 	if (owner < 0 || (unsigned)owner >= w->count || w->to[owner] == NULL)
 		return;
 	STAT_ADD(w->stats.crossed, 1);
-	chan_post(w->to[owner], M_RAW, &raw, sizeof(raw), buf, size);
+	if (chan_post(w->to[owner], M_RAW, &raw, sizeof(raw), buf, size) < 0)
+		STAT_ADD(w->stats.cross_dropped, 1);
 }
 
 void
@@ -94,18 +95,43 @@ ingress_selected(struct wsession *ws)
 	worker_post(ws->worker, M_SELECTED, &msg, sizeof(msg));
 }
 
+/* An error answer, within the limits of those who have no credentials. */
+static void
+answer_refused(struct wsession *ws, const struct ice_tuple *from)
+{
+	struct worker *w = ws->worker;
+	struct ice_datagram unsent;
+
+	STAT_ADD(ws->session->stats.auth_failed, 1);
+	if (stun_limit_allow(&w->limit, &from->remote, w->now_us)) {
+		ingress_flush_ice(ws);
+		return;
+	}
+	STAT_ADD(w->stats.stun_limited, 1);
+	while (ice_lite_poll(ws->ice, &unsent) > 0)
+		;
+}
+
+/* RFC 8489 s.5: class bits 01. It is never authenticated, so it proves no life (RFC 8445 s.11). */
+static bool
+is_indication(const uint8_t *buf)
+{
+	return (buf[0] & 0x01) == 0 && (buf[1] & 0x10) != 0;
+}
+
 static void
 stun_input(struct wsession *ws, const struct ice_tuple *from, const uint8_t *buf, size_t size)
 {
 	struct worker *w = ws->worker;
 	int events = ice_lite_input(ws->ice, w->now_us, from, buf, size);
 
-	ingress_flush_ice(ws);
-	if (events < 0) {
-		if (events == -EACCES)
-			STAT_ADD(ws->session->stats.auth_failed, 1);
+	if (events == -EACCES) {
+		answer_refused(ws, from);
 		return;
 	}
+	ingress_flush_ice(ws);
+	if (events < 0 || is_indication(buf))
+		return;
 	if (ws->last_check_us != 0 && w->now_us - ws->last_check_us > 1000)
 		STAT_SET(ws->session->stats.check_interval_us, w->now_us - ws->last_check_us);
 	ws->last_check_us = w->now_us;
@@ -155,13 +181,14 @@ ingress_stun(struct worker *w, const struct ice_tuple *from, const uint8_t *buf,
 		return;
 	}
 	if (k->ws == NULL && msg.class == STUN_REQUEST) {
-		if (stun_verify_integrity(&msg, k->pwd) < 0) {
+		if (stun_verify_integrity(&msg, k->pwd) == 0) {
+			path_learn(w, k, from);
+			if (atomic_load(&k->session->owner) < 0)
+				ws_claim(w, k);
+		} else if (path_find(w, from) != k) {
 			answer_unauthorized(w, from, &msg);
 			return;
-		}
-		path_learn(w, k, from);
-		if (atomic_load(&k->session->owner) < 0)
-			ws_claim(w, k);
+		} /* else the owner may still know older credentials (ICE restart) */
 	}
 	owner = atomic_load(&k->session->owner);
 	if (k->ws != NULL)
@@ -174,7 +201,15 @@ static void
 dtls_input_datagram(struct wsession *ws, const uint8_t *buf, size_t size)
 {
 	struct msg_datagram head = {ws->session->serial};
+	uint64_t now = ws->worker->now_us, add = (now - ws->dtls_us) * DTLS_RATE / 1000000;
 
+	if (add > 0) {
+		ws->dtls_tokens = (uint32_t)MIN_OF(ws->dtls_tokens + add, (uint64_t)DTLS_BURST);
+		ws->dtls_us = now;
+	}
+	if (ws->dtls_tokens == 0)
+		return; /* one client does not keep the control thread from the others */
+	ws->dtls_tokens--;
 	/* The handshake lives on the control thread; a full channel drops, DTLS repeats. */
 	chan_post(ws->worker->to_control, M_DTLS_IN, &head, sizeof(head), buf, size);
 }

@@ -140,7 +140,7 @@ begin(struct wsession *ws, struct sink *sink, const struct wtrack *t,
 
 	sink->waiting = false;
 	sink->replay_to = sink->replay_seq = 0;
-	if (t->kind == TRACK_VIDEO && now - slot->arrival_us > REPLAY_AGE_US && last != NULL) {
+	if (t->kind == TRACK_VIDEO && slot->arrival_us + REPLAY_AGE_US < now && last != NULL) {
 		sink->replay_to = head;
 		sink->replay_seq = last->seq;
 		sink->replay_ts = last->ts;

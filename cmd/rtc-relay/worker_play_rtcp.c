@@ -16,7 +16,8 @@ sink_by_ssrc(struct wsession *ws, uint32_t ssrc)
 	return NULL;
 }
 
-/* A token per packet resent, RESEND_RATE a second: a NACK storm does not multiply what we send. */
+/* A token per packet asked for, RESEND_RATE a second: a NACK storm multiplies neither what we send
+ * nor what we search. */
 static bool
 may_resend(struct wsession *ws)
 {
@@ -55,13 +56,13 @@ resend_packet(void *arg, uint16_t seq)
 	size_t n;
 
 	STAT_ADD(r->ws->session->stats.nacks_received, 1);
-	if (rtp_rewrite_source(&sink->rw, seq, &src_seq) < 0)
+	if (!may_resend(r->ws) || rtp_rewrite_source(&sink->rw, seq, &src_seq) < 0)
 		return;
 	position = rtp_ring_find(t->ring, src_seq);
 	slot = position != 0 && position <= sink->cursor ? rtp_ring_get(t->ring, position, &payload)
 							 : NULL;
 	if (slot == NULL || slot->tag >= CODECS_MAX || sink->pt[slot->tag] == PT_NONE ||
-	    slot->payload_size > RTP_PACKET_MAX - 2 || !may_resend(r->ws))
+	    slot->payload_size > RTP_PACKET_MAX - 2)
 		return;
 	ts = rtp_rewrite_ts(&sink->rw, sink_ts(sink, slot));
 	if (sink->rtx_pt[slot->tag] != PT_NONE && sink->rtx_ssrc != 0) {

@@ -140,6 +140,37 @@ layer_of(const struct track *t, const struct rtp_packet *p, bool rtx)
 	return 0;
 }
 
+/* As pub_ask_keyframe(), but the request is written at the next deadline. */
+static void
+pub_ask_later(struct wsession *ws, unsigned track)
+{
+	if (ws->pub->keyframe_wanted[track])
+		return;
+	ws->pub->keyframe_wanted[track] = true;
+	ws->pub->keyframe_since_us[track] = ws->worker->now_us;
+}
+
+/*
+ * The publisher changed the SSRC of a track (or collided with somebody, RFC 3550 s.8.2): the one
+ * before is retired. The numbers of the new one leap above it, which every subscriber's rewriter
+ * takes for a switch.
+ */
+static void
+succeed(struct wsession *ws, struct source *fresh, uint16_t seq)
+{
+	for (size_t i = 0; i < ws->pub->source_count; i++) {
+		struct source *s = ws->pub->sources[i];
+
+		if (s->rtx || s->retired || s->track != fresh->track || s->layer != fresh->layer)
+			continue;
+		s->retired = true;
+		fresh->seq_offset = s->seq_offset + s->recv.max_seq + RTP_REWRITE_LEAP * 2 -
+				    (seq + (uint64_t)65536);
+		if (ws->session->tracks.list[s->track].kind == TRACK_VIDEO)
+			pub_ask_later(ws, s->track);
+	}
+}
+
 static struct source *
 source_new(struct wsession *ws, const struct rtp_packet *p)
 {
@@ -162,6 +193,8 @@ source_new(struct wsession *ws, const struct rtp_packet *p)
 	s->rtx = rtx;
 	s->layer = layer_of(&tracks->list[track], p, rtx);
 	rtp_recv_init(&s->recv, p->ssrc, tracks->list[track].codecs[codec].clock_rate);
+	if (!rtx)
+		succeed(ws, s, p->seq);
 	ws->pub->sources[ws->pub->source_count++] = s;
 	return s;
 }
@@ -183,12 +216,12 @@ primary_of(struct wsession *ws, struct source *rtx)
 {
 	const struct track *t = &ws->session->tracks.list[rtx->track];
 
-	if (rtx->primary != NULL)
+	if (rtx->primary != NULL && !rtx->primary->retired)
 		return rtx->primary;
 	for (size_t i = 0; i < ws->pub->source_count; i++) {
 		struct source *s = ws->pub->sources[i];
 
-		if (s->rtx || s->track != rtx->track)
+		if (s->rtx || s->retired || s->track != rtx->track)
 			continue;
 		for (size_t k = 0; k < t->rtx_ssrc_count && k < t->ssrc_count; k++)
 			if (t->rtx_ssrcs[k] == rtx->ssrc && t->ssrcs[k] == s->ssrc)
@@ -217,7 +250,7 @@ append(struct wsession *ws, struct source *s, const struct rtp_packet *p, uint64
        bool late)
 {
 	const struct codec *c = &ws->session->tracks.list[s->track].codecs[s->codec];
-	struct rtp_ring_slot slot = {.seq = ext_seq,
+	struct rtp_ring_slot slot = {.seq = ext_seq + s->seq_offset,
 				     .arrival_us = ws->worker->now_us,
 				     .ts = p->ts,
 				     .payload_size = (uint16_t)p->payload_size,
@@ -241,7 +274,7 @@ append(struct wsession *ws, struct source *s, const struct rtp_packet *p, uint64
 	}
 	/* Simulcast: the layer that the publisher named first, its preferred one, is the one
 	 * forwarded. */
-	if (ws->stream != NULL && s->layer == 0)
+	if (ws->stream != NULL && s->layer == 0 && !s->retired)
 		stream_append(ws->stream, ws->worker, s->track, &slot, p->payload);
 }
 
@@ -308,7 +341,7 @@ source_of_track(struct wsession *ws, unsigned track)
 	for (size_t i = 0; i < ws->pub->source_count; i++) {
 		struct source *s = ws->pub->sources[i];
 
-		if (s->track == track && !s->rtx && s->layer == 0)
+		if (s->track == track && !s->rtx && !s->retired && s->layer == 0)
 			return s;
 	}
 	return NULL;
@@ -342,16 +375,6 @@ write_keyframe_requests(struct wsession *ws, struct rtcp_writer *out)
 			rtcp_add_pli(out, ws->report_ssrc, s->ssrc);
 		STAT_ADD(ws->session->stats.plis_sent, 1);
 	}
-}
-
-/* As pub_ask_keyframe(), from within what is about to write the requests. */
-static void
-pub_ask_later(struct wsession *ws, unsigned track)
-{
-	if (ws->pub->keyframe_wanted[track])
-		return;
-	ws->pub->keyframe_wanted[track] = true;
-	ws->pub->keyframe_since_us[track] = ws->worker->now_us;
 }
 
 static void

@@ -26,7 +26,7 @@ on_sr(struct wsession *ws, const struct rtcp_packet *p)
 	if (s == NULL || s->rtx || sr.ntp == 0)
 		return;
 	rtp_recv_sender_report(&s->recv, ws->worker->now_us, &sr);
-	if (ws->stream != NULL && s->layer == 0)
+	if (ws->stream != NULL && s->layer == 0 && !s->retired)
 		stream_set_clock(ws->stream, ws->worker, s->track, &sr);
 }
 

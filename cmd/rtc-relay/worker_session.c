@@ -54,12 +54,27 @@ path_unlink(struct known *k, const struct wpath *p)
 		}
 }
 
+/*
+ * Somebody who receives there has the tuple, and was heard of: another session's checks, which may
+ * come with a forged source, do not take it.
+ */
+static bool
+is_held(const struct worker *w, const struct wpath *p, const struct ice_tuple *tuple)
+{
+	const struct wsession *ws = p->known->ws;
+	const struct ice_path *path =
+	    ws != NULL && ws->ice != NULL ? ice_lite_path(ws->ice, tuple) : NULL;
+
+	return path != NULL && path->state == ICE_PATH_VALID &&
+	       w->now_us < path->check_us + PATH_HOLD_US;
+}
+
 void
 path_learn(struct worker *w, struct known *k, const struct ice_tuple *tuple)
 {
 	struct wpath *p = path_entry(w, tuple);
 
-	if (p != NULL && p->known == k)
+	if (p != NULL && (p->known == k || is_held(w, p, tuple)))
 		return;
 	if (p != NULL) { /* the tuple belongs to another session from now on */
 		path_unlink(p->known, p);
@@ -185,6 +200,8 @@ ws_claim(struct worker *w, struct known *k)
 	ws->known = k;
 	ws->session = s;
 	ws->report_ssrc = random_u32();
+	ws->dtls_tokens = DTLS_BURST;
+	ws->dtls_us = w->now_us;
 	if (s->local != NULL) {
 		text_copy(local.ufrag, sizeof(local.ufrag), k->ufrag);
 		text_copy(local.pwd, sizeof(local.pwd), k->pwd);

@@ -137,8 +137,9 @@ post_packet(struct wstream *s, struct worker *w, unsigned track, uint64_t positi
 		return;
 	m.slot = *slot;
 	for (unsigned to = 0; to < w->count; to++)
-		if ((mask & 1u << to) != 0 && w->to[to] != NULL)
-			chan_post(w->to[to], M_PACKET, &m, sizeof(m), payload, slot->payload_size);
+		if ((mask & 1u << to) != 0 && w->to[to] != NULL &&
+		    chan_post(w->to[to], M_PACKET, &m, sizeof(m), payload, slot->payload_size) < 0)
+			STAT_ADD(w->stats.cross_dropped, 1);
 }
 
 /* What a worker that replays a track begins with: the packets since the last keyframe. */
@@ -288,10 +289,9 @@ void
 stream_append(struct wstream *s, struct worker *w, unsigned track, const struct rtp_ring_slot *slot,
 	      const uint8_t *payload)
 {
-	struct wtrack *t = &s->tracks[track];
+	struct wtrack *t = track < s->track_count ? &s->tracks[track] : NULL;
 
-	if (track >= s->track_count || ring_of(t) == NULL ||
-	    rtp_ring_append(t->ring, slot, payload) == 0)
+	if (t == NULL || ring_of(t) == NULL || rtp_ring_append(t->ring, slot, payload) == 0)
 		return;
 	if (t->first_us == 0) {
 		t->first_us = w->now_us;
@@ -374,22 +374,32 @@ stream_clock_message(struct worker *w, const struct chan_msg *msg)
 		stream_set_periodic(s, w, m.track, m.periodic);
 }
 
+/* Was the last wish for a keyframe so long ago that another may be passed on? Then it is. */
+static bool
+may_ask(struct wtrack *t, const struct worker *w, uint64_t interval_us)
+{
+	if (t->keyframe_asked_us != 0 && w->now_us - t->keyframe_asked_us < interval_us)
+		return false;
+	t->keyframe_asked_us = w->now_us;
+	return true;
+}
+
 void
 stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track)
 {
-	struct wtrack *t = &s->tracks[track];
 	struct msg_keyframe m = {s->serial, track};
 
-	if (track >= s->track_count || t->kind != TRACK_VIDEO)
+	if (track >= s->track_count || s->tracks[track].kind != TRACK_VIDEO)
 		return;
-	if (s->publisher != NULL && s->publisher->local != NULL) {
-		local_ask_keyframe(s->publisher, track);
-	} else if (s->publisher != NULL) {
+	if (s->publisher != NULL && s->publisher->local == NULL) {
 		pub_ask_keyframe(s->publisher, track);
+	} else if (s->publisher != NULL) {
+		/* Its socket is no place for a storm: it would be dropped as a peer that is slow.
+		 */
+		if (may_ask(&s->tracks[track], w, KEYFRAME_REQUEST_US))
+			local_ask_keyframe(s->publisher, track);
 	} else if (s->home >= 0 && w->to[s->home] != NULL &&
-		   (t->keyframe_asked_us == 0 ||
-		    w->now_us - t->keyframe_asked_us >= KEYFRAME_REQUEST_US / 4)) {
-		t->keyframe_asked_us = w->now_us;
+		   may_ask(&s->tracks[track], w, KEYFRAME_REQUEST_US / 4)) {
 		chan_post(w->to[s->home], M_KEYFRAME, &m, sizeof(m), NULL, 0);
 	}
 }
