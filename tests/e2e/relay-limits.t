@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# What one peer of the relay can cost the others: storms, forged life, stolen paths, long lists.
+# runs under: address thread
+import json
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
+import stunlib
+from relaylib import Relay, Tap, codec, session, tracks, wait_for, PWD
+
+t = Tap()
+relay = Relay()
+signal, admin = relay.connect('signal'), relay.connect('admin')
+port = ('127.0.0.1', signal.hello['listen'][0]['port'])
+
+# A storm of wishes for keyframes does not drown the local publisher that gets them.
+pub, sub = relay.connect('media'), relay.connect('media')
+t.ok(pub.ask('attach', **{'as': 'publisher', 'stream': 'live/storm', 'tracks': tracks(codec())})['ok'],
+     'a local publisher is attached')
+t.ok(sub.ask('attach', **{'as': 'subscriber', 'stream': 'live/storm'})['ok'], 'and a subscriber')
+sub.wait_event('tracks')
+for i in range(3000):
+    sub.send({'op': 'keyframe', 'track': 0})
+begin = time.monotonic()
+t.ok(wait_for(lambda: time.monotonic() - begin > 1), 'a second with 3000 wishes')
+t.ok(admin.ask('streams.list')['streams'][0]['state'] == 'live', 'the publisher was not dropped')
+events = []
+while True:
+    try:
+        events.append(pub.read(0.2))
+    except TimeoutError:
+        break
+t.ok(1 <= len(events) <= 4, f'it was asked {len(events)} times')
+pub.close()
+sub.close()
+
+# Lists that do not fit into one message come in more pages.
+name = 'live/' + 'n' * 100
+for i in range(120):
+    a = signal.ask('session.create', **session('play', f'{name}{i:03}', client={'agent': '"' * 63}))
+    assert a['ok'], a
+got = []
+while True:
+    page = admin.ask('sessions.list', start=len(got), count=100)
+    if not page['ok'] or not page['sessions']:
+        break
+    got += page['sessions']
+t.equal([page['ok'], len({s['session'] for s in got}), page['total']], [True, 120, 120],
+        'long lists come whole')
+# 8 x 24 codecs with long fmtp: this stream alone nearly fills a message.
+wide = [{'kind': 'video', 'codecs': [codec(pt=p, fmtp='a' * 260) for p in range(24)]}] * 8
+a = signal.ask('session.create', **session(stream='live/wide', tracks=wide))
+t.ok(a['ok'] or a['error'] == 'bad-request', 'a very wide session', a)
+listed, start = [], 0
+while True:
+    page = admin.ask('streams.list', start=start, count=100)
+    if not page['streams']:
+        break
+    start += len(page['streams'])
+    listed += [s['name'] for s in page['streams']]
+t.equal(len(listed), page['total'], 'no stream is too wide for a list')
+answer = signal.ask('stream.get', stream='live/wide')
+t.ok(answer is not None and (answer['ok'] or answer['error'] == 'limit'), 'nor without an answer')
+
+
+def ice(kind, stream, **more):
+    """A session, and a check function for sockets."""
+    s = signal.ask('session.create', **session(kind, stream, **more))
+    return s, lambda sock, pwd=s['ice']['pwd']: sock.sendto(
+        stunlib.check(s['ice']['ufrag'], 'J8X7', pwd), port)
+
+
+def paths(public):
+    return next(s['paths'] for s in admin.ask('sessions.list', stream='live/path')['sessions']
+                if s['session'] == public)
+
+
+# Indications, which anybody can send, are no sign of a publisher's life.
+first, check = ice('publish', 'live/silent')
+sock = stunlib.client()
+check(sock)
+t.ok(stunlib.SUCCESS in map(stunlib.kind_of, stunlib.receive(sock, 0.3)), 'a check is answered')
+end = time.monotonic() + 2.6
+while time.monotonic() < end:
+    sock.sendto(stunlib.message(stunlib.INDICATION), port)
+    time.sleep(0.1)
+answer = signal.ask('session.create', **session(stream='live/silent'))
+t.ok(answer['ok'], 'a publisher that sends only indications is silent', answer)
+
+# Wrong passwords for a claimed session: answers are limited, and no larger than what came.
+_, check = ice('play', 'live/wrong')
+sock = stunlib.client()
+check(sock)
+stunlib.receive(sock, 0.3)
+request = 0
+for i in range(500):
+    data = stunlib.check('x', 'y', 'p' * 22) if i % 2 else None
+    if data is None:
+        check(sock, 'p' * 22)
+    else:
+        sock.sendto(data, port)
+    time.sleep(0.0005)
+answers = stunlib.receive(sock, 0.3)
+errors = [a for a in answers if stunlib.kind_of(a) == stunlib.ERROR]
+t.ok(0 < len(errors) <= 100, f'{len(errors)} of 500 wrong passwords were answered')
+t.ok(max(map(len, errors)) <= 60, f'an error has {max(map(len, errors))} octets')
+
+# A path whose owner answered our own check is not given to another session's checks.
+a, check_a = ice('play', 'live/path')
+b, check_b = ice('play', 'live/path')
+sock = stunlib.client()
+check_a(sock)
+own = [m for m in stunlib.receive(sock, 0.3) if stunlib.kind_of(m) == stunlib.BINDING]
+t.ok(len(own) > 0, "the relay checks the client's address")
+sock.sendto(stunlib.message(stunlib.SUCCESS, own[0][8:20], pwd=PWD, fingerprint=True), port)
+stunlib.receive(sock, 0.2)
+check_b(sock)
+t.ok(stunlib.SUCCESS in map(stunlib.kind_of, stunlib.receive(sock, 0.3)), 'the other is answered, too')
+t.equal([paths(a['session']), paths(b['session'])], [1, 0], 'but the path stays where it was')
+
+t.equal(relay.stop(), 0, 'it ends with status 0')
+t.done()
