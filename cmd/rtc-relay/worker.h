@@ -139,6 +139,8 @@ struct local {
 	size_t count;
 	uint32_t epoch;
 	bool blocked;
+	uint32_t keyframe_wanted; /* publisher: bit per track, to be asked when it may be */
+	uint64_t keyframe_asked_us[TRACKS_MAX];
 };
 
 struct wsession {
@@ -319,6 +321,9 @@ void local_text(struct worker *w, const struct chan_msg *msg); /* M_LOCAL_TEXT *
 void local_bind(struct wsession *ws, const struct msg_bind *bind);
 void local_free(struct wsession *ws);
 void local_fanout(struct wsession *ws, const struct wstream *s);
+/* At most one event in KEYFRAME_REQUEST_US goes out for a track; a later wish waits. */
 void local_ask_keyframe(struct wsession *ws, unsigned track);
+void local_timeout(struct wsession *ws);
+uint64_t local_deadline(const struct wsession *ws);
 
 #endif

@@ -173,6 +173,7 @@ on_writable(struct ipc_conn *conn)
 	ws->local->blocked = false;
 	if (ws->stream != NULL)
 		local_fanout(ws, ws->stream);
+	worker_settle(ws->worker);
 }
 
 static void
@@ -324,12 +325,46 @@ local_free(struct wsession *ws)
 }
 
 void
+local_timeout(struct wsession *ws)
+{
+	struct local *local = ws->local;
+	uint64_t now = ws->worker->now_us;
+
+	for (unsigned i = 0; local->keyframe_wanted >> i != 0; i++) {
+		json_t *event;
+
+		if ((local->keyframe_wanted & 1u << i) == 0 ||
+		    (local->keyframe_asked_us[i] != 0 &&
+		     now < local->keyframe_asked_us[i] + KEYFRAME_REQUEST_US))
+			continue;
+		local->keyframe_wanted &= ~(1u << i);
+		local->keyframe_asked_us[i] = now;
+		event = json_pack("{s:s, s:i}", "event", "keyframe", "track", (int)i);
+		ipc_conn_send(local->conn, event);
+		json_decref(event);
+	}
+}
+
+uint64_t
+local_deadline(const struct wsession *ws)
+{
+	uint64_t at = CLOCK_NEVER;
+
+	for (unsigned i = 0; ws->local->keyframe_wanted >> i != 0; i++)
+		if ((ws->local->keyframe_wanted & 1u << i) != 0)
+			at = MIN_OF(at, ws->local->keyframe_asked_us[i] + KEYFRAME_REQUEST_US);
+	return at;
+}
+
+/* Its socket is no place for a storm: it would be dropped as a peer that does not read. */
+void
 local_ask_keyframe(struct wsession *ws, unsigned track)
 {
-	json_t *event = json_pack("{s:s, s:i}", "event", "keyframe", "track", (int)track);
-
-	ipc_conn_send(ws->local->conn, event);
-	json_decref(event);
+	if (ws->local->conn == NULL)
+		return;
+	ws->local->keyframe_wanted |= 1u << track;
+	local_timeout(ws);
+	ws_arm(ws);
 }
 
 /* It fell behind and packets are gone: say so, go on at the next keyframe. */

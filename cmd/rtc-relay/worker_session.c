@@ -245,6 +245,8 @@ ws_arm(struct wsession *ws)
 		at = MIN_OF(at, pub_deadline(ws));
 	if (ws->play != NULL)
 		at = MIN_OF(at, play_deadline(ws));
+	if (ws->local != NULL)
+		at = MIN_OF(at, local_deadline(ws));
 	if (at == CLOCK_NEVER || (ws->timer.prev != NULL && ws->timer.at_us <= at))
 		return; /* an early one fires, finds nothing, and is set again */
 	wheel_set(&ws->worker->wheel, &ws->timer, ws->worker->now_us, at);
@@ -268,6 +270,8 @@ ws_timeout(struct wsession *ws)
 		pub_timeout(ws);
 	if (!ws->ended && ws->play != NULL)
 		play_timeout(ws);
+	if (!ws->ended && ws->local != NULL)
+		local_timeout(ws);
 	if (!ws->ended)
 		ws_arm(ws);
 }

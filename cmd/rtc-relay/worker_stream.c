@@ -298,6 +298,8 @@ stream_append(struct wstream *s, struct worker *w, unsigned track, const struct 
 		if (!t->clock.from_source)
 			t->clock = (struct wclock){clock_ntp(), w->now_us, slot->ts, false};
 	}
+	if (t->kind == TRACK_VIDEO && (slot->flags & RTP_RING_KEYFRAME) != 0)
+		t->keyframe_asked_us = 0; /* who wants one from here on wants another */
 	if (!s->dirty) {
 		s->dirty = true;
 		s->dirty_next = w->dirty;
@@ -391,13 +393,10 @@ stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track)
 
 	if (track >= s->track_count || s->tracks[track].kind != TRACK_VIDEO)
 		return;
-	if (s->publisher != NULL && s->publisher->local == NULL) {
-		pub_ask_keyframe(s->publisher, track);
+	if (s->publisher != NULL && s->publisher->local != NULL) {
+		local_ask_keyframe(s->publisher, track);
 	} else if (s->publisher != NULL) {
-		/* Its socket is no place for a storm: it would be dropped as a peer that is slow.
-		 */
-		if (may_ask(&s->tracks[track], w, KEYFRAME_REQUEST_US))
-			local_ask_keyframe(s->publisher, track);
+		pub_ask_keyframe(s->publisher, track);
 	} else if (s->home >= 0 && w->to[s->home] != NULL &&
 		   may_ask(&s->tracks[track], w, KEYFRAME_REQUEST_US / 4)) {
 		chan_post(w->to[s->home], M_KEYFRAME, &m, sizeof(m), NULL, 0);
