@@ -7,8 +7,12 @@
 # the rest. Descriptors: 4 the FIFO on which supervisors report their first start, 5 the leash,
 # 6 our own readiness, 9 the lock. Programs inherit none of them, and get their readiness on 3.
 set -u
+# Whoever reads our log or output may go first (`| head`, a terminal that is closed): that must not
+# keep us from stopping what we started. Every process here inherits it.
+trap '' PIPE
 
 version=@VERSION@
+run_max=80		# octets of the run directory: a socket's whole name has at most 107
 stop_ms=1700		# from SIGTERM to SIGKILL: leaves room within the promised 2 s
 backoff_min_ms=100
 backoff_max_ms=5000
@@ -130,8 +134,25 @@ conf() {
 conf -n || exit
 programs=$(conf -q programs) || exit
 
-(umask 077 && mkdir -p "$run/pid" "$run/server") || die 73 "$run: cannot be made"
+# Every --arg reaches a program: a token that protects nothing must not pass in silence.
+while IFS= read -r line; do
+	name=${line%%=*}
+	case $line in
+	'') continue ;;
+	*=*) ;;
+	*) die 64 "--arg $line: want PROGRAM=ARGUMENT" ;;
+	esac
+	printf '%s\n' "$programs" | grep -qxF -e "$name" ||
+		die 64 "--arg $line: no program $name here, but: $(printf '%s ' $programs)"
+done <<EOF
+$extra
+EOF
+
+fault=$( (umask 077 && mkdir -p "$run/pid" "$run/server") 2>&1) ||
+	die 73 "no run directory: ${fault##*mkdir: } (name another with -r DIR or RTC_RUN)"
 run=$(cd "$run" && pwd -P) || exit 73
+[ ${#run} -le $run_max ] || die 73 \
+    "$run: ${#run} characters are too many for sockets in it (-r DIR or RTC_RUN: at most $run_max)"
 export RTC_RUN="$run"
 exec 9>"$run/server/lock" || exit 73
 

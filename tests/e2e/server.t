@@ -48,7 +48,7 @@ start_server() {	# shell, arguments; returns when it is ready or dead
 	mkfifo "$dir/ready"
 	# shellcheck disable=SC2086
 	perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' $shell "$bin/rtc-server" -r "$run" \
-	    -c conf/rtc.conf -R 7 "$@" 7>"$dir/ready" 2>"$dir/log" &
+	    -c conf/rtc.conf -R 7 "$@" 7>"$dir/ready" 2>"${log:-$dir/log}" &
 	server=$!
 	read -r _ <"$dir/ready"
 	ready=$?
@@ -146,6 +146,33 @@ exits 64 "an unknown option" "$bin/rtc-server" --nonsense
 exits 64 "an option without its value" "$bin/rtc-server" -c
 exits 0 "--version" "$bin/rtc-server" --version
 like "$out" '^rtc-server [0-9]+\.[0-9]+\.[0-9]+$' "prints the version"
+
+exits 64 "--arg for a program that is not run" "$bin/rtc-server" -r "$run" -c conf/rtc.conf \
+    -a rtc-wihp=--token-file
+like "$out" 'rtc-wihp.*rtc-whip' "is told which there are"
+exits 64 "--arg without a program" "$bin/rtc-server" -r "$run" -c conf/rtc.conf -a --token-file
+long=$dir/$(printf '%0100d' 0)
+exits 73 "a run directory too long for sockets" "$bin/rtc-server" -r "$long" -c conf/rtc.conf
+like "$out" 'at most 80' "is told the limit"
+exits 73 "a run directory that cannot be made" "$bin/rtc-server" -r "$dir/bad.conf/run" -c conf/rtc.conf
+like "$out" 'bad.conf.*-r DIR or RTC_RUN' "is told what to do"
+
+for s in $shells; do
+	# Its log goes to a reader that leaves after the first line.
+	shell=$(echo "$s" | tr _ ' ')
+	log=$dir/log-pipe
+	mkfifo "$log"
+	head -n 1 "$log" >/dev/null &
+	reader=$!
+	start_server "$shell"
+	wait "$reader"
+	pids=$(cat "$run/pid/"*)
+	stop_server TERM
+	is "$code" 0 "$shell: with nobody to read its log, SIGTERM ends it with 0"
+	ok "$shell: and nothing is left" all_gone
+	rm "$log"
+	log=
+done
 
 start_server dash -s rtc_server.listen=8123 --arg "rtc-whip=--token-file" --arg="rtc-whip=/a b"
 like "$(cat "$NOTES")" '^rtc-relay --udp 8123 ' "--set reaches the program"
