@@ -14,6 +14,7 @@ static const struct {
     {"rtc-relay", {"rtc_server.enabled"}},
     {"rtc-whip", {"rtc_server.enabled", "vhost.rtc.enabled"}},
     {"rtc-whep", {"rtc_server.enabled", "vhost.rtc.enabled"}},
+    {"rtmp2rtc", {"rtc_server.enabled", "vhost.rtc.enabled", "vhost.rtc.rtmp_to_rtc"}},
     {"rtc-web", {NULL}},
     {"rtc-gate", {NULL}},
 };
@@ -42,6 +43,9 @@ static const struct arg args[] = {
     {"rtc-gate", "max_connections", "--max-connections", ARG_VALUE, NULL},
     {"rtc-gate", "http_api.listen", "--listen", ARG_LISTEN, "http_api.enabled"},
     {"rtc-gate", "http_server.listen", "--listen", ARG_LISTEN, "http_server.enabled"},
+    {"rtmp2rtc", "listen", "--listen", ARG_VALUE, NULL},
+    {"rtmp2rtc", "max_connections", "--max-children", ARG_CHANGED, NULL},
+    {"rtmp2rtc", "vhost.rtc.opus_bitrate", "--opus-bitrate", ARG_CHANGED, NULL},
     {"rtc-web", "http_server.dir", "--dir", ARG_CHANGED, NULL},
 };
 

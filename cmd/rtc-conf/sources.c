@@ -223,15 +223,13 @@ settings_apply_flag(struct settings *s, const char *assignment)
 static const struct {
 	const char *name, *fine, *text; /* no fine value: said wherever it is set */
 } effects[] = {
-    {"listen", NULL, "RTMP is not in this version"},
     {"rtc_server.tcp.enabled", "off", "WebRTC over TCP is not in this version; UDP only"},
     {"rtc_server.protocol", "udp", "WebRTC over TCP is not in this version; UDP only"},
     {"rtc_server.ecdsa", "on", "certificates are always ECDSA P-256"},
     {"rtc_server.encrypt", "on", "media is always encrypted"},
     {"vhost.rtc.stun_strict_check", "on", "checks are always strict"},
     {"vhost.rtc.dtls_version", "auto", "DTLS 1.2 is the only version spoken"},
-    {"vhost.rtc.rtmp_to_rtc", "off", "RTMP is not in this version"},
-    {"vhost.rtc.rtc_to_rtmp", "off", "RTMP is not in this version"},
+    {"vhost.rtc.rtc_to_rtmp", "off", "streams are not played by RTMP in this version"},
 };
 
 void

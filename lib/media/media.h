@@ -34,6 +34,9 @@ struct media_unit {
 	size_t size;
 };
 
+/* Takes a unit (its data borrowed for the call). 0 or -errno. */
+typedef int media_emit_fn(void *arg, const struct media_unit *unit);
+
 /* Why something failed: one line for a person, without control characters. */
 struct media_words {
 	char text[256];

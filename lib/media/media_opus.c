@@ -4,6 +4,8 @@
 #include <opus.h>
 #include <stdlib.h>
 
+enum { EXPECTED_LOSS_PERCENT = 2 }; /* what in-band FEC is spent for */
+
 /* The structures are libopus's own under our name. */
 static OpusEncoder *
 encoder_of(struct media_opus_encoder *e)
@@ -23,8 +25,11 @@ media_opus_encoder_new(unsigned bitrate_bps)
 	OpusEncoder *e = opus_encoder_create(MEDIA_AUDIO_RATE, MEDIA_AUDIO_CHANNELS,
 					     OPUS_APPLICATION_AUDIO, NULL);
 
-	if (e != NULL)
+	if (e != NULL) {
 		opus_encoder_ctl(e, OPUS_SET_BITRATE((opus_int32)bitrate_bps));
+		opus_encoder_ctl(e, OPUS_SET_INBAND_FEC(1));
+		opus_encoder_ctl(e, OPUS_SET_PACKET_LOSS_PERC(EXPECTED_LOSS_PERCENT));
+	}
 	return (struct media_opus_encoder *)e;
 }
 

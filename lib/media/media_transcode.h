@@ -6,9 +6,6 @@
 
 #include "media/media.h"
 
-/* Takes a unit (its data borrowed for the call). 0 or -errno. */
-typedef int media_emit_fn(void *arg, const struct media_unit *unit);
-
 struct media_transcoder;
 /* Video becomes H.264 of the same size, audio Opus. The stream is borrowed. NULL with *words set.
  */

@@ -35,6 +35,9 @@ is "$(CANDIDATE=192.0.2.1 SRS_RTC_SERVER_CANDIDATE=192.0.2.2 get get rtc_server.
 is "$(get -c "$dir/a.conf" programs | paste -sd' ')" \
     "rtc-relay rtc-whip rtc-whep rtc-web rtc-gate" "programs of a usual file"
 is "$(get programs | paste -sd' ')" "rtc-web rtc-gate" "programs without any"
+is "$(SRS_VHOST_RTC_RTMP_TO_RTC=on get -c "$dir/a.conf" programs | paste -sd' ')" \
+    "rtc-relay rtc-whip rtc-whep rtmp2rtc rtc-web rtc-gate" "programs with RTMP"
+is "$(SRS_LISTEN=1940 get argv rtmp2rtc | paste -sd' ')" "--listen 1940" "argv of rtmp2rtc"
 relay=$(get -c "$dir/a.conf" argv rtc-relay | paste -sd' ')
 like "$relay" '--udp 8100' "argv of the relay has its port"
 like "$relay" '--no-nack' "argv of the relay has the switch"

@@ -1,0 +1,371 @@
+/*
+ * child.c - one RTMP connection: octets between the socket and lib/rtmp, what it publishes to the
+ * relay. Whatever it does wrong ends this process and nothing else.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "ingest.h"
+#include "log/log.h"
+#include "loop/loop.h"
+#include "modes.h"
+#include "rtmp/rtmp.h"
+#include "whip/whip_auth.h"
+
+enum {
+	DESCRIPTORS_MAX = 64,
+	TRACKS_WAIT_US = 2000000, /* for the second track's header */
+	LINGER_MS = 2000	  /* for the peer to read why it was refused */
+};
+
+static struct {
+	const struct options *options;
+	const char *media_socket;
+	uv_loop_t loop;
+	uv_poll_t socket;
+	uv_timer_t timer;
+	int fd;
+	struct rtmp *rtmp;
+	struct ingest *ingest;
+	struct whip_auth auth;
+	char stream[TEXT_STREAM_SIZE], credential[256], peer[ADDR_TEXT_SIZE];
+	uint64_t published_us; /* 0: not yet */
+	bool asked, ending, paused;
+	uint64_t octets;
+} c;
+
+static void settle(void);
+
+static void
+stop_loop(uv_timer_t *timer)
+{
+	(void)timer;
+	uv_stop(&c.loop);
+}
+
+/* End after what waits was sent, or after a while. */
+static void
+begin_end(void)
+{
+	if (c.ending)
+		return;
+	c.ending = true;
+	ingest_free(c.ingest);
+	c.ingest = NULL;
+	uv_timer_start(&c.timer, stop_loop, LINGER_MS, 0);
+}
+
+static void
+fail(const char *words)
+{
+	log_info("connection", "%s: %s", c.peer, words);
+	uv_stop(&c.loop);
+	c.ending = true;
+}
+
+static void
+refuse(enum rtmp_refusal why, const char *words)
+{
+	log_info("connection", "%s: refused: %s", c.peer, words);
+	rtmp_refuse(c.rtmp, why, words);
+	begin_end();
+}
+
+/* ---- the publication ---- */
+
+static void
+on_state(void *arg, enum link_state state, const char *words)
+{
+	(void)arg;
+	if (state == LINK_LIVE) {
+		log_info("connection", "%s publishes %s", c.peer, c.stream);
+		c.asked = false;
+		rtmp_accept(c.rtmp);
+	} else if (c.asked)
+		refuse(state == LINK_BUSY ? RTMP_BAD_NAME : RTMP_UNAVAILABLE, words);
+	else {
+		log_warn("relay", "%s: %s", c.stream, words);
+		rtmp_stop(c.rtmp);
+		begin_end();
+	}
+	settle();
+}
+
+static void
+on_drained(void *arg)
+{
+	(void)arg;
+	c.paused = false;
+	settle();
+}
+
+static const struct ingest_events ingest_events = {.state = on_state, .drained = on_drained};
+
+/* The value of name= in a query, without escapes. */
+static bool
+query_value(const char *query, const char *name, char *out, size_t size)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = query; *p != '\0'; p += strcspn(p, "&"), p += *p == '&') {
+		size_t length;
+
+		if (strncmp(p, name, n) != 0 || p[n] != '=')
+			continue;
+		length = strcspn(p + n + 1, "&");
+		if (length == 0 || length >= size)
+			return false;
+		memcpy(out, p + n + 1, length);
+		out[length] = '\0';
+		return true;
+	}
+	return false;
+}
+
+/* Does the query carry a token of the file? Without a file everybody may. */
+static bool
+is_allowed(const char *query)
+{
+	if (!query_value(query, "secret", c.credential, sizeof(c.credential)) &&
+	    !query_value(query, "token", c.credential, sizeof(c.credential)))
+		c.credential[0] = '\0';
+	return c.options->token_file == NULL || whip_auth_knows(&c.auth, c.credential);
+}
+
+static void
+on_publish(const struct rtmp_event *e)
+{
+	const struct ingest_config config = {.loop = &c.loop,
+					     .media_socket = c.media_socket,
+					     .stream = c.stream,
+					     .credential = c.credential,
+					     .opus_bps = c.options->opus_bps};
+	const char *words = "";
+	int n = snprintf(c.stream, sizeof(c.stream), "%s/%s", e->app, e->stream);
+
+	if (n < 0 || (size_t)n >= sizeof(c.stream) || !text_is_stream(c.stream)) {
+		refuse(RTMP_BAD_NAME,
+		       "a stream's name is app/stream, of letters, digits and . _ ~ @ : -");
+		return;
+	}
+	if (!is_allowed(e->query)) {
+		refuse(RTMP_DENIED, "the stream key needs ?secret= or ?token= with a valid token");
+		return;
+	}
+	c.asked = true;
+	c.published_us = clock_now_us();
+	c.ingest = ingest_new(&config, &ingest_events, NULL, &words);
+	if (c.ingest == NULL)
+		refuse(RTMP_UNAVAILABLE, "the relay does not run");
+}
+
+static void
+on_event(const struct rtmp_event *e)
+{
+	switch (e->type) {
+	case RTMP_PUBLISH:
+		on_publish(e);
+		break;
+	case RTMP_PLAY:
+		refuse(RTMP_UNAVAILABLE,
+		       "this server takes RTMP and does not play it: watch by WebRTC");
+		break;
+	case RTMP_MEDIA:
+		if (c.ingest != NULL && ingest_tag(c.ingest, &e->tag, clock_now_us()) < 0)
+			fail("out of memory, or tracks that change all the time");
+		break;
+	case RTMP_STOPPED:
+		log_info("connection", "%s has ended %s", c.peer, c.stream);
+		begin_end();
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- the socket ---- */
+
+static void
+read_socket(void)
+{
+	static uint8_t buf[RTMP_INPUT_MAX];
+	struct rtmp_event e;
+	ssize_t n = recv(c.fd, buf, sizeof(buf), 0);
+	int rc;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		fail(n == 0 ? "the peer hung up" : strerror(errno));
+		return;
+	}
+	c.octets += (uint64_t)n;
+	if (c.ending) /* only so that the peer can read to the end */
+		return;
+	rc = rtmp_input(c.rtmp, clock_now_us(), buf, (size_t)n);
+	while (rc == 0 && !c.ending) {
+		rc = rtmp_poll(c.rtmp, &e);
+		if (rc <= 0)
+			break;
+		on_event(&e);
+		rc = 0;
+	}
+	if (rc < 0)
+		fail(rc == -EBADMSG ? "this is no RTMP" : strerror(-rc));
+	else if (c.ingest != NULL && ingest_is_full(c.ingest))
+		c.paused = true;
+}
+
+static void
+write_socket(void)
+{
+	const uint8_t *out;
+	size_t size;
+
+	while ((size = rtmp_output(c.rtmp, &out)) > 0) {
+		ssize_t n = send(c.fd, out, size, MSG_NOSIGNAL);
+
+		if (n < 0) {
+			if (errno != EAGAIN && errno != EINTR)
+				fail(strerror(errno));
+			return;
+		}
+		rtmp_sent(c.rtmp, (size_t)n);
+	}
+	if (c.ending)
+		shutdown(c.fd, SHUT_WR); /* the peer closes when it has read all */
+}
+
+static void
+on_socket(uv_poll_t *poll, int status, int events)
+{
+	(void)poll;
+	if (status < 0 || (events & UV_READABLE) != 0)
+		read_socket();
+	settle();
+}
+
+static void
+on_timer(uv_timer_t *timer)
+{
+	uint64_t now = clock_now_us();
+
+	(void)timer;
+	if (rtmp_timeout(c.rtmp, now) < 0) {
+		fail("silent for too long");
+		return;
+	}
+	if (c.ingest != NULL && c.published_us != 0 && now - c.published_us > TRACKS_WAIT_US)
+		ingest_flush(c.ingest, now);
+	settle();
+}
+
+/* Send what waits, then wait for what comes next. */
+static void
+settle(void)
+{
+	const uint8_t *out;
+	uint64_t now = clock_now_us(), at;
+	int events;
+
+	write_socket();
+	events = (c.paused ? 0 : UV_READABLE) | (rtmp_output(c.rtmp, &out) > 0 ? UV_WRITABLE : 0);
+	if (events != 0)
+		uv_poll_start(&c.socket, events, on_socket);
+	else
+		uv_poll_stop(&c.socket);
+	if (c.ending)
+		return;
+	at = rtmp_deadline(c.rtmp);
+	at = at < now + 1000000 ? at : now + 1000000;
+	uv_timer_start(&c.timer, on_timer, at > now ? (at - now) / 1000 + 1 : 0, 0);
+}
+
+/* ---- the process ---- */
+
+static void
+on_signal(void *arg, int signum)
+{
+	(void)arg;
+	(void)signum;
+	rtmp_stop(c.rtmp);
+	begin_end();
+	settle();
+}
+
+static void
+name_peer(void)
+{
+	struct sockaddr_storage ss;
+	socklen_t size = sizeof(ss);
+	struct addr a;
+
+	text_copy(c.peer, sizeof(c.peer), "?");
+	if (getpeername(c.fd, (struct sockaddr *)&ss, &size) == 0 &&
+	    addr_from_sockaddr(&a, (struct sockaddr *)&ss) == 0)
+		addr_format(&a, c.peer);
+}
+
+static int
+set_up(void)
+{
+	const struct rlimit descriptors = {DESCRIPTORS_MAX, DESCRIPTORS_MAX};
+	int on = 1, rc = 0;
+
+	if (c.options->token_file != NULL)
+		rc = whip_auth_load(&c.auth, c.options->token_file);
+	if (rc < 0) {
+		log_error("options", "%s: %s", c.options->token_file, strerror(-rc));
+		return EX_NOINPUT;
+	}
+	name_peer();
+	setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	fcntl(c.fd, F_SETFL, fcntl(c.fd, F_GETFL) | O_NONBLOCK);
+	fcntl(c.fd, F_SETFD, FD_CLOEXEC);
+	setrlimit(RLIMIT_NOFILE, &descriptors);
+	loop_drop_privileges(NULL);
+	c.rtmp = rtmp_server_new(random_u64(), clock_now_us());
+	uv_loop_init(&c.loop);
+	uv_timer_init(&c.loop, &c.timer);
+	if (c.rtmp == NULL || uv_poll_init(&c.loop, &c.socket, c.fd) < 0) {
+		log_error("connection", "descriptor %d is no connection", c.fd);
+		return EX_OSERR;
+	}
+	loop_on_signal(&c.loop, SIGINT, on_signal, NULL);
+	loop_on_signal(&c.loop, SIGTERM, on_signal, NULL);
+	return EX_OK;
+}
+
+int
+child_run(const struct options *o, const char *media_socket)
+{
+	int code;
+
+	c.options = o;
+	c.media_socket = media_socket;
+	c.fd = o->connection_fd;
+	code = set_up();
+	if (code != EX_OK)
+		return code;
+	settle();
+	uv_run(&c.loop, UV_RUN_DEFAULT);
+	ingest_free(c.ingest);
+	rtmp_free(c.rtmp);
+	whip_auth_fini(&c.auth);
+	loop_finish(&c.loop);
+	close(c.fd);
+	return EX_OK;
+}

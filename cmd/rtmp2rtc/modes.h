@@ -1,0 +1,13 @@
+/* modes.h - what rtmp2rtc can be: the parent that accepts, a child of one connection, a pipe's end.
+ */
+#ifndef RTMP2RTC_MODES_H
+#define RTMP2RTC_MODES_H
+
+#include "options.h"
+
+/* Each runs to its end and returns the exit status. media_socket is borrowed. */
+int parent_run(const struct options *o);
+int child_run(const struct options *o, const char *media_socket);
+int pipe_run(const struct options *o, const char *media_socket);
+
+#endif

@@ -1,0 +1,160 @@
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/text.h"
+#include "log/log.h"
+
+enum {
+	OPT_OPUS_BITRATE = 256,
+	OPT_MAX_CHILDREN,
+	OPT_MAX_PER_ADDRESS,
+	OPT_CONNECTION,
+	OPT_LOG_LEVEL
+};
+
+static const char usage_text[] =
+    "usage: rtmp2rtc [-hV] [-l [address:]port] [-r path] [-t file] [-u user] [-R fd]\n"
+    "                [option ...]\n"
+    "       rtmp2rtc [option ...] - app/stream\n"
+    "\n"
+    "  -l, --listen [ADDRESS:]PORT   serve RTMP there; may be repeated (1935)\n"
+    "  -r, --relay PATH              the relay's media socket\n"
+    "  -t, --token-file FILE         tokens of which publishers must carry one: ?secret= or "
+    "?token=\n"
+    "      --opus-bitrate BPS        of the Opus twin, 8000 to 320000 (48000)\n"
+    "      --max-children N          connections in all (500)\n"
+    "      --max-per-address N       of them from one address (100)\n"
+    "      --connection FD           serve the one connection on this descriptor\n"
+    "  -u, --user NAME               become this user once listening\n"
+    "  -R, --ready-fd FD             write a line to it once listening\n"
+    "      --log-level LEVEL         error, warn, info or debug\n"
+    "  -h, --help                    this text\n"
+    "  -V, --version                 the version\n";
+
+static const struct option long_options[] = {
+    {"listen", required_argument, NULL, 'l'},
+    {"relay", required_argument, NULL, 'r'},
+    {"token-file", required_argument, NULL, 't'},
+    {"opus-bitrate", required_argument, NULL, OPT_OPUS_BITRATE},
+    {"max-children", required_argument, NULL, OPT_MAX_CHILDREN},
+    {"max-per-address", required_argument, NULL, OPT_MAX_PER_ADDRESS},
+    {"connection", required_argument, NULL, OPT_CONNECTION},
+    {"user", required_argument, NULL, 'u'},
+    {"ready-fd", required_argument, NULL, 'R'},
+    {"log-level", required_argument, NULL, OPT_LOG_LEVEL},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+static _Noreturn void
+usage(void)
+{
+	fputs(usage_text, stderr);
+	exit(EX_USAGE);
+}
+
+static unsigned
+number(const char *text, unsigned long min, unsigned long max, const char *name)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || v < min || v > max) {
+		log_error("options", "--%s wants a number of %lu to %lu", name, min, max);
+		usage();
+	}
+	return (unsigned)v;
+}
+
+static void
+take_text(struct options *o, int opt, const char *arg)
+{
+	switch (opt) {
+	case 'l':
+		if (o->listen_count == LISTEN_MAX)
+			usage();
+		o->listen[o->listen_count++] = arg;
+		break;
+	case 'r':
+		o->relay = arg;
+		break;
+	case 't':
+		o->token_file = arg;
+		break;
+	case 'u':
+		o->user = arg;
+		break;
+	default: /* OPT_LOG_LEVEL */
+		if (log_level_parse(arg) < 0)
+			usage();
+		o->log_level = arg;
+		log_set_level((enum log_level)log_level_parse(arg));
+		break;
+	}
+}
+
+static void
+take(struct options *o, int opt, const char *arg)
+{
+	switch (opt) {
+	case 'h':
+		fputs(usage_text, stdout);
+		exit(EX_OK);
+	case 'V':
+		puts("rtmp2rtc " RTCKIT_VERSION);
+		exit(EX_OK);
+	case '?':
+		usage();
+	case 'R':
+		o->ready_fd = (int)number(arg, 0, 65535, "ready-fd");
+		break;
+	case OPT_CONNECTION:
+		o->connection_fd = (int)number(arg, 0, 65535, "connection");
+		break;
+	case OPT_OPUS_BITRATE:
+		o->opus_bps = number(arg, 8000, 320000, "opus-bitrate");
+		break;
+	case OPT_MAX_CHILDREN:
+		o->children_max = number(arg, 1, 100000, "max-children");
+		break;
+	case OPT_MAX_PER_ADDRESS:
+		o->per_address_max = number(arg, 1, 100000, "max-per-address");
+		break;
+	default:
+		take_text(o, opt, arg);
+		break;
+	}
+}
+
+void
+options_parse(struct options *o, int argc, char **argv)
+{
+	int opt;
+
+	*o = (struct options){.opus_bps = 48000,
+			      .children_max = 500,
+			      .per_address_max = 100,
+			      .ready_fd = -1,
+			      .connection_fd = -1};
+	while ((opt = getopt_long(argc, argv, "l:r:t:u:R:hV", long_options, NULL)) != -1)
+		take(o, opt, optarg);
+	if (argc - optind == 2 && strcmp(argv[optind], "-") == 0 && o->listen_count == 0 &&
+	    o->connection_fd < 0) {
+		o->input = argv[optind];
+		o->stream = argv[optind + 1];
+		if (text_is_stream(o->stream))
+			return;
+		log_error("options", "a stream's name is app/stream");
+		usage();
+	}
+	if (argc != optind)
+		usage();
+	if (o->listen_count == 0)
+		o->listen[o->listen_count++] = "1935";
+}

@@ -1,0 +1,22 @@
+/* options.h - the command line of rtmp2rtc. */
+#ifndef RTMP2RTC_OPTIONS_H
+#define RTMP2RTC_OPTIONS_H
+
+#include <stdbool.h>
+
+enum { LISTEN_MAX = 16 };
+
+struct options {
+	const char *listen[LISTEN_MAX];
+	unsigned listen_count;
+	const char *relay; /* media socket; NULL: in the run directory */
+	const char *token_file, *user, *log_level;
+	const char *input, *stream; /* "-" and a name: FLV on standard input */
+	unsigned opus_bps, children_max, per_address_max;
+	int ready_fd, connection_fd; /* -1: none */
+};
+
+/* Fills o or exits. */
+void options_parse(struct options *o, int argc, char **argv);
+
+#endif

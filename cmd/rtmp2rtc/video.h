@@ -1,0 +1,37 @@
+/* video.h - H.264 of FLV tags into RTP: parameter sets before each keyframe, B-frames marked. */
+#ifndef RTMP2RTC_VIDEO_H
+#define RTMP2RTC_VIDEO_H
+
+#include "flv/flv.h"
+#include "h264/h264.h"
+#include "track.h"
+
+enum { VIDEO_CONFIG_MAX = 4096, VIDEO_PT = 96, VIDEO_FMTP_SIZE = 128 };
+
+struct video {
+	struct track track;
+	uint8_t config[VIDEO_CONFIG_MAX]; /* as the sequence header had it */
+	size_t config_size;
+	struct flv_avc_config sets; /* borrows from config */
+	uint8_t *unit;		    /* owned: an access unit in Annex B form */
+	size_t unit_size, unit_cap;
+	struct h264_pack pack;
+	bool begun;	     /* a keyframe was sent */
+	bool jump;	     /* the next packet is to say so */
+	int64_t last_dts_us; /* never goes back */
+	int64_t max_pts_us;
+	int64_t keyframe_us;		/* of the last keyframe, decoding time */
+	bool has_bframes, has_long_gop; /* found out and said */
+	uint64_t frames, damaged;
+};
+
+void video_init(struct video *v);
+void video_fini(struct video *v);
+/* A sequence header: 1 it is new, 0 it is the same again, -EBADMSG, -ENOSPC. */
+int video_configure(struct video *v, const uint8_t *config, size_t size);
+/* fmtp of the track. Returns text. */
+char *video_fmtp(const struct video *v, char text[static VIDEO_FMTP_SIZE]);
+/* A frame at dts_us on the timeline. 0, -EBADMSG (left out), -ENOMEM. */
+int video_frame(struct video *v, const struct flv_video *frame, int64_t dts_us, uint64_t now_us);
+
+#endif
