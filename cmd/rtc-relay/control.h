@@ -72,7 +72,8 @@ struct csession {
 	enum dtls_srtp_profile profile;
 	struct ice_tuple path;
 	bool has_path;
-	uint32_t uses; /* a player's: bit per track of the stream that it takes */
+	struct msg_restart *restart; /* the latest, owned; NULL: the credentials of the start */
+	uint32_t uses;		     /* a player's: bit per track of the stream that it takes */
 	char **
 	    codecs; /* a local subscriber's choice, NULL-terminated, owned; NULL: all live tracks */
 	unsigned forgets; /* workers that still know it */

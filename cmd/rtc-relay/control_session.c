@@ -95,6 +95,7 @@ csession_free(struct csession *cs)
 	for (char **name = cs->codecs; name != NULL && *name != NULL; name++)
 		free(*name);
 	free(cs->codecs);
+	free(cs->restart);
 	explicit_bzero(cs->secret, sizeof(cs->secret));
 	free(cs);
 }

@@ -135,7 +135,7 @@ check_limits(struct control *c, const char *client, struct refusal *r)
 	DL_FOREACH2(c->waiting, cs, waiting_next)
 	same += strcmp(cs->client, client) == 0;
 	if (same >= UNCONNECTED_PER_ADDRESS_MAX)
-		return refuse(r, "limit",
+		return refuse(r, "client-limit",
 			      "too many sessions of this address wait to be connected (512)");
 	return 0;
 }
@@ -325,6 +325,21 @@ op_session_delete(struct peer *peer, json_t *q)
 	reply_ok(peer, q, answer);
 }
 
+/* The credentials of the present generation: what an endpoint makes an ETag of. */
+static json_t *
+generation(const struct csession *cs)
+{
+	const struct ice_creds *local = cs->shared.local, *remote = cs->shared.remote;
+
+	if (local == NULL || remote == NULL)
+		return json_null();
+	if (cs->restart != NULL) {
+		local = &cs->restart->local;
+		remote = &cs->restart->remote;
+	}
+	return json_pack("{s:s, s:s}", "ufrag", local->ufrag, "remote_ufrag", remote->ufrag);
+}
+
 void
 op_session_get(struct peer *peer, json_t *q)
 {
@@ -332,9 +347,10 @@ op_session_get(struct peer *peer, json_t *q)
 
 	if (cs != NULL)
 		reply_ok(peer, q,
-			 json_pack("{s:s, s:s, s:s, s:s}", "session", cs->shared.id, "kind",
+			 json_pack("{s:s, s:s, s:s, s:s, s:o}", "session", cs->shared.id, "kind",
 				   session_kind_names[cs->shared.kind], "stream", cs->stream->name,
-				   "state", cs->state == STATE_CONNECTED ? "connected" : "new"));
+				   "state", cs->state == STATE_CONNECTED ? "connected" : "new",
+				   "ice", generation(cs)));
 }
 
 /* ICE restart. The session's own copy of its credentials belongs to the workers: they get new ones.
@@ -348,8 +364,8 @@ op_session_update(struct peer *peer, json_t *q)
 
 	if (cs == NULL)
 		return;
-	if (cs->state != STATE_CONNECTED) {
-		reply_error(peer, q, "bad-request", "the session is not connected yet");
+	if (!cs->shared.has_remote) {
+		reply_error(peer, q, "bad-request", "a bare connectivity test cannot restart");
 		return;
 	}
 	if (!get_ice_text(m.remote.ufrag, sizeof(m.remote.ufrag), ice, "ufrag", 4, ICE_UFRAG_MAX) ||
@@ -359,9 +375,16 @@ op_session_update(struct peer *peer, json_t *q)
 			    "ice.ufrag (4 to 256) and ice.pwd (22 to 256) of ice-char");
 		return;
 	}
+	if (cs->restart == NULL)
+		cs->restart = malloc(sizeof(*cs->restart));
+	if (cs->restart == NULL) {
+		reply_error(peer, q, "internal", "out of memory");
+		return;
+	}
 	m.serial = cs->shared.serial;
 	random_ice_text(m.local.ufrag, 8);
 	random_ice_text(m.local.pwd, 24);
+	*cs->restart = m;
 	control_post_all(peer->control, M_RESTART, &m, sizeof(m));
 	reply_ok(peer, q,
 		 json_pack("{s:s, s:{s:s, s:s}}", "session", cs->shared.id, "ice", "ufrag",

@@ -65,6 +65,7 @@ struct known {
 	struct session *session;
 	struct wsession *ws; /* NULL unless this worker owns it */
 	char ufrag[ICE_LITE_UFRAG_MAX + 1], pwd[ICE_LITE_PWD_MAX + 1]; /* our own, present */
+	struct ice_creds *remote; /* of a restart before the claim, owned; NULL: the session's */
 	struct wpath *paths[PATHS_PER_SESSION_MAX];
 	uint8_t path_count, path_next;
 	UT_hash_handle by_serial, by_ufrag;

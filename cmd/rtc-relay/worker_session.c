@@ -176,6 +176,7 @@ ws_del(struct worker *w, const struct chan_msg *msg)
 		if (k->session->local != NULL)
 			HASH_DELETE(by_ufrag, w->by_ufrag, k);
 		HASH_DELETE(by_serial, w->by_serial, k);
+		free(k->remote);
 		free(k);
 	}
 	if (!w->stopping)
@@ -188,6 +189,7 @@ ws_claim(struct worker *w, struct known *k)
 	struct session *s = k->session;
 	struct wsession *ws;
 	struct msg_path msg = {.serial = s->serial};
+	const struct ice_creds *remote = NULL;
 	struct ice_creds local;
 	int nobody = -1;
 
@@ -205,8 +207,10 @@ ws_claim(struct worker *w, struct known *k)
 	if (s->local != NULL) {
 		text_copy(local.ufrag, sizeof(local.ufrag), k->ufrag);
 		text_copy(local.pwd, sizeof(local.pwd), k->pwd);
-		ws->ice = ice_lite_new(&local, s->has_remote ? s->remote : NULL, w->now_us,
-				       s->first_timeout_us, s->stun_timeout_us, random_u64());
+		if (s->has_remote)
+			remote = k->remote != NULL ? k->remote : s->remote;
+		ws->ice = ice_lite_new(&local, remote, w->now_us, s->first_timeout_us,
+				       s->stun_timeout_us, random_u64());
 		if (ws->ice == NULL)
 			abort();
 	}
@@ -364,8 +368,15 @@ ws_restart(struct worker *w, const struct chan_msg *msg)
 		return;
 	HASH_DELETE(by_ufrag, w->by_ufrag, k);
 	known_add_ufrag(w, k, &m.local);
-	if (k->ws != NULL && k->ws->ice != NULL)
+	if (k->ws != NULL && k->ws->ice != NULL) {
 		ice_lite_restart(k->ws->ice, &m.local, &m.remote);
+		return;
+	}
+	if (k->remote == NULL)
+		k->remote = malloc(sizeof(*k->remote));
+	if (k->remote == NULL)
+		abort();
+	*k->remote = m.remote;
 }
 
 void

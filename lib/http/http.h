@@ -144,6 +144,12 @@ void http_problem_with(struct http_request *req, const struct http_header *heade
     __attribute__((format(printf, 6, 7)));
 
 /*
+ * The answer to OPTIONS that a route without a handler for it gets (Allow, and what a preflight
+ * asks for), with further headers (at most 16; may be NULL): for a table that has an OPTIONS row.
+ */
+void http_reply_options(struct http_request *req, const struct http_header *headers);
+
+/*
  * A handler that answers later must set this: fn is called once if the client goes away or the
  * answer comes too late (or the server is freed); req is not valid after it returns. A half-closed
  * client still waits.

@@ -81,21 +81,27 @@ is_name_list(const char *text)
 	return strlen(text) < 512 && text[strspn(text, alphabet)] == '\0';
 }
 
-static void
-answer_options(struct http_request *req, const char *methods)
+void
+http_reply_options(struct http_request *req, const struct http_header *further)
 {
+	enum { OWN = 4, FURTHER_MAX = 16 };
 	const char *asked = http_header(req, "Access-Control-Request-Headers");
-	struct http_header headers[5] = {{"Allow", methods}};
+	struct http_header headers[OWN + FURTHER_MAX + 1] = {{NULL, NULL}}, *at = headers;
+	char methods[256];
 
+	http_route_methods(req, methods, sizeof(methods));
+	*at++ = (struct http_header){"Allow", methods};
 	if (req->conn->server->config.cors) {
-		headers[1] = (struct http_header){"Access-Control-Allow-Methods", methods};
-		headers[2] = (struct http_header){
+		*at++ = (struct http_header){"Access-Control-Allow-Methods", methods};
+		*at++ = (struct http_header){
 		    "Access-Control-Allow-Headers",
 		    asked != NULL && is_name_list(asked)
 			? asked
 			: "Authorization, Content-Type, If-Match, If-None-Match"};
-		headers[3] = (struct http_header){"Access-Control-Max-Age", "7200"};
+		*at++ = (struct http_header){"Access-Control-Max-Age", "7200"};
 	}
+	for (size_t i = 0; further != NULL && further[i].name != NULL && i < FURTHER_MAX; i++)
+		*at++ = further[i];
 	http_reply(req, 200, headers, "", 0);
 }
 
@@ -109,7 +115,7 @@ answer_without_route(struct http_request *req)
 	if (size == 0)
 		http_problem(req, 404, "not-found", "Not Found", "there is nothing at this path");
 	else if (strcmp(req->method, "OPTIONS") == 0)
-		answer_options(req, methods);
+		http_reply_options(req, NULL);
 	else
 		http_problem_with(req, allow, 405, "method-not-allowed", "Method Not Allowed",
 				  "%.32s is not possible here; allowed: %s", req->method, methods);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/random.h"
 #include "log/log.h"
 #include "loop/loop.h"
 #include "whip/whip_endpoint.h"
@@ -70,11 +71,31 @@ load_tokens(struct whip *w)
 	return r;
 }
 
+/* Those of the command line, then those of the file. On error the former ones stay. */
+static int
+load_ice_servers(struct whip *w)
+{
+	struct whip_ice_servers fresh = w->options.ice_servers;
+	const char *path = w->options.ice_server_file;
+	int r = path != NULL ? whip_ice_servers_load(&fresh, path) : 0;
+
+	if (r < 0) {
+		log_error("ice", "unable to take ICE servers from %s: %s", path,
+			  r == -EINVAL	 ? "stun:HOST, or turn:HOST USERNAME CREDENTIAL, a line"
+			  : r == -ENOSPC ? "at most 8"
+					 : strerror(-r));
+		return r;
+	}
+	w->endpoint.ice_servers = fresh;
+	return 0;
+}
+
 static void
 on_reload_signal(void *arg, int signum)
 {
 	(void)signum;
 	load_tokens(arg); /* on error the former ones stay */
+	load_ice_servers(arg);
 }
 
 /* Take the Unix socket: --socket, or the default one unless --listen is given. 0 or -errno. */
@@ -147,6 +168,9 @@ connect_endpoint(struct whip *w, const struct whip_program *program)
 	ep->dtls_client = o->dtls_client;
 	ep->stun_timeout_ms = o->stun_timeout_ms;
 	ep->session_path = program->session_path;
+	ep->balance = o->balance;
+	ep->rate.per_second = o->rate;
+	ep->rate.seed = random_u64();
 	ep->relay = ipc_client_new(&w->loop, relay, RELAY_TIMEOUT_MS);
 	ep->resolver = whip_resolver_new(&w->loop);
 	return ep->relay != NULL && ep->resolver != NULL ? 0 : -ENOMEM;
@@ -169,7 +193,7 @@ run(struct whip *w, const struct whip_program *program)
 {
 	int r;
 
-	if (load_tokens(w) < 0)
+	if (load_tokens(w) < 0 || load_ice_servers(w) < 0)
 		return EX_CONFIG;
 	if (connect_endpoint(w, program) < 0 || open_server(w, program) < 0) {
 		log_error("start", "unable to start: out of memory or run directory");

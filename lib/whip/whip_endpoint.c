@@ -1,4 +1,4 @@
-#include "whip/whip_endpoint.h"
+#include "whip/whip_endpoint_impl.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,10 +7,10 @@
 #include <strings.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/random.h"
 #include "http/url.h"
 #include "log/log.h"
-#include "whip/whip_relay.h"
 
 enum { ANSWER_MAX = 65536 }; /* octets of an answer */
 
@@ -41,6 +41,7 @@ job_free(struct whip_job *job)
 	for (size_t i = 0; i < WHIP_NAMES_MAX; i++)
 		whip_resolver_cancel(job->ep->resolver, &job->waiters[i]);
 	sdp_free(job->offer);
+	job->ep->job_count--;
 	free(job);
 }
 
@@ -49,12 +50,19 @@ whip_endpoint_fini(struct whip_endpoint *ep)
 {
 	while (ep->jobs != NULL)
 		job_free(ep->jobs);
+	whip_asks_fini(ep);
 	whip_auth_fini(&ep->auth);
 }
 
-/* A failure of the relay, or of the way to it. detail: the relay's words. */
-static void
-reply_failure(struct http_request *req, json_t *reply)
+void
+whip_reply_no_memory(struct http_request *req)
+{
+	http_problem(req, 503, "no-memory", "Out Of Memory", "try again later");
+}
+
+/* detail: the relay's words. */
+void
+whip_reply_failure(struct http_request *req, json_t *reply)
 {
 	const struct whip_failure *f = whip_relay_failure(reply);
 	const char *detail = json_string_value(json_object_get(reply, "detail"));
@@ -98,15 +106,29 @@ find_candidates(const struct whip_job *job, struct whip_candidates *out)
 	return out->count > 0;
 }
 
+/* One Link for each ICE server (RFC 9725 s.4.6), after at headers, and the end. */
+static void
+add_links(const struct whip_endpoint *ep, struct http_header *at)
+{
+	for (size_t i = 0; i < ep->ice_servers.count; i++)
+		*at++ = (struct http_header){"Link", ep->ice_servers.links[i]};
+	*at = (struct http_header){NULL, NULL};
+}
+
 static void
 reply_created(struct whip_job *job, const char *sdp, int size, const char *secret,
 	      const char *ufrag)
 {
+	enum { OWN = 4 };
 	char base[HTTP_BASE_SIZE], location[HTTP_BASE_SIZE + 128], etag[SDP_UFRAG_MAX + 3];
-	struct http_header headers[] = {
-	    {"Content-Type", "application/sdp"}, {"Location", location}, {"ETag", etag},
-	    {"Cache-Control", "no-store"},	 {NULL, NULL},
+	struct http_header headers[OWN + WHIP_ICE_SERVERS_MAX + 1] = {
+	    {"Content-Type", "application/sdp"},
+	    {"Location", location},
+	    {"ETag", etag},
+	    {"Cache-Control", "no-store"},
 	};
+
+	add_links(job->ep, headers + OWN);
 
 	snprintf(location, sizeof(location), "%s%s/session/%s", http_base(job->req, base),
 		 job->ep->session_path, secret);
@@ -166,7 +188,7 @@ on_created(void *arg, json_t *reply, int error)
 		if (ok)
 			drop_session(job->ep, reply);
 	} else if (!ok) {
-		reply_failure(job->req, reply);
+		whip_reply_failure(job->req, reply);
 	} else if (!reply_answer(job, reply)) {
 		drop_session(job->ep, reply);
 		http_problem(job->req, 503, "no-candidate", "No Address To Name",
@@ -198,7 +220,7 @@ job_ask(struct whip_job *job)
 	job->asked = true;
 	if (msg != NULL && ipc_client_ask(ep->relay, msg, on_created, job) > 0)
 		return;
-	reply_failure(job->req, NULL);
+	whip_reply_failure(job->req, NULL);
 	job_free(job);
 }
 
@@ -268,6 +290,18 @@ query_of(const void *arg, const char *name)
 	return http_query(arg, name);
 }
 
+/* params NULL: not read yet. */
+static bool
+knows_token(const struct whip_endpoint *ep, const struct http_request *req,
+	    const struct whip_params *params)
+{
+	const char *secret = params != NULL ? params->secret : http_query(req, "secret");
+	const char *token = params != NULL ? params->token : http_query(req, "token");
+
+	return !ep->needs_token || whip_auth_knows(&ep->auth, http_bearer(req)) ||
+	       whip_auth_knows(&ep->auth, secret) || whip_auth_knows(&ep->auth, token);
+}
+
 static bool
 may_pass(struct http_request *req, const struct whip_params *params)
 {
@@ -275,10 +309,8 @@ may_pass(struct http_request *req, const struct whip_params *params)
 	    {"WWW-Authenticate", "Bearer realm=\"rtckit\""},
 	    {NULL, NULL},
 	};
-	struct whip_endpoint *ep = http_server_arg(http_server_of(req));
 
-	if (!ep->needs_token || whip_auth_knows(&ep->auth, http_bearer(req)) ||
-	    whip_auth_knows(&ep->auth, params->secret) || whip_auth_knows(&ep->auth, params->token))
+	if (knows_token(http_server_arg(http_server_of(req)), req, params))
 		return true;
 	http_problem_with(req, challenge, 401, "unauthorized", "Unauthorized",
 			  "a valid token is needed: Authorization: Bearer TOKEN, or ?secret=TOKEN "
@@ -377,24 +409,89 @@ describe_client(struct whip_job *job)
 		memcpy(job->host, name.ptr, name.size);
 }
 
-static void
-create_session(struct http_request *req, enum sdp_role role)
+/* Has this client asked too often, or is there too much under way? Replies and returns false. */
+static bool
+may_ask(struct whip_endpoint *ep, struct http_request *req)
+{
+	static const struct http_header retry[] = {{"Retry-After", "1"}, {NULL, NULL}};
+	struct addr client;
+
+	if (http_client(req, &client) && !whip_rate_take(&ep->rate, &client, clock_now_us()))
+		http_problem_with(req, retry, 429, "rate", "Too Many Requests",
+				  "more than %u sessions asked for in a second (--rate)",
+				  ep->rate.per_second);
+	else if (ep->job_count >= WHIP_JOBS_MAX)
+		http_problem_with(req, retry, 503, "busy", "Too Many Requests Under Way",
+				  "%d requests wait for the relay", WHIP_JOBS_MAX);
+	else
+		return true;
+	return false;
+}
+
+/* Is the stream served elsewhere? Then the client is sent there, its query with it (s.4.5). */
+static bool
+redirect(struct whip_job *job)
+{
+	const char *server = whip_balance_pick(&job->ep->balance, job->params.stream);
+	const char *query = http_raw_query(job->req);
+	size_t size = server != NULL ? strlen(server) : 0, cap;
+	struct http_header headers[] = {{"Location", NULL}, {NULL, NULL}};
+	char path[URL_MAX + 1], *location;
+
+	if (server == NULL)
+		return false;
+	while (size > 0 && server[size - 1] == '/')
+		size--;
+	cap = size + sizeof(path) + strlen(query) + 2;
+	location = malloc(cap);
+	if (location == NULL || url_encode(path, sizeof(path), http_path(job->req), "/") < 0) {
+		free(location);
+		whip_reply_no_memory(job->req);
+		return true;
+	}
+	snprintf(location, cap, "%.*s%s%s%s", (int)size, server, path, query[0] != '\0' ? "?" : "",
+		 query);
+	headers[0].value = location;
+	http_problem_with(job->req, headers, 307, "elsewhere", "Temporary Redirect",
+			  "this stream is served by another server: see Location");
+	free(location);
+	return true;
+}
+
+static struct whip_job *
+job_new(struct http_request *req)
 {
 	struct whip_endpoint *ep = http_server_arg(http_server_of(req));
-	char words[WHIP_WORDS_SIZE];
-	struct whip_job *job = calloc(1, sizeof(*job));
+	struct whip_job *job;
 
+	if (!may_ask(ep, req))
+		return NULL;
+	job = calloc(1, sizeof(*job));
 	if (job == NULL) {
-		http_problem(req, 503, "no-memory", "Out Of Memory", "try again later");
-		return;
+		whip_reply_no_memory(req);
+		return NULL;
 	}
 	job->ep = ep;
 	job->req = req;
 	job->next = ep->jobs;
 	ep->jobs = job;
+	ep->job_count++;
+	return job;
+}
+
+static void
+create_session(struct http_request *req, enum sdp_role role)
+{
+	struct whip_endpoint *ep = http_server_arg(http_server_of(req));
+	char words[WHIP_WORDS_SIZE];
+	struct whip_job *job = job_new(req);
+
+	if (job == NULL)
+		return;
 	if (whip_params_read(&job->params, query_of, req, role, ep->use_vhost, words) < 0) {
 		http_problem(req, 400, "bad-parameter", "Bad Parameter", "%s", words);
-	} else if (may_pass(req, &job->params) && check_head(req) && take_offer(job)) {
+	} else if (may_pass(req, &job->params) && !redirect(job) && check_head(req) &&
+		   take_offer(job)) {
 		describe_client(job);
 		job_start(job);
 		return;
@@ -414,83 +511,57 @@ on_play(struct http_request *req)
 	create_session(req, SDP_PLAY);
 }
 
-/* A DELETE under way: only whether the client still waits. */
-struct deletion {
-	struct http_request *req;
-};
-
+/* The Links are for clients that ask for them before their offer, not for preflights, which carry
+ * no token and cannot be read by pages (RFC 9725 s.4.6). */
 static void
-on_deleter_gone(struct http_request *req, void *arg)
-{
-	struct deletion *d = arg;
-
-	(void)req;
-	d->req = NULL;
-}
-
-static void
-on_deleted(void *arg, json_t *reply, int error)
-{
-	struct deletion *d = arg;
-	const char *id = json_string_value(json_object_get(reply, "session"));
-
-	(void)error;
-	if (json_is_true(json_object_get(reply, "ok"))) {
-		log_info("session", "%s deleted by its client", id != NULL ? id : "?");
-		if (d->req != NULL)
-			http_reply(d->req, 200, NULL, "", 0);
-	} else if (d->req != NULL) {
-		reply_failure(d->req, reply);
-	}
-	free(d);
-}
-
-static void
-reply_no_session(struct http_request *req)
-{
-	http_problem(
-	    req, 404, "no-such-session", "No Such Session",
-	    "no session has this URL: it ended, or the URL is not the Location of a 201 answer");
-}
-
-static void
-on_delete(struct http_request *req)
+on_options(struct http_request *req)
 {
 	struct whip_endpoint *ep = http_server_arg(http_server_of(req));
-	const char *rest = http_rest(req);
-	struct deletion *d;
+	struct http_header headers[WHIP_ICE_SERVERS_MAX + 2] = {{"Accept-Post", "application/sdp"}};
+	bool preflight = http_header(req, "Access-Control-Request-Method") != NULL;
 
-	if (rest[0] != '/' || !whip_relay_is_secret(rest + 1)) {
-		reply_no_session(req);
-		return;
-	}
-	d = calloc(1, sizeof(*d));
-	if (d == NULL) {
-		http_problem(req, 503, "no-memory", "Out Of Memory", "try again later");
-		return;
-	}
-	d->req = req;
-	http_on_gone(req, on_deleter_gone, d);
-	if (ipc_client_ask(ep->relay, whip_relay_delete(rest + 1), on_deleted, d) > 0)
-		return;
-	reply_failure(req, NULL);
-	free(d);
+	if (!preflight && knows_token(ep, req, NULL))
+		add_links(ep, headers + 1);
+	http_reply_options(req, headers);
+}
+
+/* A player's way to ask whether this is a WHEP endpoint: what a POST would answer with, no body. */
+static void
+on_head(struct http_request *req)
+{
+	static const struct http_header headers[] = {{"Content-Type", "application/sdp"},
+						     {"Accept-Post", "application/sdp"},
+						     {"Cache-Control", "no-store"},
+						     {NULL, NULL}};
+
+	http_reply(req, 200, headers, "", 0);
 }
 
 #define ENDPOINT_ROUTES(path, handler)                                                             \
 	{"POST", path, false, handler}, {"POST", path "/", false, handler},                        \
+	    {"OPTIONS", path, false, on_options}, {"OPTIONS", path "/", false, on_options},        \
+	    {"PATCH", path "/session", true, whip_on_patch},                                       \
+	    {"DELETE", path "/session", true, whip_on_delete},                                     \
 	{                                                                                          \
-		"DELETE", path "/session", true, on_delete                                         \
+		"OPTIONS", path "/session", true, whip_on_session_options                          \
+	}
+#define HEAD_ROUTES(path)                                                                          \
+	{"HEAD", path, false, on_head},                                                            \
+	{                                                                                          \
+		"HEAD", path "/", false, on_head                                                   \
 	}
 
 const struct http_route whip_routes[] = {
     ENDPOINT_ROUTES(WHIP_PATH, on_publish),
     ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),
+    HEAD_ROUTES(WHIP_PLAY_PATH),
     {NULL, NULL, false, NULL},
 };
 
 const struct http_route whep_routes[] = {
     ENDPOINT_ROUTES(WHEP_PATH, on_play),
+    HEAD_ROUTES(WHEP_PATH),
     ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),
+    HEAD_ROUTES(WHIP_PLAY_PATH),
     {NULL, NULL, false, NULL},
 };

@@ -1,7 +1,7 @@
 /*
- * whip_endpoint.h - the WHIP and WHEP resources on an HTTP server: POST makes a session, DELETE on
- * its URL ends it.  Stateless: what a session is lives in the relay, under the secret that its URL
- * carries, so any instance serves any session.
+ * whip_endpoint.h - the WHIP and WHEP resources on an HTTP server: POST makes a session, PATCH on
+ * its URL restarts ICE, DELETE ends it.  Stateless: what a session is lives in the relay, under the
+ * secret that its URL carries, so any instance serves any session.
  */
 #ifndef RTCKIT_WHIP_WHIP_ENDPOINT_H
 #define RTCKIT_WHIP_WHIP_ENDPOINT_H
@@ -11,12 +11,17 @@
 #include "http/http.h"
 #include "ipc/ipc.h"
 #include "whip/whip_auth.h"
+#include "whip/whip_balance.h"
 #include "whip/whip_candidate.h"
+#include "whip/whip_ice_server.h"
 #include "whip/whip_resolve.h"
 
 #define WHIP_PATH      "/rtc/v1/whip"
 #define WHIP_PLAY_PATH "/rtc/v1/whip-play"
 #define WHEP_PATH      "/rtc/v1/whep"
+
+/* POSTs under way at once (an offer takes some 100 KB); one more is answered 503. */
+enum { WHIP_JOBS_MAX = 256 };
 
 struct whip_endpoint {
 	uv_loop_t *loop;
@@ -27,7 +32,12 @@ struct whip_endpoint {
 	bool needs_token, use_vhost, no_nack, no_twcc, keep_bframe, dtls_client;
 	unsigned stun_timeout_ms; /* 0: the relay's default */
 	const char *session_path; /* sessions of this program are below it */
-	struct whip_job *jobs;	  /* requests under way */
+	struct whip_balance balance;
+	struct whip_rate rate;
+	struct whip_ice_servers ice_servers;
+	struct whip_job *jobs; /* POSTs under way */
+	size_t job_count;
+	struct whip_ask *asks; /* PATCH and DELETE under way */
 };
 
 /* Route tables; the server's arg is the endpoint. */

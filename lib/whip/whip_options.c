@@ -29,6 +29,10 @@ static const char usage_text[] =
     "      --no-nack, --no-twcc      leave these out of answers\n"
     "      --keep-bframe             do not drop B-frames for players\n"
     "      --dtls-client             be the DTLS client where the offer leaves the choice\n"
+    "      --ice-server URI          STUN server to name in answers; may be repeated\n"
+    "      --ice-server-file FILE    STUN and TURN servers with their credentials\n"
+    "      --redirect URL            a server to share streams with, or self; may be repeated\n"
+    "      --rate COUNT              sessions that one client address may ask for in a second\n"
     "      --stun-timeout SECONDS    a session without connectivity checks for so long ends\n"
     "  -u, --user NAME               become this user once listening\n"
     "  -R, --ready-fd FD             write a line to it once listening\n"
@@ -48,6 +52,10 @@ enum {
 	OPT_KEEP_BFRAME,
 	OPT_DTLS_CLIENT,
 	OPT_STUN_TIMEOUT,
+	OPT_ICE_SERVER,
+	OPT_ICE_SERVER_FILE,
+	OPT_REDIRECT,
+	OPT_RATE,
 	OPT_LOG_LEVEL
 };
 
@@ -68,6 +76,10 @@ static const struct option long_options[] = {
     {"no-twcc", no_argument, NULL, OPT_NO_TWCC},
     {"keep-bframe", no_argument, NULL, OPT_KEEP_BFRAME},
     {"dtls-client", no_argument, NULL, OPT_DTLS_CLIENT},
+    {"ice-server", required_argument, NULL, OPT_ICE_SERVER},
+    {"ice-server-file", required_argument, NULL, OPT_ICE_SERVER_FILE},
+    {"redirect", required_argument, NULL, OPT_REDIRECT},
+    {"rate", required_argument, NULL, OPT_RATE},
     {"stun-timeout", required_argument, NULL, OPT_STUN_TIMEOUT},
     {"user", required_argument, NULL, 'u'},
     {"ready-fd", required_argument, NULL, 'R'},
@@ -128,6 +140,17 @@ take_stun_timeout(struct whip_options *o, const char *arg)
 }
 
 static bool
+take_rate(struct whip_options *o, const char *arg)
+{
+	double rate;
+
+	if (!number(arg, 1, WHIP_RATE_MAX, &rate))
+		return false;
+	o->rate = (unsigned)rate;
+	return true;
+}
+
+static bool
 take_ready_fd(struct whip_options *o, const char *arg)
 {
 	double fd;
@@ -176,6 +199,15 @@ take_value(struct whip_options *o, int c, const char *arg)
 		return take_ready_fd(o, arg);
 	case OPT_IP_FAMILY:
 		return take_family(o, arg);
+	case OPT_ICE_SERVER:
+		return whip_ice_server_add(&o->ice_servers, arg, NULL, NULL) == 0;
+	case OPT_ICE_SERVER_FILE:
+		o->ice_server_file = arg;
+		return true;
+	case OPT_REDIRECT:
+		return whip_balance_add(&o->balance, arg) == 0;
+	case OPT_RATE:
+		return take_rate(o, arg);
 	case OPT_STUN_TIMEOUT:
 		return take_stun_timeout(o, arg);
 	case OPT_LOG_LEVEL:

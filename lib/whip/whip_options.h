@@ -4,7 +4,9 @@
 
 #include "http/http.h"
 #include "log/log.h"
+#include "whip/whip_balance.h"
 #include "whip/whip_candidate.h"
+#include "whip/whip_ice_server.h"
 
 enum { WHIP_LISTEN_MAX = 4 };
 
@@ -12,6 +14,10 @@ struct whip_options {
 	const char *listen[WHIP_LISTEN_MAX];
 	size_t listen_count;
 	const char *socket, *relay, *token_file, *user; /* NULL: the default */
+	const char *ice_server_file;			/* NULL: none */
+	struct whip_ice_servers ice_servers;		/* of the command line */
+	struct whip_balance balance;
+	unsigned rate; /* 0: no limit */
 	struct whip_rules rules;
 	bool use_vhost, no_nack, no_twcc, keep_bframe, dtls_client;
 	unsigned stun_timeout_ms; /* 0: the relay's default */

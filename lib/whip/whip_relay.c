@@ -125,6 +125,19 @@ whip_relay_delete(const char *secret)
 	return json_pack("{s:s, s:s}", "op", "session.delete", "secret", secret);
 }
 
+json_t *
+whip_relay_get(const char *secret)
+{
+	return json_pack("{s:s, s:s}", "op", "session.get", "secret", secret);
+}
+
+json_t *
+whip_relay_update(const char *secret, const char *ufrag, const char *pwd)
+{
+	return json_pack("{s:s, s:s, s:{s:s, s:s}}", "op", "session.update", "secret", secret,
+			 "ice", "ufrag", ufrag, "pwd", pwd);
+}
+
 static const char *
 text_at(json_t *object, const char *name)
 {
@@ -179,6 +192,33 @@ whip_relay_read(json_t *reply, const struct sdp_plan *plan, struct sdp_local *lo
 	return 0;
 }
 
+int
+whip_relay_read_ice(json_t *reply, const char **ufrag, const char **pwd)
+{
+	json_t *ice = json_object_get(reply, "ice");
+	const char *u = text_at(ice, "ufrag"), *p = text_at(ice, "pwd");
+
+	if (!json_is_true(json_object_get(reply, "ok")) || u == NULL || p == NULL ||
+	    !text_is_ice(u, 4, SDP_UFRAG_MAX) || !text_is_ice(p, 22, SDP_PWD_MAX))
+		return -EBADMSG;
+	*ufrag = u;
+	*pwd = p;
+	return 0;
+}
+
+int
+whip_relay_read_generation(json_t *reply, const char **ufrag, const char **remote)
+{
+	json_t *ice = json_object_get(reply, "ice");
+	const char *ours = text_at(ice, "ufrag"), *theirs = text_at(ice, "remote_ufrag");
+
+	if (!json_is_true(json_object_get(reply, "ok")) || ours == NULL)
+		return -EBADMSG;
+	*ufrag = ours;
+	*remote = theirs != NULL ? theirs : "";
+	return 0;
+}
+
 struct whip_ports
 whip_relay_ports(json_t *hello)
 {
@@ -222,6 +262,7 @@ whip_relay_failure(json_t *reply)
 	    {"ufrag-busy", {409, "ufrag-busy", "ICE Ufrag In Use", 0}},
 	    {"no-codec", {422, "no-codec", "No Codec In Common", 0}},
 	    {"limit", {503, "limit", "Limit Reached", 5}},
+	    {"client-limit", {429, "client-limit", "Too Many Sessions Of This Client", 5}},
 	    {"bad-request", {400, "bad-request", "Bad Request", 0}},
 	    {"not-found", {404, "no-such-session", "No Such Session", 0}},
 	    {"internal", {503, "relay-failed", "Relay Failed", 2}},

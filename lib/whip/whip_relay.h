@@ -28,6 +28,8 @@ struct whip_session {
 /* New reference, or NULL without memory. */
 json_t *whip_relay_create(const struct sdp_plan *plan, const struct whip_session *session);
 json_t *whip_relay_delete(const char *secret);
+json_t *whip_relay_get(const char *secret);
+json_t *whip_relay_update(const char *secret, const char *ufrag, const char *pwd);
 
 /*
  * Take the reply to session.create: local gets credentials, fingerprint, cname and SSRCs (texts
@@ -36,6 +38,13 @@ json_t *whip_relay_delete(const char *secret);
  */
 int whip_relay_read(json_t *reply, const struct sdp_plan *plan, struct sdp_local *local,
 		    const char **secret, const char **id);
+
+/* The reply to session.update: our new credentials. Borrow. 0, or -EBADMSG (also if it is not ok).
+ */
+int whip_relay_read_ice(json_t *reply, const char **ufrag, const char **pwd);
+/* The reply to session.get: our ufrag and the client's of the present generation; the latter is ""
+ * if the relay does not say. Borrow. 0, or -EBADMSG. */
+int whip_relay_read_generation(json_t *reply, const char **ufrag, const char **remote);
 
 /* The ports of the relay's hello (NULL: all 0). */
 struct whip_ports whip_relay_ports(json_t *hello);

@@ -12,6 +12,7 @@ PATH, LOG = sys.argv[1], sys.argv[2]
 PORT = int(sys.argv[3]) if len(sys.argv) > 3 else 8000
 SLOW_S = 0.5	# how long the stream "slow" takes; "mute" gets no answer
 ERRORS = {"busy": "stream-busy", "ufrag": "ufrag-busy", "nocodec": "no-codec", "full": "limit",
+          "crowd": "client-limit",
           "bad": "bad-request", "broken": "internal", "new": "what-is-this"}
 sessions = {}
 log = open(LOG, "w", buffering=1)
@@ -37,15 +38,17 @@ def create(msg):
         return {"ok": False, "error": ERRORS[name], "detail": f"words of {name}"}
     number = len(sessions)
     secret = f"{number:043d}"
-    sessions[secret] = f"s-{number}"
     ice = msg.get("ice", {})
+    sessions[secret] = {"id": f"s-{number}", "kind": msg["kind"], "stream": msg["stream"],
+                        "ice": {"ufrag": ice.get("local_ufrag", "relayU"),
+                                "remote_ufrag": ice.get("ufrag", "")}}
     tracks = [{"mid": t["mid"]} for t in msg["tracks"]]
     if msg["kind"] == "play":
         for i, t in enumerate(tracks):
             t["ssrc"] = 1000 + 10 * i
             if any("rtx_pt" in c for c in msg["tracks"][i]["codecs"]):
                 t["rtx_ssrc"] = 1001 + 10 * i
-    reply = {"ok": True, "session": sessions[secret], "secret": secret, "cname": "cn",
+    reply = {"ok": True, "session": sessions[secret]["id"], "secret": secret, "cname": "cn",
              "ice": {"ufrag": ice.get("local_ufrag", "relayU"),
                      "pwd": ice.get("local_pwd", "relaypasswordrelaypass")}, "tracks": tracks}
     if "dtls" in msg:
@@ -57,7 +60,31 @@ def create(msg):
 def delete(msg):
     if msg["secret"] not in sessions:
         return {"ok": False, "error": "not-found", "detail": "no session has this secret"}
-    return {"ok": True, "session": sessions.pop(msg["secret"])}
+    return {"ok": True, "session": sessions.pop(msg["secret"])["id"]}
+
+
+def get(msg):
+    if msg["secret"] not in sessions:
+        return {"ok": False, "error": "not-found", "detail": "no session has this secret"}
+    s = sessions[msg["secret"]]
+    return {"ok": True, "session": s["id"], "kind": s["kind"], "stream": s["stream"],
+            "state": "connected", "ice": s["ice"]}
+
+
+def update(msg):
+    s = sessions.get(msg["secret"])
+    if s is None:
+        return {"ok": False, "error": "not-found", "detail": "no session has this secret"}
+    if s["stream"].endswith("/norestart"):
+        return {"ok": False, "error": "internal", "detail": "words of norestart"}
+    s["restarts"] = s.get("restarts", 0) + 1
+    s["ice"] = {"ufrag": f"again{s['restarts']}", "remote_ufrag": msg["ice"]["ufrag"]}
+    return {"ok": True, "session": s["id"],
+            "ice": {"ufrag": s["ice"]["ufrag"], "pwd": "againpasswordagainpass"}}
+
+
+HANDLERS = {"session.create": create, "session.delete": delete, "session.get": get,
+            "session.update": update}
 
 
 def on_message(conn):
@@ -73,7 +100,7 @@ def on_message(conn):
     msg = json.loads(data)
     if msg.get("stream", "").endswith("/mute"):
         return
-    reply = {"session.create": create, "session.delete": delete}[msg["op"]](msg)
+    reply = HANDLERS[msg["op"]](msg)
     if msg.get("stream", "").endswith("/slow"):
         select.select([], [], [], SLOW_S)
     send(conn, {"v": 1, "id": msg["id"], **reply})

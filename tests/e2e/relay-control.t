@@ -80,8 +80,16 @@ t.ok(admin_events.wait_event('session.new', session=a['session']) is not None, '
 t.equal(signal.ask('session.get', secret=a['secret'])['state'], 'new', 'session.get')
 t.equal(signal.ask('stream.get', stream='live/a')['publishing'], False, 'not publishing before DTLS')
 t.equal(signal.ask('session.get', secret='x' * 43)['error'], 'not-found', 'a wrong secret finds nothing')
-t.equal(signal.ask('session.update', secret=a['secret'], ice={'ufrag': 'abcd', 'pwd': PWD})['error'],
-        'bad-request', 'no ICE restart before the session is connected')
+got = signal.ask('session.get', secret=a['secret'])['ice']
+t.equal(got['ufrag'], a['ice']['ufrag'], 'session.get names the ICE generation')
+fresh = signal.ask('session.update', secret=a['secret'], ice={'ufrag': 'abcd', 'pwd': PWD})
+t.ok(fresh['ok'] and fresh['ice']['ufrag'] != got['ufrag'], 'ICE restarts before the first check', fresh)
+t.equal(signal.ask('session.get', secret=a['secret'])['ice'],
+        {'ufrag': fresh['ice']['ufrag'], 'remote_ufrag': 'abcd'}, 'the generation is another')
+t.equal(signal.ask('session.update', secret=a['secret'], ice={'ufrag': 'abcd'})['error'],
+        'bad-request', 'a restart without a password is refused')
+t.equal(signal.ask('session.get', secret=a['secret'])['ice']['remote_ufrag'], 'abcd',
+        'and changes nothing')
 second = signal.ask('session.create', **session())
 t.equal(second['error'], 'stream-busy', 'a second publisher is refused')
 play = signal.ask('session.create', **session('play'))

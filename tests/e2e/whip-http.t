@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from urllib.parse import urlsplit
 
 BIN = os.environ.get("RTC_BIN", "build/bin")
 VECTORS = os.environ.get("RTC_VECTORS", "tests/vectors")
@@ -110,7 +111,9 @@ def exchange(where, raw):
                 data = data.partition(b"\r\n\r\n")[2]
             head, blank, body = data.partition(b"\r\n\r\n")
             m = re.search(rb"\r\nContent-Length: (\d+)", head, re.I)
-            if blank and m and len(body) >= int(m.group(1)):
+            if blank and head.startswith(b"HTTP/1.1 204"):
+                break
+            if blank and m and (raw.startswith(b"HEAD ") or len(body) >= int(m.group(1))):
                 break
             more = s.recv(65536)
             if not more:
@@ -166,7 +169,10 @@ def statuses(port):
         ("GET", "GET", WHIP, None, {}, 405, "POST, OPTIONS"),
         ("PUT", "PUT", WHIP, offer, {}, 405, "POST, OPTIONS"),
         ("DELETE of the endpoint", "DELETE", WHIP, None, {}, 405, "POST"),
-        ("PATCH of a session", "PATCH", WHIP + "session/" + "x" * 43, b"a=x", {}, 405, "DELETE"),
+        ("PATCH of the endpoint", "PATCH", WHIP, b"a=x", {}, 405, "POST"),
+        ("GET of a session", "GET", WHIP + "session/" + "x" * 43, None, {}, 405, "PATCH, DELETE"),
+        ("HEAD of the publishers' path", "HEAD", WHIP, None, {}, 405, "POST"),
+        ("the relay's limit of one client", "POST", WHIP + "?stream=crowd", offer, {}, 429, "crowd"),
         ("POST to a session", "POST", WHIP + "session/" + "x" * 43, offer, {}, 405, "DELETE"),
         ("not acceptable", "POST", WHIP, offer, {"Accept": "text/html"}, 406, "Accept field"),
         ("a busy stream", "POST", WHIP + "?stream=busy", offer, {}, 409, "words of busy"),
@@ -212,11 +218,11 @@ def statuses(port):
         a = request(port, method, path, body, **headers)
         detail = f"{a.status}, wanted {status} with {words}\n{a.raw[:700].decode('latin-1')}"
         good = a.status == status and re.search(words, a.raw.decode("latin-1"))
-        if good and status >= 400:
+        if good and status >= 400 and method != "HEAD":
             good = a.problem() is not None and a.headers.get("access-control-allow-origin") == "*"
         if good and status == 405:
             good = "allow" in a.headers
-        if good and status == 503:
+        if good and status in (429, 503):
             good = "retry-after" in a.headers
         if good and status == 415:
             good = a.headers.get("accept-post") == "application/sdp"
@@ -259,6 +265,185 @@ def created(port):
     o = request(port, "OPTIONS", path, Origin="http://x", Access_Control_Request_Method="DELETE")
     ok(o.status == 200 and "DELETE" in o.headers["access-control-allow-methods"],
        "preflight of DELETE", o.raw)
+
+
+FRAGMENT = "application/trickle-ice-sdpfrag"
+LOGIN = b"a=ice-ufrag:%s\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\n"
+HOST = (b"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
+        b"a=candidate:1 1 udp 2122260223 192.0.2.1 61764 typ host\r\n")
+
+
+def patches(port):
+    """PATCH: every status of RFC 9725 s.4.3."""
+    offer = sdp("chromium-whip")
+    ours = re.search(rb"a=ice-ufrag:(\S+)", offer).group(1)
+    path = urlsplit(request(port, "POST", WHIP, offer).headers["location"]).path
+
+    def patch(body, match, where=path, type=FRAGMENT):
+        return request(port, "PATCH", where, body, Content_Type=type, If_Match=match)
+
+    now, old = '"relayU"', '"other"'
+    rows = [
+        # name, body, If-Match, status
+        ("a candidate", LOGIN % ours + HOST, now, 204),
+        ("a candidate without credentials", HOST, now, 204),
+        ("one tag of several", HOST, f'{old}, {now}', 204),
+        ("the end of candidates, any tag", HOST + b"a=end-of-candidates\r\n", "*", 204),
+        ("our credentials and a candidate, any tag", LOGIN % ours + HOST, "*", 204),
+        ("no If-Match", HOST, None, 428),
+        ("another tag", HOST, old, 412),
+        ("a weak tag", HOST, "W/" + now, 412),
+        ("a tag without quotes", HOST, "relayU", 412),
+        ("a restart under another tag", LOGIN % b"fresh0", old, 412),
+        ("words", b"hello", now, 400),
+        ("a whole description", offer, now, 400),
+        ("nothing", b"", now, 400),
+        ("a broken candidate", HOST.replace(b"61764", b"99999"), now, 400),
+        ("a ufrag without a pwd", b"a=ice-ufrag:fresh0\r\n", "*", 400),
+    ]
+    for name, body, match, status in rows:
+        a = patch(body, match)
+        good = a.status == status and (status == 204 or a.problem() is not None)
+        ok(good and "etag" not in a.headers, f"PATCH: {name} is {status}", a.raw)
+    a = patch(HOST, now, type="application/sdp")
+    ok(a.status == 415 and a.headers.get("accept-patch") == FRAGMENT and a.problem(),
+       "PATCH: another type is 415 and says which", a.raw)
+    a = patch(HOST, now, where=WHIP + "session/" + "x" * 43)
+    ok(a.status == 404 and a.problem(), "PATCH: no session is 404", a.raw)
+    ok(not [m for m in asked() if m["op"] == "session.update"], "none of these restarted ICE")
+    a = patch(LOGIN % b"fresh1", "*")
+    ok(a.status == 200 and a.headers["content-type"] == FRAGMENT and
+       a.headers["etag"] == '"again1"' and "a=ice-ufrag:again1\r\n" in a.text and
+       "a=ice-pwd:againpasswordagainpass\r\n" in a.text and "a=ice-lite\r\n" in a.text,
+       "PATCH: other credentials restart ICE: 200, a fragment, a new ETag", a.raw)
+    ok(asked()[-1]["ice"] == {"ufrag": "fresh1", "pwd": "P2uYro0UCOQ4zxjKXaWCBui1"},
+       "the relay gets them", asked()[-1])
+    ok(patch(HOST, now).status == 412 and patch(HOST, '"again1"').status == 204,
+       "the former tag does not match any more, the new one does")
+    a = patch(LOGIN % b"fresh2" + HOST, '"again1"')
+    ok(a.status == 200 and a.headers["etag"] == '"again2"', "a restart under the present tag", a.raw)
+    a = patch(LOGIN % b"fresh2", "*")
+    ok(a.status == 200 and a.headers["etag"] == '"again3"', "a repeated restart is one", a.raw)
+    a = request(port, "POST", WHIP + "?stream=norestart", offer)
+    path = urlsplit(a.headers["location"]).path
+    a = patch(LOGIN % b"fresh1", "*", where=path)
+    ok(a.status == 503 and a.problem(), "a failed restart says so", a.raw)
+    ok(patch(HOST, now, where=path).status == 204, "and the session lives on under its tag")
+    d = request(port, "DELETE", path, If_Match=old)
+    ok(d.status == 200, "DELETE does not look at If-Match", d.raw)
+
+
+def options(port):
+    o = request(port, "OPTIONS", WHIP)
+    ok(o.status == 200 and o.headers.get("accept-post") == "application/sdp" and
+       o.headers["allow"] == "POST, OPTIONS" == o.headers["access-control-allow-methods"],
+       "OPTIONS of the endpoint has Accept-Post", o.raw)
+    o = request(port, "OPTIONS", WHIP + "session/" + "x" * 43)
+    ok(o.status == 200 and o.headers.get("accept-patch") == FRAGMENT and
+       "PATCH" in o.headers["access-control-allow-methods"],
+       "OPTIONS of a session has Accept-Patch", o.raw)
+
+
+def ice_servers():
+    name = TMP.name + "/ice-servers"
+    with open(name, "w") as f:
+        f.write("# ours\nturn:turn.example.com:3478?transport=udp user-1 pass+word\n\n"
+                "stun:[2001:db8::1]:3478\n")
+    tokens = TMP.name + "/ice-tokens"
+    with open(tokens, "w") as f:
+        f.write("right\n")
+    whip = Program("rtc-whip", "--ice-server", "stun:stun.example.com", "--ice-server-file", name)
+    want = [b"<stun:stun.example.com>; rel=\"ice-server\"",
+            b"<turn:turn.example.com:3478?transport=udp>; rel=\"ice-server\"; username=\"user-1\"; "
+            b"credential=\"pass+word\"; credential-type=\"password\"",
+            b"<stun:[2001:db8::1]:3478>; rel=\"ice-server\""]
+
+    def links(answer):
+        return re.findall(rb"\r\nLink: ([^\r]*)", answer.raw)
+
+    a = request(whip.port, "POST", WHIP, sdp("chromium-whip"))
+    ok(a.status == 201 and links(a) == want, "201 has a Link per ICE server", a.raw)
+    ok(links(request(whip.port, "OPTIONS", WHIP)) == want, "a plain OPTIONS has them too")
+    o = request(whip.port, "OPTIONS", WHIP, Origin="http://x", Access_Control_Request_Method="POST")
+    ok(o.status == 200 and not links(o), "a preflight has none", o.raw)
+    with open(name, "w") as f:
+        f.write("turn:other.example.com user\n")
+    whip.p.send_signal(signal.SIGHUP)
+    ok(links(request(whip.port, "POST", WHIP, sdp("chromium-whip"))) == want,
+       "a wrong file leaves the former ones")
+    ok("pass+word" not in whip.log(), "no credential is logged", whip.log())
+    whip.stop()
+    with open(name, "w") as f:
+        f.write("turns:turn.example.com user-1 pass+word\n")
+    whip = Program("rtc-whip", "--ice-server-file", name, "--token-file", tokens)
+    ok(not links(request(whip.port, "OPTIONS", WHIP)), "where tokens are needed, none without one")
+    ok(len(links(request(whip.port, "OPTIONS", WHIP, Authorization="Bearer right"))) == 1,
+       "and all with one")
+    whip.stop()
+
+
+def redirects():
+    far = "http://198.51.100.3:1985/base"
+    whip = Program("rtc-whip", "--redirect", "self", "--redirect", far + "/", "--candidate", "192.0.2.1")
+    whep = Program("rtc-whep", "--redirect", far + "/", "--redirect", "self", "--candidate", "192.0.2.1")
+    offer, play = sdp("chromium-whip"), sdp("chromium-whep")
+    there = set()
+    agree = same = True
+    for i in range(32):
+        query = f"?app=live&stream=s{i}&token=a%20b"
+        a = request(whip.port, "POST", WHIP + query, offer)
+        b = request(whep.port, "POST", WHEP + query, play)
+        agree = agree and a.status == b.status and a.status in (201, 307)
+        if a.status == 307:
+            there.add(i)
+            same = same and a.headers["location"] == far + WHIP + query and \
+                b.headers["location"] == far + WHEP + query and a.problem() is not None
+    ok(4 < len(there) < 28, "two servers share the streams", there)
+    ok(agree, "publisher and player of one are sent to the same")
+    ok(same, "307 keeps path and query")
+    ok(request(whip.port, "DELETE", WHIP + "session/" + "x" * 43).status == 404,
+       "a session's URL is not redirected")
+    whip.stop()
+    whep.stop()
+
+
+def limits():
+    whip = Program("rtc-whip", "--rate", "5", "--trusted-proxy", "127.0.0.1")
+    offer = sdp("chromium-whip")
+    from_a = [request(whip.port, "POST", WHIP, offer, X_Forwarded_For="192.0.2.8") for _ in range(12)]
+    late = [a for a in from_a if a.status == 429]
+    ok(len([a for a in from_a if a.status == 201]) >= 5 and late and
+       all(a.headers.get("retry-after") == "1" and a.problem() for a in late),
+       "--rate: one more is 429 with Retry-After", [a.status for a in from_a])
+    ok(request(whip.port, "POST", WHIP, offer, X_Forwarded_For="192.0.2.9").status == 201,
+       "another client is served")
+    whip.stop()
+    whip = Program("rtc-whip")
+    raw = (b"POST /rtc/v1/whip/?stream=mute HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\n"
+           b"Content-Length: %d\r\n\r\n" % len(offer)) + offer
+    held = []
+    for _ in range(256):
+        s = socket.create_connection(("127.0.0.1", whip.port))
+        s.sendall(raw)
+        held.append(s)
+    limit = time.monotonic() + DEADLINE_S
+    while time.monotonic() < limit and len([m for m in asked() if m.get("stream") == "live/mute"]) < 256:
+        time.sleep(0.01)
+    a = request(whip.port, "POST", WHIP, offer)
+    ok(a.status == 503 and a.headers.get("retry-after") == "1" and "256" in a.text,
+       "the 257th request under way is 503 with Retry-After", a.raw)
+    for s in held:
+        s.close()
+    whip.stop()
+
+
+def heads(port):
+    for path in (WHEP, WHEP[:-1], "/rtc/v1/whip-play/"):
+        a = request(port, "HEAD", path)
+        ok(a.status == 200 and a.headers["content-type"] == "application/sdp" and not a.body,
+           f"HEAD of {path} says what a POST would answer with", a.raw)
+    a = request(port, "GET", WHEP)
+    ok(a.status == 405 and a.headers["allow"] == "POST, OPTIONS, HEAD" and a.problem(), "GET is 405", a.raw)
 
 
 def recipe(port):
@@ -312,6 +497,7 @@ def stateless(whip, made):
         ok(a.status == 201 and "/rtc/v1/whep/session/" in a.headers["location"] and
            "a=sendonly" in a.text, f"rtc-whep serves {name}", a.raw)
     ok(request(whep.port, "POST", WHIP, sdp("chromium-whip")).status == 404, "and no WHIP")
+    heads(whep.port)
     for p in (again, whep, other):
         began = time.monotonic()
         code = p.stop()
@@ -440,6 +626,10 @@ def command_lines():
         (["--ip-family", "ipv5"], 64, "ip-family"), (["--stun-timeout", "0"], 64, "stun-timeout"),
         (["--listen", "nonsense"], 64, "listen"), (["--token-file", "/nonexistent"], 78, "token"),
         (["--log-level", "loud"], 64, "log-level"), (["--trusted-proxy", "host"], 64, "trusted-proxy"),
+        (["--ice-server", "turn:host"], 64, "ice-server"), (["--ice-server", "http://x"], 64, "ice-server"),
+        (["--ice-server-file", "/nonexistent"], 78, "ICE servers"),
+        (["--redirect", "ftp://x"], 64, "redirect"), (["--redirect", "http://x/?a"], 64, "redirect"),
+        (["--rate", "0"], 64, "rate"),
     ]
     for args, code, words in rows:
         p = subprocess.run([f"{BIN}/rtc-whip", *args], env=ENV, capture_output=True, timeout=DEADLINE_S)
@@ -461,10 +651,15 @@ def main():
     ok(whip.ready and whip.port > 0, "rtc-whip is ready", whip.log())
     statuses(whip.port)
     created(whip.port)
+    patches(whip.port)
+    options(whip.port)
     recipe(whip.port)
     names(whip.port)
     stateless(*forwarded())
     tokens()
+    ice_servers()
+    redirects()
+    limits()
     hostile(whip)
     gone(whip)
     relay = relay_trouble(whip, relay)

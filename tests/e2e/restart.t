@@ -1,0 +1,3 @@
+#!/bin/sh
+# runs under: address thread
+exec "${0%/*}/lib/run" restart.mjs
