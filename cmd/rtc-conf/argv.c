@@ -15,6 +15,7 @@ static const struct {
     {"rtc-whip", {"rtc_server.enabled", "vhost.rtc.enabled"}},
     {"rtc-whep", {"rtc_server.enabled", "vhost.rtc.enabled"}},
     {"rtmp2rtc", {"rtc_server.enabled", "vhost.rtc.enabled", "vhost.rtc.rtmp_to_rtc"}},
+    {"rtc2rtmp", {"rtc_server.enabled", "vhost.rtc.rtc_to_rtmp"}},
     {"rtc-web", {NULL}},
     {"rtc-gate", {NULL}},
 };
@@ -46,6 +47,12 @@ static const struct arg args[] = {
     {"rtmp2rtc", "listen", "--listen", ARG_VALUE, NULL},
     {"rtmp2rtc", "max_connections", "--max-children", ARG_CHANGED, NULL},
     {"rtmp2rtc", "vhost.rtc.opus_bitrate", "--opus-bitrate", ARG_CHANGED, NULL},
+    {"rtc2rtmp", "vhost.http_remux.enabled", "--no-flv", ARG_IF_OFF, NULL},
+    {"rtc2rtmp", "vhost.hls.enabled", "--no-hls", ARG_IF_OFF, NULL},
+    {"rtc2rtmp", "vhost.hls.hls_fragment", "--hls-fragment", ARG_VALUE, NULL},
+    {"rtc2rtmp", "vhost.hls.hls_window", "--hls-window", ARG_VALUE, NULL},
+    {"rtc2rtmp", "vhost.rtc.pli_for_rtmp", "--keyframe", ARG_VALUE, NULL},
+    {"rtc2rtmp", "vhost.rtc.aac_bitrate", "--aac-bitrate", ARG_VALUE, NULL},
     {"rtc-web", "http_server.dir", "--dir", ARG_CHANGED, NULL},
 };
 

@@ -229,7 +229,6 @@ static const struct {
     {"rtc_server.encrypt", "on", "media is always encrypted"},
     {"vhost.rtc.stun_strict_check", "on", "checks are always strict"},
     {"vhost.rtc.dtls_version", "auto", "DTLS 1.2 is the only version spoken"},
-    {"vhost.rtc.rtc_to_rtmp", "off", "streams are not played by RTMP in this version"},
 };
 
 void

@@ -10,12 +10,27 @@
 #include "media/media.h"
 #include "media/media_writer.h"
 #include "push.h"
+#include "serve.h"
 
-enum { OPT_DURATION = 256, OPT_WAIT, OPT_AAC_BITRATE, AAC_BPS = 128000 };
+enum {
+	OPT_DURATION = 256,
+	OPT_WAIT,
+	OPT_AAC_BITRATE,
+	OPT_HLS_FRAGMENT,
+	OPT_HLS_WINDOW,
+	OPT_KEYFRAME,
+	OPT_NO_FLV,
+	OPT_NO_HLS,
+	OPT_PROXY,
+	AAC_BPS = 128000
+};
 
 static struct push_config push = {.wait_s = PUSH_WAIT_S, .aac_bps = AAC_BPS};
+static struct serve_config serve = {
+    .live = {.fragment_s = 2, .window_s = 20, .pli_s = 6, .aac_bps = AAC_BPS}, .ready_fd = -1};
 
-static const char usage_text[] = "usage: rtc2rtmp [options] STREAM OUTPUT...\n";
+static const char usage_text[] = "usage: rtc2rtmp [options] STREAM OUTPUT...\n"
+				 "       rtc2rtmp [options]\n";
 
 static const char help_text[] =
     "  STREAM is app/stream; OUTPUT is rtmp://HOST/APP/KEY, FILE.flv|mp4|mkv|ts, or -\n"
@@ -23,6 +38,15 @@ static const char help_text[] =
     "      --duration SECONDS   stop so long after the first packet\n"
     "      --wait SECONDS       for a publisher (10)\n"
     "      --aac-bitrate BPS    of sound that is made of Opus (128000)\n"
+    "Without STREAM: serve all streams as /app/stream.flv, .ts and .m3u8\n"
+    "  -l, --listen [ADDR:]PORT serve here and not on live.sock; may be repeated\n"
+    "      --hls-fragment S     length of a segment (2)\n"
+    "      --hls-window S       length of a playlist (20)\n"
+    "      --keyframe S         ask for one at least so often (6)\n"
+    "      --no-flv, --no-hls   do not serve these\n"
+    "      --trusted-proxy ADDR believe the X-Forwarded-* fields of this peer\n"
+    "  -u, --user USER          become this user once the sockets are taken\n"
+    "  -R, --ready-fd FD        write a line to FD when serving\n"
     "  -q, --quiet              errors only\n"
     "  -v, --verbose            more lines in the log\n"
     "  -h, --help               this text\n"
@@ -33,6 +57,15 @@ static const struct option options[] = {
     {"duration", required_argument, NULL, OPT_DURATION},
     {"wait", required_argument, NULL, OPT_WAIT},
     {"aac-bitrate", required_argument, NULL, OPT_AAC_BITRATE},
+    {"listen", required_argument, NULL, 'l'},
+    {"hls-fragment", required_argument, NULL, OPT_HLS_FRAGMENT},
+    {"hls-window", required_argument, NULL, OPT_HLS_WINDOW},
+    {"keyframe", required_argument, NULL, OPT_KEYFRAME},
+    {"no-flv", no_argument, NULL, OPT_NO_FLV},
+    {"no-hls", no_argument, NULL, OPT_NO_HLS},
+    {"trusted-proxy", required_argument, NULL, OPT_PROXY},
+    {"user", required_argument, NULL, 'u'},
+    {"ready-fd", required_argument, NULL, 'R'},
     {"quiet", no_argument, NULL, 'q'},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
@@ -60,6 +93,45 @@ number(const char *name, double low, double high)
 }
 
 static void
+take_daemon_option(int opt)
+{
+	switch (opt) {
+	case 'l':
+		if (serve.listen_count == HTTP_LISTENER_MAX)
+			usage();
+		serve.listen[serve.listen_count++] = optarg;
+		break;
+	case OPT_HLS_FRAGMENT:
+		serve.live.fragment_s = number("hls-fragment", 0.5, 60);
+		break;
+	case OPT_HLS_WINDOW:
+		serve.live.window_s = number("hls-window", 1, 3600);
+		break;
+	case OPT_KEYFRAME:
+		serve.live.pli_s = number("keyframe", 0.5, 60);
+		break;
+	case OPT_NO_FLV:
+		serve.live.no_flv = true;
+		break;
+	case OPT_NO_HLS:
+		serve.live.no_hls = true;
+		break;
+	case OPT_PROXY:
+		if (http_config_add_proxy(&serve.http, optarg) != 0)
+			usage();
+		break;
+	case 'u':
+		serve.user = optarg;
+		break;
+	case 'R':
+		serve.ready_fd = (int)number("ready-fd", 0, 65535);
+		break;
+	default:
+		usage();
+	}
+}
+
+static void
 take_option(int opt)
 {
 	switch (opt) {
@@ -73,7 +145,7 @@ take_option(int opt)
 		push.wait_s = number("wait", 0, 1e9);
 		break;
 	case OPT_AAC_BITRATE:
-		push.aac_bps = (unsigned)number("aac-bitrate", 8000, 512000);
+		push.aac_bps = serve.live.aac_bps = (unsigned)number("aac-bitrate", 8000, 512000);
 		break;
 	case 'q':
 		log_set_level(LOG_ERROR);
@@ -89,7 +161,7 @@ take_option(int opt)
 		puts("rtc2rtmp " RTCKIT_VERSION);
 		exit(EX_OK);
 	default:
-		usage();
+		take_daemon_option(opt);
 	}
 }
 
@@ -114,8 +186,11 @@ main(int argc, char **argv)
 	int opt;
 
 	log_init("rtc2rtmp", LOG_INFO);
-	while ((opt = getopt_long(argc, argv, "f:qvhV", options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "f:l:u:R:qvhV", options, NULL)) != -1)
 		take_option(opt);
+	media_init();
+	if (argc == optind)
+		return serve_run(&serve);
 	if (argc - optind < 2 || argc - optind - 1 > PUSH_OUTPUTS_MAX)
 		usage();
 	push.stream = argv[optind];
@@ -125,7 +200,6 @@ main(int argc, char **argv)
 		log_error("options", "%s: a stream is app/stream or vhost/app/stream", push.stream);
 		usage();
 	}
-	media_init();
 	check_outputs();
 	return push_run(&push);
 }

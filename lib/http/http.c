@@ -357,6 +357,7 @@ http_server_stop(struct http_server *server, unsigned grace_ms, void (*fn)(void 
 		server->listeners[i]->fd = -1;
 	}
 	server->stopping = true;
+	http_stream_end_all(server);
 	server->stop_us = clock_now_us() + (uint64_t)grace_ms * 1000;
 	server->stopped = fn;
 	server->stopped_arg = arg;
@@ -373,6 +374,7 @@ http_server_free(struct http_server *server)
 	for (struct http_conn *conn = server->conns; conn != NULL; conn = conn->next)
 		if (conn->state == HTTP_CONN_ANSWERING)
 			http_request_vanish(conn->req, 503);
+	http_stream_end_all(server);
 	for (size_t i = 0; i < server->listener_count; i++) {
 		struct http_listener *listener = server->listeners[i];
 

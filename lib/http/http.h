@@ -8,7 +8,7 @@
  *    the library allows; a request whose handler does not answer in time is answered 503;
  *  - no connection is closed without an HTTP answer while a request is pending on it.
  *
- * All functions belong to the loop's thread.  Does not do TLS, upgrades or endless bodies.
+ * All functions belong to the loop's thread.  Does not do TLS or upgrades.
  */
 #ifndef RTCKIT_HTTP_HTTP_H
 #define RTCKIT_HTTP_HTTP_H
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <uv.h>
 
 #include "base/addr.h"
@@ -148,6 +149,23 @@ void http_problem_with(struct http_request *req, const struct http_header *heade
  * asks for), with further headers (at most 16; may be NULL): for a table that has an OPTIONS row.
  */
 void http_reply_options(struct http_request *req, const struct http_header *headers);
+
+/*
+ * An answer without a known end (chunked for HTTP/1.1). read fills at most cap octets whenever the
+ * client has room: their count; 0 if there is nothing now (then http_stream_wake() when there is);
+ * -1 for the end. closed is called once when nothing more will be read, whoever ended it: the
+ * stream is not valid after it. source is borrowed. NULL, with the request answered 500 and closed
+ * called, without memory. For HEAD nothing is read.
+ */
+struct http_stream;
+struct http_source {
+	ssize_t (*read)(void *arg, uint8_t *buf, size_t cap);
+	void (*closed)(void *arg);
+};
+struct http_stream *http_reply_stream(struct http_request *req, int status,
+				      const struct http_header *headers,
+				      const struct http_source *source, void *arg);
+void http_stream_wake(struct http_stream *stream);
 
 /*
  * A handler that answers later must set this: fn is called once if the client goes away or the

@@ -79,6 +79,7 @@ struct http_server {
 	struct http_listener *listeners[HTTP_LISTENER_MAX];
 	size_t listener_count;
 	struct http_conn *conns;
+	struct http_stream *streams;
 	uv_timer_t kick, tick; /* the library's timeout; our deadlines */
 	unsigned handles;      /* uv handles not closed yet */
 	bool freed, stopping;
@@ -109,6 +110,11 @@ void http_request_completed(void *cls, struct MHD_Connection *mhd, void **contex
 enum MHD_Result http_request_queue(struct http_request *req); /* the response that was made */
 void http_request_vanish(struct http_request *req,
 			 int status); /* gone callback, answer for nobody */
+
+/* http_stream.c: the response for it, NULL without memory; the stream is freed with the response */
+struct MHD_Response *http_stream_new(struct http_request *req, const struct http_source *source,
+				     void *arg, struct http_stream **stream);
+void http_stream_end_all(struct http_server *server);
 
 /* http_parse.c: 0, or a status to refuse with and *detail */
 int http_request_parse(struct http_request *req, const char **detail);

@@ -185,6 +185,22 @@ http_reply_file(struct http_request *req, int status, const struct http_header *
 	finish(req, status, headers, (size_t)size);
 }
 
+struct http_stream *
+http_reply_stream(struct http_request *req, int status, const struct http_header *headers,
+		  const struct http_source *source, void *arg)
+{
+	struct http_stream *stream = NULL;
+
+	req->response = http_stream_new(req, source, arg, &stream);
+	if (req->response == NULL) {
+		source->closed(arg);
+		http_problem(req, 500, "memory", "Internal Server Error", "out of memory");
+		return NULL;
+	}
+	finish(req, status, headers, 0);
+	return stream;
+}
+
 static void
 problem(struct http_request *req, const struct http_header *headers, int status, const char *slug,
 	const char *title, const char *detail)

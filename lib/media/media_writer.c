@@ -164,14 +164,11 @@ set_extradata(AVCodecParameters *p, const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* The SPS and PPS of a keyframe in Annex B form: the muxers make avcC of it and then convert units.
- */
-static int
-fill_video(AVCodecParameters *p, const uint8_t *unit, size_t size, struct media_words *words)
+/* The SPS and PPS of a keyframe in Annex B form; *sps is parsed of the last. Octets. */
+static size_t
+collect_sets(uint8_t out[static HEADER_MAX], const uint8_t *unit, size_t size, struct h264_sps *sps)
 {
 	static const uint8_t start_code[] = {0, 0, 0, 1};
-	struct h264_sps sps;
-	uint8_t header[HEADER_MAX];
 	const uint8_t *nalu;
 	size_t used = 0, n;
 
@@ -179,21 +176,50 @@ fill_video(AVCodecParameters *p, const uint8_t *unit, size_t size, struct media_
 	     at += step) {
 		unsigned type = nalu[0] & 0x1f;
 
-		if (type == H264_SPS && h264_sps_parse(&sps, nalu, n) == 0) {
-			p->width = (int)sps.width;
-			p->height = (int)sps.height;
-		}
-		if ((type != H264_SPS && type != H264_PPS) || n > sizeof(header) - used - 4)
+		if (type == H264_SPS)
+			(void)h264_sps_parse(sps, nalu, n); /* untouched if it is not usable */
+		if ((type != H264_SPS && type != H264_PPS) || n > HEADER_MAX - used ||
+		    HEADER_MAX - used - n < sizeof(start_code))
 			continue;
-		memcpy(header + used, start_code, sizeof(start_code));
-		memcpy(header + used + sizeof(start_code), nalu, n);
+		memcpy(out + used, start_code, sizeof(start_code));
+		memcpy(out + used + sizeof(start_code), nalu, n);
 		used += sizeof(start_code) + n;
 	}
-	if (p->width == 0)
+	return used;
+}
+
+/* The muxers make avcC of the sets and then convert units. */
+static int
+fill_video(AVCodecParameters *p, const uint8_t *unit, size_t size, struct media_words *words)
+{
+	struct h264_sps sps = {0};
+	uint8_t header[HEADER_MAX];
+	size_t used = collect_sets(header, unit, size, &sps);
+
+	if (sps.width == 0)
 		return media_fail(words, -EBADMSG, "the first keyframe has no usable SPS");
+	p->width = (int)sps.width;
+	p->height = (int)sps.height;
 	p->codec_type = AVMEDIA_TYPE_VIDEO;
 	p->format = AV_PIX_FMT_YUV420P;
 	return set_extradata(p, header, used);
+}
+
+/* Muxers that keep the sets outside of the units learn of new ones (another size of picture). */
+static int
+tell_sets(AVPacket *packet)
+{
+	struct h264_sps sps = {0};
+	uint8_t header[HEADER_MAX], *side;
+	size_t used = collect_sets(header, packet->data, (size_t)packet->size, &sps);
+
+	if (sps.width == 0)
+		return 0;
+	side = av_packet_new_side_data(packet, AV_PKT_DATA_NEW_EXTRADATA, used);
+	if (side == NULL)
+		return -ENOMEM;
+	memcpy(side, header, used);
+	return 0;
 }
 
 /* RFC 7845 s.5.1: the identification header; no pre-skip, since we join in the middle. */
@@ -365,6 +391,10 @@ media_writer_write(struct media_writer *w, const struct media_unit *unit, struct
 	w->packet->pts = MAX_OF(dts, av_rescale_q(unit->time_us, microseconds, st->time_base));
 	w->packet->duration = av_rescale_q(unit->duration_us, microseconds, st->time_base);
 	w->packet->flags = unit->keyframe ? AV_PKT_FLAG_KEY : 0;
+	if (unit->kind == MEDIA_VIDEO && unit->keyframe && tell_sets(w->packet) < 0) {
+		av_packet_unref(w->packet);
+		return media_fail(words, -ENOMEM, "out of memory");
+	}
 	r = w->live ? av_write_frame(w->format, w->packet)
 		    : av_interleaved_write_frame(w->format, w->packet);
 	av_packet_unref(w->packet); /* the interleaver has taken it already */

@@ -34,6 +34,11 @@ is "$(CANDIDATE=192.0.2.1 SRS_RTC_SERVER_CANDIDATE=192.0.2.2 get get rtc_server.
 
 is "$(get -c "$dir/a.conf" programs | paste -sd' ')" \
     "rtc-relay rtc-whip rtc-whep rtc-web rtc-gate" "programs of a usual file"
+is "$(get -c conf/rtc.conf programs | paste -sd' ')" \
+    "rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-web rtc-gate" "programs of the file of the set"
+like "$(get -c conf/rtc.conf argv rtc2rtmp | paste -sd' ')" \
+    '^--hls-fragment 2 --hls-window 20 --keyframe 6.0 --aac-bitrate 128000$' "argv of rtc2rtmp"
+like "$(get argv rtc2rtmp | paste -sd' ')" '^--no-flv --no-hls' "argv of rtc2rtmp by default"
 is "$(get programs | paste -sd' ')" "rtc-web rtc-gate" "programs without any"
 is "$(SRS_VHOST_RTC_RTMP_TO_RTC=on get -c "$dir/a.conf" programs | paste -sd' ')" \
     "rtc-relay rtc-whip rtc-whep rtmp2rtc rtc-web rtc-gate" "programs with RTMP"

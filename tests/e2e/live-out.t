@@ -1,99 +1,19 @@
 #!/usr/bin/env python3
 # runs under: address
 """rtc2rtmp: a published test card into files, a pipe and an RTMP server; what ffmpeg makes of it."""
-import atexit
 import os
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from cardlib import FPS, PATIENCE_S, decodes, numbers_of, run, skew_ms  # noqa: E402
-from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
-
-SKEW_MS = 40
-tap = Tap()
-TMP = tempfile.TemporaryDirectory(prefix='rtckit-live-')
-children = []
-
-
-@atexit.register
-def clean_up():
-    for p in children + [relay.proc]:
-        if p.poll() is None:
-            p.kill()
-            p.wait()
-
-
-def path(name):
-    return os.path.join(TMP.name, name)
-
-
-def start(*argv, **kw):
-    p = subprocess.Popen(argv, **{'stderr': subprocess.PIPE, **kw})
-    children.append(p)
-    return p
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
-
-
-def service(name, *args):
-    """A program on a port of its own; the port."""
-    r, w = os.pipe()
-    port = free_port()
-    start(f'{BIN}/{name}', '-l', f'127.0.0.1:{port}', *args, '-R', str(w), pass_fds=[w],
-          stderr=subprocess.DEVNULL)
-    os.close(w)
-    os.read(r, 1)
-    os.close(r)
-    return port
-
-
-relay = Relay()
-os.environ['RTC_RUN'] = relay.dir
-whip = service('rtc-whip', '-c', '127.0.0.1')
-admin = relay.connect('admin')
-
-
-def publish(stream):
-    return start(f'{BIN}/rtc-publish', '-q', '--test',
-                 f'http://127.0.0.1:{whip}/rtc/v1/whip/?app=live&stream={stream}')
-
-
-def is_live(stream):
-    reply = admin.ask('streams.list', start=0, count=50)
-    return any(s['name'] == f'live/{stream}' and s['publisher'] for s in reply['streams'])
+from cardlib import FPS, PATIENCE_S, decodes, numbers_of, run  # noqa: E402
+from livelib import BIN, TMP, free_port, good, is_live, path, publish, relay, start, tap  # noqa: E402
+from relaylib import wait_for  # noqa: E402
 
 
 def push(*args, **kw):
     return run(f'{BIN}/rtc2rtmp', *args, **kw)
-
-
-def streams_of(file):
-    out = run('ffprobe', '-v', 'error', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0',
-              file).stdout.decode().split()
-    return sorted({name.strip(',') for name in out})
-
-
-def good(file, name, seconds, codecs):
-    """A recording of the card: whole, in order, in sync."""
-    tap.equal(streams_of(file), codecs, f'{name}: codecs')
-    tap.ok(decodes(file), f'{name}: decodes without a word')
-    numbers = numbers_of(file)
-    tap.ok(len(numbers) >= (seconds - 1) * FPS and None not in numbers,
-           f'{name}: {len(numbers)} pictures, all readable', numbers)
-    tap.equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))) if numbers else None,
-              f'{name}: every frame number, in order')
-    skews = skew_ms(file)
-    tap.ok(len(skews) >= seconds - 2 and all(abs(s) <= SKEW_MS for s in skews),
-           f'{name}: sound within {SKEW_MS} ms of the picture', skews)
-    return numbers
 
 
 def files():
