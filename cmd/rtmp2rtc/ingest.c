@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "flv/flv_timeline.h"
 #include "log/log.h"
-#include "timeline.h"
 
 enum {
 	HELD_MAX = 2048,	    /* tags, */
@@ -34,7 +34,7 @@ struct ingest {
 	bool live, ended;
 	unsigned renewals;
 	uint64_t ntp_base;
-	struct timeline line;
+	struct flv_timeline line;
 	struct video video;
 	struct audio audio;
 	bool published;	    /* the tracks are told; else tags are held */
@@ -265,7 +265,7 @@ take(struct ingest *in, const struct flv_tag *tag, uint64_t now_us)
 
 	if (tag->type != FLV_AUDIO && tag->type != FLV_VIDEO)
 		return 0;
-	time_us = timeline_map(&in->line, tag->ts_ms, now_us, &jump) * 1000;
+	time_us = flv_timeline_map(&in->line, tag->ts_ms, now_us, &jump) * 1000;
 	if (jump)
 		log_info("source", "timestamps jump; bridged");
 	if (in->ntp_base == 0)

@@ -74,8 +74,8 @@ def source(rate=25, size='320x180', *video):
             *(video or ('-tune', 'zerolatency')), '-c:a', 'aac', '-b:a', '64k', '-f', 'flv']
 
 
-def push(stream, *args, to=None):
-    return start(*source(*args), f'rtmp://127.0.0.1:{to or port}/live/{stream}')
+def push(stream, *args, to=None, more=()):
+    return start(*source(*args), *more, f'rtmp://127.0.0.1:{to or port}/live/{stream}')
 
 
 def live():
@@ -130,6 +130,13 @@ main = push('main')
 tap.ok(wait_for(lambda: 'live/main' in live(), 20), 'it publishes again')
 v = verdict(viewer)
 tap.ok(v['video']['frames'] > 80 and v['network']['lost'] == 0, 'the viewer goes on', v)
+
+wrapping = push('w', more=['-output_ts_offset', '4294964'])
+tap.ok(wait_for(lambda: 'live/w' in live(), 20), 'timestamps that wrap after 3 s: published')
+v = watch('w', 5)
+tap.ok(v['network']['lost'] == 0 and v['video']['frames'] >= 115 and v['video']['freezes'] == 0,
+       'and nothing is to be seen of it', v['video'])
+wrapping.kill()
 
 # ---- hostile connections beside it ----
 

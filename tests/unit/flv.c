@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "flv/flv.h"
+#include "flv/flv_timeline.h"
 
 /* A file of three tags. */
 static size_t
@@ -299,6 +300,39 @@ metadata(void **state)
 	assert_int_equal(flv_metadata_parse(&d, (const uint8_t *)"\5", 1), -EBADMSG);
 }
 
+static void
+timeline(void **state)
+{
+	static const struct {
+		uint32_t ts_ms, now_ms;
+		int64_t line_ms;
+		bool jump;
+	} rows[] = {
+	    {0xffffffe0, 0, 0, false},	 /* the first is the origin */
+	    {0x00000008, 40, 40, false}, /* wraps */
+	    {0xfffffff0, 41, 16, false}, /* the other track, behind */
+	    {0x00000030, 80, 80, false},
+	    {0x00010030, 120, 100, true}, /* a minute ahead at once */
+	    {0x00010058, 160, 140, false},
+	    {0x00000010, 200, 160, true}, /* back to the beginning */
+	    {0x00000038, 240, 200, false},
+	    {0x00007568, 30240, 30200, false}, /* a pause that passed */
+	    {0x80007568, 30280, 30220, true},  /* half way round */
+	    {0x80007590, 30320, 30260, false},
+	};
+	struct flv_timeline t = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		bool jump = !rows[i].jump;
+
+		assert_int_equal(
+		    flv_timeline_map(&t, rows[i].ts_ms, rows[i].now_ms * 1000ull, &jump),
+		    rows[i].line_ms);
+		assert_int_equal(jump, rows[i].jump);
+	}
+}
+
 int
 main(void)
 {
@@ -306,7 +340,7 @@ main(void)
 	    cmocka_unit_test(tags_in_pieces), cmocka_unit_test(not_flv),
 	    cmocka_unit_test(video_heads),    cmocka_unit_test(audio_heads),
 	    cmocka_unit_test(avc_config),     cmocka_unit_test(lengths_and_start_codes),
-	    cmocka_unit_test(metadata),
+	    cmocka_unit_test(metadata),	      cmocka_unit_test(timeline),
 	};
 
 	return cmocka_run_group_tests_name("flv", tests, NULL, NULL);
