@@ -84,6 +84,25 @@ for i in range(10):
     validated.append((sock, s))
 t.ok(len(validated) == 10, 'ten sessions with a path')
 
+# And two that went all the way: a player of the good stream, a publisher of its own with a player.
+insiders = []
+
+
+def insider(kind, stream):
+    p = subprocess.Popen([os.path.join(os.environ.get('RTC_BUILD', 'build'), 'tests/e2e/hostile_peer'),
+                          str(SECONDS - 1)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    s = signal.ask('session.create', **session(kind, stream, dtls={'role': 'server', 'fingerprint': {
+        'hash': 'sha-256', 'value': p.stdout.readline().strip()}}))
+    p.stdin.write(f"{port[1]} {s['ice']['ufrag']} {s['ice']['pwd']} {s['dtls']['fingerprint']['value']} "
+                  f"{s['tracks'][0].get('ssrc', 0)}\n")
+    p.stdin.flush()
+    insiders.append(p)
+    return p.stdout.readline().strip()
+
+
+t.equal([insider('play', 'live/beside'), insider('publish', 'live/own'), insider('play', 'live/own')],
+        ['connected'] * 3, 'three insiders connect')
+
 hello = hello_record()
 plain, wrong, strange = (stunlib.client() for _ in range(3))
 for s in plain, wrong, strange:
@@ -139,6 +158,8 @@ limit = NET_BURST + NET_RATE * (elapsed + 1)
 t.ok(0 < answers <= limit, f'{answers} answers without credentials, {limit:.0f} allowed')
 t.ok(got[0] <= AMPLIFY_MAX * sent[0] and got[1] <= AMPLIFY_MAX * sent[1],
      f'answered octets: {got[0]} of {sent[0]}, {got[1]} of {sent[1]}')
+words = [p.communicate(timeout=30)[0].split() for p in insiders]
+t.ok([p.returncode for p in insiders] == [0, 0, 0], f'insiders sent {[w[0] for w in words]} packets')
 big = stunlib.client()
 t.ok(wait_for(lambda: (big.sendto(stunlib.message(stunlib.BINDING), port),
                        stunlib.receive(big, 0.2))[1] != [], 5), 'the limit fills again')
