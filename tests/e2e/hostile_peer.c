@@ -24,7 +24,7 @@
 #include "rtpsec/rtpsec.h"
 #include "stun/stun.h"
 
-enum { CHECK_US = 500000, BURST = 12, TURN_MS = 3, ROOM = RTP_PACKET_MAX + 64 };
+enum { CHECK_US = 500000, BURST = 12, TURN_MS = 3, SSRCS = 80, ROOM = RTP_PACKET_MAX + 64 };
 
 struct hostile {
 	int fd;
@@ -35,7 +35,7 @@ struct hostile {
 	struct prng rng;
 	uint64_t next_check_us;
 	unsigned sent;
-	uint16_t seq;
+	uint16_t seq[SSRCS + 1];
 };
 
 static void
@@ -126,14 +126,16 @@ rtp_garbage(struct hostile *h)
 {
 	uint8_t buf[ROOM], hdr[RTP_HEADER_SIZE], payload[1100];
 	size_t size = prng_below(&h->rng, sizeof(payload));
-	uint32_t ssrc = 1 + prng_below(&h->rng, 80);
-	bool jump = prng_below(&h->rng, 50) == 0;
+	uint32_t ssrc = 1 + prng_below(&h->rng, SSRCS);
+	unsigned step = prng_below(&h->rng, 50) == 0 ? prng_below(&h->rng, 9000) : 0;
 
 	for (size_t i = 0; i < size; i++)
 		payload[i] = (uint8_t)prng_next(&h->rng);
-	h->seq = jump ? (uint16_t)prng_next(&h->rng) : (uint16_t)(h->seq + 1);
+	/* Forward only: an index is never used twice. */
+	h->seq[ssrc] = (uint16_t)(h->seq[ssrc] + 1 + step);
 	rtp_write_header(hdr, prng_below(&h->rng, 4) == 0 ? 111 : 96, prng_below(&h->rng, 2) == 0,
-			 prng_below(&h->rng, 4) == 0, h->seq, (uint32_t)prng_next(&h->rng), ssrc);
+			 prng_below(&h->rng, 4) == 0, h->seq[ssrc], (uint32_t)prng_next(&h->rng),
+			 ssrc);
 	put(h, buf, rtpsec_protect(h->send, hdr, sizeof(hdr), payload, size, buf, sizeof(buf)));
 }
 
