@@ -208,6 +208,6 @@ bench_options_parse(struct bench_options *o, int argc, char **argv)
 			return r;
 	}
 	if (argc - optind != 1)
-		return usage();
+		return bad("wants one URL", argc == optind ? "there is none" : argv[optind + 1]);
 	return take_urls(o, argv[optind], publish, token_file);
 }

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "commands.h"
+#include "ipc/ipc.h"
 
 struct command_line {
 	struct request request;
@@ -89,6 +90,8 @@ cannot_connect(int err, const char *path)
 			path);
 	else if (err == -EACCES || err == -EPERM)
 		fprintf(stderr, "rtc-ctl: %s: not permitted: be root or the relay's user\n", path);
+	else if (err == -ENAMETOOLONG)
+		fprintf(stderr, "rtc-ctl: %s: %s\n", path, ipc_words(err));
 	else
 		return command_fault(err);
 	return err == -EACCES || err == -EPERM ? EX_NOPERM : EX_UNAVAILABLE;
@@ -102,8 +105,16 @@ run(struct command_line *c, int count, char **operands)
 	char path[PATH_MAX] = "";
 	int err, code;
 
-	if (command == NULL || count - 1 < command->min || count - 1 > command->max)
+	if (command == NULL) {
+		fprintf(stderr, "rtc-ctl: %s%s\n", count > 0 ? operands[0] : "which command?",
+			count > 0 ? ": no such command" : "");
 		return usage();
+	}
+	if (count - 1 < command->min || count - 1 > command->max) {
+		fprintf(stderr, "rtc-ctl: %s takes %s operands than these\n", operands[0],
+			count - 1 < command->min ? "more" : "fewer");
+		return usage();
+	}
 	err = client_open(&client, c->socket, path, sizeof(path));
 	if (err != 0)
 		return cannot_connect(err, path);

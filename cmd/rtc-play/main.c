@@ -498,8 +498,10 @@ parse_options(int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "f:jqhV", long_options, NULL)) != -1)
 		if (take_option(opt) < 0)
 			usage();
-	if (argc - optind < 1 || argc - optind > 2)
+	if (argc - optind < 1 || argc - optind > 2) {
+		log_error("options", "wants a URL, and at most one file or - for standard output");
 		usage();
+	}
 	p.url = argv[optind];
 	p.path = argv[optind + 1];
 	p.judging |= p.path == NULL;

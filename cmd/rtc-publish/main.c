@@ -337,8 +337,12 @@ parse_options(int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "f:jqhV", long_options, NULL)) != -1)
 		if (take_option(opt) < 0)
 			usage();
-	if (argc - optind != (p.testing ? 1 : 2))
+	if (argc - optind != (p.testing ? 1 : 2)) {
+		log_error("options", p.testing ? "--test wants a URL and no file"
+					       : "wants a URL and a file (- is standard input), or "
+						 "--test and a URL");
 		usage();
+	}
 	p.url = argv[optind];
 	p.file.path = argv[optind + 1];
 	if (whip_url(p.endpoint, sizeof(p.endpoint), p.url, WHIP_PUBLISH) < 0) {

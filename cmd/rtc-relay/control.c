@@ -230,15 +230,13 @@ control_listen(struct control *c)
 {
 	for (size_t i = 0; i < ROLES; i++) {
 		char path[4096];
-		int rc = ipc_run_path(path, sizeof(path), socket_names[i]);
+		int rc = ipc_run_make(path, sizeof(path), socket_names[i]);
 
 		if (rc == 0)
 			rc = c->listen_fds[i] =
 			    ipc_listen(path, SOCK_SEQPACKET, 0600, &c->lock_fds[i]);
 		if (rc < 0) {
-			log_error("control", "cannot listen on %s: %s%s", path, strerror(-rc),
-				  rc == -EADDRINUSE ? " (another rtc-relay runs in this directory)"
-						    : "");
+			log_error("control", "cannot listen on %s: %s", path, ipc_words(rc));
 			return rc;
 		}
 		uv_poll_init(&c->loop, &c->listeners[i], c->listen_fds[i]);

@@ -136,6 +136,18 @@ apply_switch(struct options *o, int c)
 	}
 }
 
+/* The option and what it takes. */
+static const char *
+wanted(int c)
+{
+	static const char *const rows[] = {['w'] = "workers 1 to 16",
+					   ['t'] = "stun-timeout 1 to 3600 (seconds)",
+					   ['R'] = "ready-fd 0 to 65535",
+					   [OPT_GOP_CACHE] = "gop-cache auto, on or off"};
+
+	return rows[c];
+}
+
 void
 options_parse(struct options *o, int argc, char **argv)
 {
@@ -146,12 +158,14 @@ options_parse(struct options *o, int argc, char **argv)
 		if (optarg == NULL || c == '?') {
 			apply_switch(o, c);
 		} else if (!apply_argument(o, c, optarg)) {
-			fprintf(stderr, "rtc-relay: '%s' is not in the range of its option\n",
-				optarg);
+			fprintf(stderr, "rtc-relay: %s: want --%s\n", optarg, wanted(c));
 			exit(EX_USAGE);
 		}
 	}
 	if (optind != argc || (o->no_ipv4 && o->no_ipv6)) {
+		fprintf(stderr, "rtc-relay: %s\n",
+			optind != argc ? "takes options only; --udp 8000 names the port"
+				       : "-4 and -6 exclude each other");
 		fputs(help, stderr);
 		exit(EX_USAGE);
 	}

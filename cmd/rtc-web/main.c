@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "base/addr.h"
+#include "ipc/ipc.h"
 #include "log/log.h"
 #include "loop/loop.h"
 
@@ -140,7 +141,7 @@ take_sockets(struct http_server *server, const struct command_line *cl)
 	int error = cl->listen_count == 0 ? http_server_listen_unix(server, "web.sock") : 0;
 
 	if (error != 0)
-		log_error("web", "cannot listen on web.sock: %s", strerror(-error));
+		log_error("web", "cannot listen on web.sock: %s", ipc_words(error));
 	for (size_t i = 0; error == 0 && i < cl->listen_count; i++) {
 		error = http_server_listen_tcp(server, cl->listen[i]);
 		if (error != 0)

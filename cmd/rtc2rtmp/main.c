@@ -191,8 +191,12 @@ main(int argc, char **argv)
 	media_init();
 	if (argc == optind)
 		return serve_run(&serve);
-	if (argc - optind < 2 || argc - optind - 1 > PUSH_OUTPUTS_MAX)
+	if (argc - optind < 2 || argc - optind - 1 > PUSH_OUTPUTS_MAX) {
+		log_error("options",
+			  "wants a stream (live/livestream) and 1 to %d outputs, or neither",
+			  PUSH_OUTPUTS_MAX);
 		usage();
+	}
 	push.stream = argv[optind];
 	push.paths = argv + optind + 1;
 	push.path_count = (size_t)(argc - optind - 1);

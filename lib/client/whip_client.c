@@ -206,6 +206,7 @@ status_words(int status)
 	    {301, "a redirect of a POST must be 307 or 308"},
 	    {302, "a redirect of a POST must be 307 or 308"},
 	    {303, "a redirect of a POST must be 307 or 308"},
+	    {400, "the request is refused"},
 	    {401, "a token is wanted (--token-file)"},
 	    {403, "the token is not accepted"},
 	    {404, "no WHIP or WHEP endpoint at this path"},
@@ -213,6 +214,7 @@ status_words(int status)
 	    {406, "the offer is not acceptable"},
 	    {409, "the stream has a publisher already"},
 	    {415, "the endpoint takes no application/sdp"},
+	    {422, "the offer is refused (WHIP and WHEP addresses mixed up?)"},
 	    {502, "the gateway found no server"},
 	    {503, "the server is overloaded or not ready"},
 	};

@@ -328,7 +328,7 @@ int
 http_server_listen_unix(struct http_server *server, const char *name)
 {
 	char path[108]; /* sun_path of unix(7) */
-	int error = ipc_run_path(path, sizeof(path), name), fd, lock_fd;
+	int error = ipc_run_make(path, sizeof(path), name), fd, lock_fd;
 
 	if (error != 0)
 		return error;

@@ -22,8 +22,16 @@ enum {
 /* The run directory: $RTC_RUN, else ./run if it exists or the program lives in build/bin, else
  * /run/rtckit. Written to out; returns 0 or -ENAMETOOLONG. Made (0700) if make is set. */
 int ipc_run_dir(char *out, size_t cap, bool make);
-/* "$RTC_RUN/name" ("relay/signal.sock") with its directories made 0700. 0 or -errno. */
+/*
+ * "$RTC_RUN/name" ("relay/signal.sock"). 0 or -ENAMETOOLONG (a socket's name ends at 95 octets);
+ * out holds the name even then, as far as it fits.
+ */
 int ipc_run_path(char *out, size_t cap, const char *name);
+/* The same for who listens there: its directories are made (0700). Also -errno of mkdir. Clients do
+ * not: a wrong RTC_RUN leaves no trace. */
+int ipc_run_make(char *out, size_t cap, const char *name);
+/* Why a name cannot be taken or reached, in words: error as ipc_listen() and others return it. */
+const char *ipc_words(int error);
 
 /*
  * Take a socket's name and listen: lock "path.lock" (held by the returned descriptor *lock_fd for

@@ -82,19 +82,44 @@ ipc_run_dir(char *out, size_t cap, bool make)
 int
 ipc_run_path(char *out, size_t cap, const char *name)
 {
-	char dir[PATH_MAX];
-	int n, rc = ipc_run_dir(dir, sizeof(dir), true);
+	char dir[PATH_MAX] = "";
+	int n, rc = ipc_run_dir(dir, sizeof(dir), false);
 
+	n = snprintf(out, cap, "%s/%s", dir, name);
 	if (rc < 0)
 		return rc;
-	n = snprintf(out, cap, "%s/%s", dir, name);
 	if (n < 0 || (size_t)n >= cap ||
 	    (size_t)n >= sizeof(((struct sockaddr_un *)0)->sun_path) - 12)
 		return -ENAMETOOLONG;
-	if (strchr(name, '/') == NULL)
-		return 0;
+	return 0;
+}
+
+int
+ipc_run_make(char *out, size_t cap, const char *name)
+{
+	char dir[PATH_MAX];
+	int rc = ipc_run_path(out, cap, name);
+
+	if (rc < 0)
+		return rc;
 	snprintf(dir, sizeof(dir), "%s", out);
 	return make_dirs(dirname(dir));
+}
+
+const char *
+ipc_words(int error)
+{
+	switch (error) {
+	case -EADDRINUSE:
+		return "another instance runs in this directory (RTC_RUN names another)";
+	case -ENAMETOOLONG:
+		return "too long for a socket's name: RTC_RUN must be shorter";
+	case -EACCES:
+	case -EROFS:
+		return "not permitted: RTC_RUN must name a directory that this user may write";
+	default:
+		return strerror(-error);
+	}
 }
 
 static int

@@ -109,9 +109,9 @@ listen_unix(struct whip *w, const struct whip_program *program)
 	if (name == NULL && w->options.listen_count > 0)
 		return 0;
 	if (name == NULL) {
-		r = ipc_run_path(path, sizeof(path), program->socket);
+		r = ipc_run_make(path, sizeof(path), program->socket);
 		if (r < 0) {
-			log_error("listen", "unable to make the run directory: %s", strerror(-r));
+			log_error("listen", "unable to listen on %s: %s", path, ipc_words(r));
 			return r;
 		}
 		name = path;
@@ -119,8 +119,7 @@ listen_unix(struct whip *w, const struct whip_program *program)
 	fd = ipc_listen(name, SOCK_STREAM, 0600, &w->lock_fd);
 	r = fd < 0 ? fd : http_server_listen_fd(w->server, fd);
 	if (r < 0)
-		log_error("listen", "unable to listen on %s: %s", name,
-			  r == -EADDRINUSE ? "another instance serves it" : strerror(-r));
+		log_error("listen", "unable to listen on %s: %s", name, ipc_words(r));
 	else
 		log_info("listen", "serving on %s", name);
 	return r;

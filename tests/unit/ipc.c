@@ -181,7 +181,7 @@ names_that_are_too_long_are_refused(void **state)
 	memcpy(name, dir, strlen(dir));
 	name[strlen(dir)] = '/';
 	assert_int_equal(ipc_listen(name, SOCK_SEQPACKET, 0600, &lock), -ENAMETOOLONG);
-	assert_int_equal(ipc_run_path(out, sizeof(out), "relay/x.sock"), 0);
+	assert_int_equal(ipc_run_make(out, sizeof(out), "relay/x.sock"), 0);
 	assert_int_equal(strncmp(out, dir, strlen(dir)), 0);
 	*strrchr(out, '/') = '\0';
 	assert_int_equal(access(out, F_OK), 0); /* its directory was made */
