@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "http/url.h"
 #include "log/log.h"
+#include "whip/whip_json.h"
 
 enum { ANSWER_MAX = 65536 }; /* octets of an answer */
 
@@ -26,6 +27,7 @@ struct whip_job {
 	size_t waiting; /* names not resolved yet */
 	bool asked;
 	struct whip_waiter waiters[WHIP_NAMES_MAX];
+	struct whip_json *json; /* of the older interface; NULL: WHIP or WHEP */
 	struct sdp *offer;
 	struct sdp_plan plan;
 };
@@ -41,6 +43,7 @@ job_free(struct whip_job *job)
 	for (size_t i = 0; i < WHIP_NAMES_MAX; i++)
 		whip_resolver_cancel(job->ep->resolver, &job->waiters[i]);
 	sdp_free(job->offer);
+	whip_json_free(job->json);
 	job->ep->job_count--;
 	free(job);
 }
@@ -57,7 +60,7 @@ whip_endpoint_fini(struct whip_endpoint *ep)
 void
 whip_reply_no_memory(struct http_request *req)
 {
-	http_problem(req, 503, "no-memory", "Out Of Memory", "try again later");
+	whip_fail(req, NULL, 503, "no-memory", "Out Of Memory", "try again later");
 }
 
 /* detail: the relay's words. */
@@ -74,8 +77,7 @@ whip_reply_failure(struct http_request *req, json_t *reply)
 		detail = reply == NULL ? "the relay does not answer: is rtc-relay running with the "
 					 "same run directory?"
 				       : f->title;
-	http_problem_with(req, f->retry_s > 0 ? headers : NULL, f->status, f->slug, f->title, "%s",
-			  detail);
+	whip_fail(req, f->retry_s > 0 ? headers : NULL, f->status, f->slug, f->title, "%s", detail);
 }
 
 static void
@@ -136,6 +138,20 @@ reply_created(struct whip_job *job, const char *sdp, int size, const char *secre
 	http_reply(job->req, 201, headers, sdp, (size_t)size);
 }
 
+static void
+reply_json(struct whip_job *job, const char *sdp, const char *ufrag)
+{
+	static const struct http_header headers[] = {
+	    {"Content-Type", "application/json"}, {"Cache-Control", "no-store"}, {NULL, NULL}};
+	char *body = whip_json_answer(sdp, ufrag, job->plan.remote.ufrag);
+
+	if (body != NULL)
+		http_reply(job->req, 200, headers, body, strlen(body));
+	else
+		whip_reply_no_memory(job->req);
+	free(body);
+}
+
 /* Write the answer of a session that the relay made. Returns false (nothing replied) if it cannot.
  */
 static bool
@@ -156,13 +172,16 @@ reply_answer(struct whip_job *job, json_t *reply)
 	answer = sdp_answer(job->offer, &job->plan, &local);
 	text = malloc(ANSWER_MAX);
 	n = answer != NULL && text != NULL ? sdp_write(answer, text, ANSWER_MAX) : -1;
-	if (n > 0) {
+	if (n > 0 && job->json != NULL) {
+		reply_json(job, text, local.ufrag);
+	} else if (n > 0) {
 		reply_created(job, text, n, secret, local.ufrag);
+	}
+	if (n > 0)
 		log_info("session", "%s %s %s for %s (%s)", id,
 			 job->params.role == SDP_PUBLISH ? "publishes" : "plays",
 			 job->params.stream, job->address[0] != '\0' ? job->address : "-",
 			 job->agent);
-	}
 	free(text);
 	sdp_free(answer);
 	return n > 0;
@@ -191,9 +210,9 @@ on_created(void *arg, json_t *reply, int error)
 		whip_reply_failure(job->req, reply);
 	} else if (!reply_answer(job, reply)) {
 		drop_session(job->ep, reply);
-		http_problem(job->req, 503, "no-candidate", "No Address To Name",
-			     "this server knows no address where the relay can be reached: start "
-			     "it with --candidate IP");
+		whip_fail(job->req, NULL, 503, "no-candidate", "No Address To Name",
+			  "this server knows no address where the relay can be reached: start "
+			  "it with --candidate IP");
 	}
 	job_free(job);
 }
@@ -264,97 +283,10 @@ job_start(struct whip_job *job)
 		job_ask(job);
 }
 
-static void
-reply_problem(struct http_request *req, const struct sdp_problem *problem)
-{
-	static const struct {
-		int status;
-		const char *slug, *title;
-	} rows[] = {
-	    [SDP_FINE] = {500, "internal", "Internal Error"},
-	    [SDP_MALFORMED] = {400, "malformed-sdp", "Malformed SDP"},
-	    [SDP_TOO_LARGE] = {413, "sdp-too-large", "SDP Too Large"},
-	    [SDP_UNSUPPORTED] = {422, "unsupported-sdp", "SDP Cannot Be Served"},
-	    [SDP_NO_CODEC] = {422, "no-codec", "No Codec In Common"},
-	    [SDP_NO_MEMORY] = {503, "no-memory", "Out Of Memory"},
-	};
-
-	http_problem(req, rows[problem->code].status, rows[problem->code].slug,
-		     rows[problem->code].title, "%s%s",
-		     problem->code == SDP_MALFORMED ? "the SDP offer: " : "", problem->detail);
-}
-
 static const char *
 query_of(const void *arg, const char *name)
 {
 	return http_query(arg, name);
-}
-
-/* params NULL: not read yet. */
-static bool
-knows_token(const struct whip_endpoint *ep, const struct http_request *req,
-	    const struct whip_params *params)
-{
-	const char *secret = params != NULL ? params->secret : http_query(req, "secret");
-	const char *token = params != NULL ? params->token : http_query(req, "token");
-
-	return !ep->needs_token || whip_auth_knows(&ep->auth, http_bearer(req)) ||
-	       whip_auth_knows(&ep->auth, secret) || whip_auth_knows(&ep->auth, token);
-}
-
-static bool
-may_pass(struct http_request *req, const struct whip_params *params)
-{
-	static const struct http_header challenge[] = {
-	    {"WWW-Authenticate", "Bearer realm=\"rtckit\""},
-	    {NULL, NULL},
-	};
-
-	if (knows_token(http_server_arg(http_server_of(req)), req, params))
-		return true;
-	http_problem_with(req, challenge, 401, "unauthorized", "Unauthorized",
-			  "a valid token is needed: Authorization: Bearer TOKEN, or ?secret=TOKEN "
-			  "or ?token=TOKEN");
-	return false;
-}
-
-/* Does a list of media ranges (RFC 9110 s.12.5.1) allow application/sdp? */
-static bool
-accepts_sdp(const char *accept)
-{
-	return accept == NULL || accept[0] == '\0' || strstr(accept, "*/*") != NULL ||
-	       strcasestr(accept, "application/*") != NULL ||
-	       strcasestr(accept, "application/sdp") != NULL;
-}
-
-/* Media types and length; replies and returns false if they are wrong. */
-static bool
-check_head(struct http_request *req)
-{
-	static const struct http_header types[] = {
-	    {"Accept-Post", "application/sdp"},
-	    {NULL, NULL},
-	};
-	const char *type = http_content_type(req);
-	size_t size;
-
-	http_body(req, &size);
-	if (size == 0 && http_header(req, "Content-Length") == NULL &&
-	    http_header(req, "Transfer-Encoding") == NULL)
-		http_problem(req, 411, "length-required", "Length Required",
-			     "the request has neither Content-Length nor chunks: POST the SDP "
-			     "offer as its body");
-	else if (strcmp(type, "application/sdp") != 0)
-		http_problem_with(req, types, 415, "unsupported-media-type",
-				  "Unsupported Media Type",
-				  "Content-Type is \"%.64s\": it must be application/sdp", type);
-	else if (!accepts_sdp(http_header(req, "Accept")))
-		http_problem(
-		    req, 406, "not-acceptable", "Not Acceptable",
-		    "the answer is application/sdp, which the Accept field does not allow");
-	else
-		return true;
-	return false;
 }
 
 /* Parse and negotiate; replies and returns false if it cannot be served. */
@@ -373,10 +305,14 @@ take_offer(struct whip_job *job)
 	size_t size;
 	const char *body = http_body(job->req, &size);
 
+	if (job->json != NULL) {
+		body = job->json->sdp;
+		size = job->json->sdp_size;
+	}
 	job->offer = sdp_parse(body, size, &problem);
 	if (job->offer == NULL ||
 	    sdp_negotiate_offer(&job->plan, job->offer, &policy, &problem) < 0) {
-		reply_problem(job->req, &problem);
+		whip_reply_sdp_problem(job->req, &problem);
 		return false;
 	}
 	return true;
@@ -409,25 +345,6 @@ describe_client(struct whip_job *job)
 		memcpy(job->host, name.ptr, name.size);
 }
 
-/* Has this client asked too often, or is there too much under way? Replies and returns false. */
-static bool
-may_ask(struct whip_endpoint *ep, struct http_request *req)
-{
-	static const struct http_header retry[] = {{"Retry-After", "1"}, {NULL, NULL}};
-	struct addr client;
-
-	if (http_client(req, &client) && !whip_rate_take(&ep->rate, &client, clock_now_us()))
-		http_problem_with(req, retry, 429, "rate", "Too Many Requests",
-				  "more than %u sessions asked for in a second (--rate)",
-				  ep->rate.per_second);
-	else if (ep->job_count >= WHIP_JOBS_MAX)
-		http_problem_with(req, retry, 503, "busy", "Too Many Requests Under Way",
-				  "%d requests wait for the relay", WHIP_JOBS_MAX);
-	else
-		return true;
-	return false;
-}
-
 /* Is the stream served elsewhere? Then the client is sent there, its query with it (s.4.5). */
 static bool
 redirect(struct whip_job *job)
@@ -452,8 +369,8 @@ redirect(struct whip_job *job)
 	snprintf(location, cap, "%.*s%s%s%s", (int)size, server, path, query[0] != '\0' ? "?" : "",
 		 query);
 	headers[0].value = location;
-	http_problem_with(job->req, headers, 307, "elsewhere", "Temporary Redirect",
-			  "this stream is served by another server: see Location");
+	whip_fail(job->req, headers, 307, "elsewhere", "Temporary Redirect",
+		  "this stream is served by another server: see Location");
 	free(location);
 	return true;
 }
@@ -464,7 +381,7 @@ job_new(struct http_request *req)
 	struct whip_endpoint *ep = http_server_arg(http_server_of(req));
 	struct whip_job *job;
 
-	if (!may_ask(ep, req))
+	if (!whip_may_ask(ep, req))
 		return NULL;
 	job = calloc(1, sizeof(*job));
 	if (job == NULL) {
@@ -489,14 +406,55 @@ create_session(struct http_request *req, enum sdp_role role)
 	if (job == NULL)
 		return;
 	if (whip_params_read(&job->params, query_of, req, role, ep->use_vhost, words) < 0) {
-		http_problem(req, 400, "bad-parameter", "Bad Parameter", "%s", words);
-	} else if (may_pass(req, &job->params) && !redirect(job) && check_head(req) &&
+		whip_fail(req, NULL, 400, "bad-parameter", "Bad Parameter", "%s", words);
+	} else if (whip_may_pass(req, &job->params) && !redirect(job) && whip_check_head(req) &&
 		   take_offer(job)) {
 		describe_client(job);
 		job_start(job);
 		return;
 	}
 	job_free(job);
+}
+
+/* The older interface: the same request, said in JSON. */
+static void
+create_by_json(struct http_request *req, enum sdp_role role)
+{
+	struct whip_endpoint *ep = http_server_arg(http_server_of(req));
+	char words[WHIP_WORDS_SIZE];
+	struct whip_job *job;
+	const char *body;
+	size_t size;
+
+	http_set_arg(req, whip_json_mark);
+	job = job_new(req);
+	if (job == NULL)
+		return;
+	body = http_body(req, &size);
+	job->json = whip_json_read(body, size, words);
+	if (job->json != NULL)
+		job->json->req = req;
+	if (job->json == NULL || whip_params_read(&job->params, whip_json_get, job->json, role,
+						  ep->use_vhost, words) < 0) {
+		whip_fail(req, NULL, 400, "bad-parameter", "Bad Parameter", "%s", words);
+	} else if (whip_may_pass(req, &job->params) && !redirect(job) && take_offer(job)) {
+		describe_client(job);
+		job_start(job);
+		return;
+	}
+	job_free(job);
+}
+
+static void
+on_json_publish(struct http_request *req)
+{
+	create_by_json(req, SDP_PUBLISH);
+}
+
+static void
+on_json_play(struct http_request *req)
+{
+	create_by_json(req, SDP_PLAY);
 }
 
 static void
@@ -520,7 +478,7 @@ on_options(struct http_request *req)
 	struct http_header headers[WHIP_ICE_SERVERS_MAX + 2] = {{"Accept-Post", "application/sdp"}};
 	bool preflight = http_header(req, "Access-Control-Request-Method") != NULL;
 
-	if (!preflight && knows_token(ep, req, NULL))
+	if (!preflight && whip_knows_token(ep, req, NULL))
 		add_links(ep, headers + 1);
 	http_reply_options(req, headers);
 }
@@ -545,6 +503,11 @@ on_head(struct http_request *req)
 	{                                                                                          \
 		"OPTIONS", path "/session", true, whip_on_session_options                          \
 	}
+#define JSON_ROUTES(path, handler)                                                                 \
+	{"POST", path, false, handler},                                                            \
+	{                                                                                          \
+		"POST", path "/", false, handler                                                   \
+	}
 #define HEAD_ROUTES(path)                                                                          \
 	{"HEAD", path, false, on_head},                                                            \
 	{                                                                                          \
@@ -555,13 +518,13 @@ const struct http_route whip_routes[] = {
     ENDPOINT_ROUTES(WHIP_PATH, on_publish),
     ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),
     HEAD_ROUTES(WHIP_PLAY_PATH),
+    JSON_ROUTES("/rtc/v1/publish", on_json_publish),
+    JSON_ROUTES("/rtc/v1/play", on_json_play),
     {NULL, NULL, false, NULL},
 };
 
 const struct http_route whep_routes[] = {
-    ENDPOINT_ROUTES(WHEP_PATH, on_play),
-    HEAD_ROUTES(WHEP_PATH),
-    ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),
-    HEAD_ROUTES(WHIP_PLAY_PATH),
-    {NULL, NULL, false, NULL},
+    ENDPOINT_ROUTES(WHEP_PATH, on_play),       HEAD_ROUTES(WHEP_PATH),
+    ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),  HEAD_ROUTES(WHIP_PLAY_PATH),
+    JSON_ROUTES("/rtc/v1/play", on_json_play), {NULL, NULL, false, NULL},
 };

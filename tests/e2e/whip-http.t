@@ -446,6 +446,70 @@ def heads(port):
     ok(a.status == 405 and a.headers["allow"] == "POST, OPTIONS, HEAD" and a.problem(), "GET is 405", a.raw)
 
 
+def json_api(whip, whep):
+    """POST /rtc/v1/publish/ and /rtc/v1/play/: always 200, the code in the body."""
+    offer, play = sdp("chromium-whip").decode(), sdp("chromium-whep").decode()
+
+    def call(port, path, type=None, **members):
+        members = {k: v for k, v in members.items() if v != ""}
+        return request(port, "POST", path, json.dumps(members).encode(), Content_Type=type)
+
+    url = "webrtc://example.net/app1/s1?vhost=a.b&eip=192.0.2.7:18000&schema=https"
+    page = {"api": "http://example.net:1985/rtc/v1/publish/", "clientip": None, "tid": "2fff9d9",
+            "streamurl": url, "sdp": offer}
+    for type in (None, "text/plain", "application/json"):
+        a = call(whip, "/rtc/v1/publish/", type, **page)
+        j = json.loads(a.text)
+        ok(a.status == 200 and j["code"] == 0 and j["sdp"].startswith("v=0") and
+           all(isinstance(j[k], str) for k in ("server", "service", "pid", "sessionid")) and
+           a.headers["content-type"] == "application/json" and
+           a.headers["access-control-allow-origin"] == "*", f"publish: code 0, type {type}", a.raw)
+    ours = re.search(r"a=ice-ufrag:(\S+)", offer).group(1)
+    ok(j["sessionid"] == f"relayU:{ours}", "the session is named by both ufrags", j["sessionid"])
+    ok(" 192.0.2.7 18000 " in j["sdp"] and "a=recvonly" in j["sdp"], "eip of the URL counts", j["sdp"])
+    said = asked()[-1]
+    ok(said["kind"] == "publish" and said["stream"] == "app1/s1", "so do app and stream", said)
+    a = call(whip, "/rtc/v1/publish?eip=192.0.2.8&codec=h264", streamurl="webrtc://h:1985/a/b", sdp=offer)
+    ok(json.loads(a.text)["code"] == 0 and "192.0.2.8" in a.text and "VP8" not in a.text,
+       "and the request's own query", a.raw)
+    for port in (whip, whep):
+        a = call(port, "/rtc/v1/play/", streamurl="webrtc://h/live/x", sdp=play)
+        j = json.loads(a.text)
+        ok(j["code"] == 0 and "a=sendonly" in j["sdp"] and asked()[-1]["kind"] == "play", "play", a.raw)
+    good = {"streamurl": "webrtc://h/live/x", "sdp": offer}
+    rows = [
+        ("no streamurl", {"sdp": offer}, 400), ("no sdp", {"streamurl": good["streamurl"]}, 400),
+        ("sdp that is none", {**good, "sdp": "hello"}, 400), ("sdp of another type", {**good, "sdp": 7}, 400),
+        ("another scheme", {**good, "streamurl": "rtmp://h/live/x"}, 400),
+        ("no stream", {**good, "streamurl": "webrtc://h/live"}, 400),
+        ("no host", {**good, "streamurl": "webrtc:///live/x"}, 400),
+        ("three parts", {**good, "streamurl": "webrtc://h/a/b/c"}, 400),
+        ("dots", {**good, "streamurl": "webrtc://h/../x"}, 400),
+        ("an escaped slash", {**good, "streamurl": "webrtc://h/a%2fb/x"}, 400),
+        ("CR and LF", {**good, "streamurl": "webrtc://h/live/x%0d%0ay"}, 400),
+        ("NUL", {**good, "streamurl": "webrtc://h/live/x\0"}, 400),
+        ("a bad query", {**good, "streamurl": "webrtc://h/live/x?eip=%zz"}, 400),
+        ("a bad eip", {**good, "streamurl": "webrtc://h/live/x?eip=name"}, 400),
+        ("a busy stream", {**good, "streamurl": "webrtc://h/live/busy"}, 409),
+        ("a player's offer", {**good, "sdp": play}, 422),
+        ("the relay's limit", {**good, "streamurl": "webrtc://h/live/full"}, 503),
+    ]
+    for name, members, code in rows:
+        a = call(whip, "/rtc/v1/publish/", **members)
+        good_answer = a.status == 200 and json.loads(a.text).get("code") == code and \
+            json.loads(a.text)["detail"]
+        ok(good_answer, f"JSON: {name} is code {code}", a.raw)
+    for name, body in (("words", b"hello"), ("an array", b"[]"), ("nothing", b""),
+                       ("deep nesting", b'{"a":' * 9000), ("a doubled member", b'{"sdp":"a","sdp":"b"}')):
+        a = request(whip, "POST", "/rtc/v1/publish/", body)
+        ok(a.status == 200 and json.loads(a.text)["code"] == 400, f"JSON: {name} is code 400", a.raw)
+    a = request(whip, "POST", "/rtc/v1/publish/", b"x" * 70000)
+    ok(a.status == 413, "JSON: too long is 413", a.raw)
+    a = request(whip, "GET", "/rtc/v1/publish/")
+    ok(a.status == 405 and a.problem(), "JSON: GET is 405", a.raw)
+    ok(request(whep, "POST", "/rtc/v1/publish/", b"{}").status == 404, "rtc-whep publishes nothing")
+
+
 def recipe(port):
     query = "?ice-ufrag=6pk11386&ice-pwd=l91z529147ri9163933p51c4&app=live&stream=recipe"
     a = request(port, "POST", WHIP + query, sdp("recipe-whip"))
@@ -498,6 +562,7 @@ def stateless(whip, made):
            "a=sendonly" in a.text, f"rtc-whep serves {name}", a.raw)
     ok(request(whep.port, "POST", WHIP, sdp("chromium-whip")).status == 404, "and no WHIP")
     heads(whep.port)
+    json_api(other.port, whep.port)
     for p in (again, whep, other):
         began = time.monotonic()
         code = p.stop()
@@ -540,6 +605,11 @@ def tokens():
     whip.p.send_signal(signal.SIGHUP)
     a = request(whip.port, "POST", WHIP, offer, Authorization="Bearer new-token")
     ok(a.status == 201, "without the file the former tokens stay")
+    a = request(whip.port, "POST", "/rtc/v1/publish/", json.dumps(
+        {"streamurl": "webrtc://h/live/x?token=new-token", "sdp": offer.decode()}).encode())
+    b = request(whip.port, "POST", "/rtc/v1/publish/", json.dumps(
+        {"streamurl": "webrtc://h/live/x", "sdp": offer.decode()}).encode())
+    ok(json.loads(a.text)["code"] == 0 and json.loads(b.text)["code"] == 401, "tokens of streamurl", b.raw)
     log = whip.log()
     leaks = [x for x in ("right-token", "new-token", "secret=", location[-43:]) if x in log]
     ok(not leaks, "no token, query or session's secret is logged", f"{leaks}\n{log}")

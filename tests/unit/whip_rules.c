@@ -5,13 +5,16 @@
 #include <stdint.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
+#include "../support/support.h"
 #include "base/bytes.h"
 #include "whip/whip_balance.h"
 #include "whip/whip_etag.h"
 #include "whip/whip_ice_server.h"
+#include "whip/whip_json.h"
 
 static void
 if_match_is_compared_strongly(void **state)
@@ -120,6 +123,52 @@ the_rate_of_a_client_is_bounded(void **state)
 	assert_true(whip_rate_take(&rate, &a, 3000000));
 }
 
+static void
+json_requests_are_read(void **state)
+{
+	char words[WHIP_WORDS_SIZE];
+	size_t size;
+	uint8_t *buf = support_load("whip_json/short", &size);
+	struct whip_json *j = whip_json_read((const char *)buf, size, words);
+
+	(void)state;
+	assert_non_null(j);
+	assert_string_equal(whip_json_get(j, "app"), "a-b");
+	assert_string_equal(whip_json_get(j, "stream"), "c");
+	assert_string_equal(whip_json_get(j, "token"), "x");
+	assert_null(whip_json_get(j, "action"));
+	assert_null(whip_json_get(j, "eip"));
+	assert_int_equal(j->sdp_size, 5);
+	whip_json_free(j);
+	free(buf);
+}
+
+static void
+json_truncated(void *arg, const uint8_t *buf, size_t size)
+{
+	char words[WHIP_WORDS_SIZE] = "";
+	struct whip_json *j = whip_json_read((const char *)buf, size, words);
+
+	(void)arg;
+	assert_true(j != NULL || words[0] != '\0');
+	whip_json_free(j);
+}
+
+static void
+json_truncations_stay_inside(void **state)
+{
+	static const char *const names[] = {"whip_json/page", "whip_json/short"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		size_t size;
+		uint8_t *buf = support_load(names[i], &size);
+
+		support_truncations(buf, size, json_truncated, NULL);
+		free(buf);
+	}
+}
+
 int
 main(void)
 {
@@ -128,6 +177,8 @@ main(void)
 	    cmocka_unit_test(ice_servers_are_held_to_their_grammar),
 	    cmocka_unit_test(streams_stay_with_their_server),
 	    cmocka_unit_test(the_rate_of_a_client_is_bounded),
+	    cmocka_unit_test(json_requests_are_read),
+	    cmocka_unit_test(json_truncations_stay_inside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
