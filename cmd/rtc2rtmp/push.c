@@ -15,12 +15,12 @@
 #include "media/media_aac.h"
 #include "output.h"
 
-enum { EXIT_NOBODY = 1 };
+enum { EXIT_NOBODY = 1, SUCCESSOR_MS = 1000 /* a publisher that comes again so soon goes on */ };
 
 static struct push {
 	const struct push_config *config;
 	uv_loop_t loop;
-	uv_timer_t timer;
+	uv_timer_t timer, successor;
 	uv_async_t done;
 	struct attach *attach;
 	struct output *outputs[PUSH_OUTPUTS_MAX];
@@ -28,7 +28,7 @@ static struct push {
 	size_t count;
 	struct media_aac *aac;
 	enum gather_codec codecs[GATHER_KINDS]; /* of the publisher at the start */
-	bool started, began, ending;
+	bool announced, began, ending;
 	int64_t asked_us;
 	int code;
 	char trouble[160];
@@ -93,31 +93,6 @@ on_aac(void *arg, const struct media_unit *u)
 	spread(u, true);
 }
 
-static void
-on_unit(void *arg, const struct gather_unit *g)
-{
-	const struct media_unit u = {.kind = g->kind == GATHER_VIDEO ? MEDIA_VIDEO : MEDIA_AUDIO,
-				     .keyframe = g->keyframe,
-				     .time_us = g->pts_us,
-				     .lead_us = g->pts_us - g->dts_us,
-				     .duration_us = g->duration_us,
-				     .data = g->data,
-				     .size = g->size};
-
-	(void)arg;
-	if (!p.started || p.ending)
-		return;
-	if (!p.began && p.config->duration_s > 0)
-		uv_timer_start(&p.timer, on_time_over, (uint64_t)(p.config->duration_s * 1000), 0);
-	else if (!p.began)
-		uv_timer_stop(&p.timer);
-	p.began = true;
-	spread(&u, g->codec == GATHER_AAC);
-	ask_keyframe(u.time_us);
-	if (g->codec == GATHER_OPUS && p.aac != NULL)
-		(void)media_aac_push(p.aac, &u, on_aac, NULL); /* what is no Opus is left out */
-}
-
 /* ---- the beginning ---- */
 
 static int
@@ -145,9 +120,12 @@ describe(struct output_stream *s, const struct gather_format *audio, bool as_aac
 	return 0;
 }
 
+/* With the first unit: what the publisher sends is certain. */
 static int
-start_outputs(const struct gather_format *video, const struct gather_format *audio)
+start_outputs(void)
 {
+	const struct gather_format *video = gather_format(attach_gather(p.attach), GATHER_VIDEO);
+	const struct gather_format *audio = gather_format(attach_gather(p.attach), GATHER_AUDIO);
 	struct media_words words = {""};
 	bool wants_aac = false;
 
@@ -175,6 +153,31 @@ start_outputs(const struct gather_format *video, const struct gather_format *aud
 }
 
 static void
+on_unit(void *arg, const struct gather_unit *g)
+{
+	const struct media_unit u = {.kind = g->kind == GATHER_VIDEO ? MEDIA_VIDEO : MEDIA_AUDIO,
+				     .keyframe = g->keyframe,
+				     .time_us = g->pts_us,
+				     .lead_us = g->pts_us - g->dts_us,
+				     .duration_us = g->duration_us,
+				     .data = g->data,
+				     .size = g->size};
+
+	(void)arg;
+	if (p.ending || (!p.began && start_outputs() < 0))
+		return;
+	if (!p.began && p.config->duration_s > 0)
+		uv_timer_start(&p.timer, on_time_over, (uint64_t)(p.config->duration_s * 1000), 0);
+	else if (!p.began)
+		uv_timer_stop(&p.timer);
+	p.began = true;
+	spread(&u, g->codec == GATHER_AAC);
+	ask_keyframe(u.time_us);
+	if (g->codec == GATHER_OPUS && p.aac != NULL)
+		(void)media_aac_push(p.aac, &u, on_aac, NULL); /* what is no Opus is left out */
+}
+
+static void
 on_changed(void *arg)
 {
 	const struct gather *g = attach_gather(p.attach);
@@ -183,12 +186,13 @@ on_changed(void *arg)
 	char words[160];
 
 	(void)arg;
-	if (p.started &&
+	uv_timer_stop(&p.successor);
+	if (p.began &&
 	    (video->codec != p.codecs[GATHER_VIDEO] || audio->codec != p.codecs[GATHER_AUDIO])) {
 		finish(EX_OK, "another publisher with other codecs took over: this is the end");
 		return;
 	}
-	if (p.started || p.ending)
+	if (p.began || p.ending)
 		return;
 	if (video->codec == GATHER_OTHER || audio->codec == GATHER_OTHER) {
 		const char *name = video->codec == GATHER_OTHER ? video->name : audio->name;
@@ -204,19 +208,18 @@ on_changed(void *arg)
 		}
 		log_warn("push", "%s", words);
 	}
-	if (video->codec == GATHER_NONE && audio->codec == GATHER_NONE)
-		return;
 	p.codecs[GATHER_VIDEO] = video->codec;
 	p.codecs[GATHER_AUDIO] = audio->codec;
-	p.started = start_outputs(video, audio) == 0;
+	p.announced = true;
+	p.trouble[0] = '\0';
 }
 
 static void
 on_ended(void *arg)
 {
 	(void)arg;
-	if (p.started)
-		finish(EX_OK, "");
+	if (p.began)
+		uv_timer_start(&p.successor, on_time_over, SUCCESSOR_MS, 0);
 }
 
 static void
@@ -226,6 +229,8 @@ on_trouble(void *arg, int error, const char *words)
 	snprintf(p.trouble, sizeof(p.trouble), "%s: %s", words, strerror(-error));
 	if (error == -EINVAL)
 		finish(EX_DATAERR, words);
+	else if (p.began)
+		log_warn("push", "%s", p.trouble);
 }
 
 static const struct attach_events events = {on_unit, on_changed, on_ended, on_trouble};
@@ -236,7 +241,7 @@ on_wait_over(uv_timer_t *timer)
 	(void)timer;
 	if (p.trouble[0] != '\0')
 		finish(EX_UNAVAILABLE, p.trouble);
-	else if (p.started)
+	else if (p.announced)
 		finish(EXIT_NOBODY, "the publisher sends nothing");
 	else
 		finish(EXIT_NOBODY, "nobody publishes this stream (--wait says how long to wait)");
@@ -314,6 +319,7 @@ set_up(const struct push_config *config)
 	signal(SIGPIPE, SIG_IGN);
 	uv_loop_init(&p.loop);
 	uv_timer_init(&p.loop, &p.timer);
+	uv_timer_init(&p.loop, &p.successor);
 	uv_async_init(&p.loop, &p.done, on_done);
 	for (size_t i = 0; i < config->path_count; i++) {
 		p.outputs[i] =

@@ -75,6 +75,41 @@ def the_first_frames():
     tap.ok(decodes(path('early.mkv')), 'and decodes')
 
 
+def packets(file, stream):
+    """Size and checksum of each packet, and its times relative to the first of video."""
+    lines = run('ffprobe', '-v', 'error', '-select_streams', stream, '-show_data_hash', 'md5',
+                '-show_entries', 'packet=data_hash', '-of', 'csv=p=0', file).stdout.split()
+    times = run('ffprobe', '-v', 'error', '-select_streams', stream, '-show_entries',
+                'packet=pts,dts', '-of', 'csv=p=0', file).stdout.decode().split()
+    return lines, [tuple(map(int, t.strip(',').split(','))) for t in times]
+
+
+def what_came_by_rtmp():
+    """B-frames and AAC of an encoder leave as they came, from the first frame on."""
+    sent, got = path('sent.flv'), path('got.flv')
+    run('ffmpeg', '-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=320x240:r=25', '-f', 'lavfi', '-i',
+        'sine=f=440:r=44100', '-t', '5', '-c:v', 'libx264', '-bf', '2', '-g', '25', '-preset',
+        'veryfast', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-y', sent)
+    waiting = start(f'{BIN}/rtc2rtmp', '--wait', '30', 'live/enc', got)
+    sender = start('sh', '-c', f'ffmpeg -v error -re -i {sent} -c copy -f flv - | '
+                   f'{BIN}/rtmp2rtc - live/enc')
+    sender.communicate(timeout=PATIENCE_S)
+    tap.equal(waiting.wait(PATIENCE_S), 0, 'an encoder\'s stream is recorded to its end')
+    tap.ok(decodes(got), 'it decodes')
+    (_, sent_times), (_, got_times) = packets(sent, 'v'), packets(got, 'v')
+    first = sent_times[0][1] - got_times[0][1]
+    tap.equal([(p + first, d + first) for p, d in got_times], sent_times,
+              'every picture, both of its times as they were')
+    frames = [run('ffmpeg', '-v', 'error', '-i', f, '-map', '0:v', '-f', 'md5', '-').stdout
+              for f in (sent, got)]
+    tap.equal(frames[1], frames[0], 'the same pictures')
+    sent_sound, got_sound = packets(sent, 'a')[0], packets(got, 'a')[0]
+    at = sent_sound.index(got_sound[0])
+    tap.ok(at < 5 and got_sound == sent_sound[at:at + len(got_sound)] and
+           len(got_sound) > len(sent_sound) - 8,
+           'AAC is bit-identical', (at, len(got_sound), len(sent_sound)))
+
+
 def refusals():
     p = push('--wait', '0.3', 'live/nobody', path('x.mkv'))
     tap.equal(p.returncode, 1, 'nobody publishes: exit 1')
@@ -92,6 +127,7 @@ files()
 pipes()
 rtmp()
 the_first_frames()
+what_came_by_rtmp()
 refusals()
 pub.terminate()
 tap.equal(pub.wait(PATIENCE_S), 0, 'the publisher ends')
