@@ -200,6 +200,7 @@ control_new(void)
 	c->stun_timeout_us = (uint64_t)STUN_TIMEOUT_DEFAULT_MS * 1000;
 	c->nack = c->twcc = true;
 	c->limit_log = (struct log_limit){.interval_us = 10000000, .burst = 3};
+	c->dtls_log = (struct log_limit){.interval_us = 10000000, .burst = 10};
 	uv_async_init(&c->loop, &c->wake, on_wake);
 	uv_timer_init(&c->loop, &c->tick);
 	uv_timer_init(&c->loop, &c->handshake_tick);

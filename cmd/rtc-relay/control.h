@@ -121,7 +121,7 @@ struct control {
 	uint64_t stun_timeout_us;
 	bool nack, twcc;
 	enum replay_mode replay;
-	struct log_limit limit_log;
+	struct log_limit limit_log, dtls_log;
 };
 
 /* control.c */

@@ -194,6 +194,21 @@ unlist(struct csession *cs)
 	HASH_DELETE(by_ufrag, c->by_ufrag, cs);
 }
 
+/* Whoever can create a session can make its handshake fail: those lines are limited. */
+static void
+log_end(const struct csession *cs)
+{
+	struct control *c = cs->control;
+	bool failed = cs->reason == END_DTLS_FAILED && cs->dtls != NULL;
+	unsigned held;
+
+	if (failed && !log_allow(&c->dtls_log, c->now_us, &held))
+		return;
+	log_info("session", "%s %s %s ended: %s%s%s", cs->shared.id,
+		 session_kind_names[cs->shared.kind], cs->stream->name, end_names[cs->reason],
+		 failed ? ": " : "", failed ? dtls_error(cs->dtls) : "");
+}
+
 void
 csession_end(struct csession *cs, enum session_end reason)
 {
@@ -211,10 +226,7 @@ csession_end(struct csession *cs, enum session_end reason)
 	waiting_remove(cs);
 	unlist(cs);
 	if (was_connected || reason == END_DTLS_FAILED)
-		log_info("session", "%s %s %s ended: %s%s%s", cs->shared.id,
-			 session_kind_names[cs->shared.kind], s->name, end_names[reason],
-			 reason == END_DTLS_FAILED && cs->dtls != NULL ? ": " : "",
-			 reason == END_DTLS_FAILED && cs->dtls != NULL ? dtls_error(cs->dtls) : "");
+		log_end(cs);
 	event_session(cs, "session.end");
 	if (s->publisher == cs) {
 		if (was_connected)

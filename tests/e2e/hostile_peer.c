@@ -2,12 +2,14 @@
  * A client that knows all the secrets and means no good: it connects to a session of the relay and
  * then sends authenticated nonsense, some 4000 packets a second.
  *
- *	hostile_peer SECONDS
+ *	hostile_peer SECONDS [change]
  *
  * Prints its fingerprint, reads "PORT UFRAG PWD FINGERPRINT SSRC" (SSRC: what the relay sends with;
- * 0 if the session publishes), prints "connected", and at the end how much it sent.
+ * 0 if the session publishes), prints "connected", and at the end how much it sent. With "change"
+ * it means well: VP8 of payload type 96 whose SSRC changes, to lower numbers, after 100 packets.
  */
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +36,8 @@ struct hostile {
 	struct rtpsec *send;
 	struct prng rng;
 	uint64_t next_check_us;
-	unsigned sent;
+	unsigned sent, good;
+	bool change;
 	uint16_t seq[SSRCS + 1];
 };
 
@@ -140,6 +143,20 @@ rtp_garbage(struct hostile *h)
 }
 
 static void
+send_good(struct hostile *h)
+{
+	static const uint8_t keyframe[100] = {0x10}; /* RFC 7741: start of partition 0, key frame */
+	unsigned i = h->good++;
+	uint8_t buf[ROOM], hdr[RTP_HEADER_SIZE];
+
+	rtp_write_header(hdr, 96, true, false, (uint16_t)(i < 100 ? 50000 + i : 7 + i), i * 3000,
+			 i < 100 ? 1000 : 2000);
+	put(h, buf,
+	    rtpsec_protect(h->send, hdr, sizeof(hdr), keyframe, sizeof(keyframe), buf,
+			   sizeof(buf)));
+}
+
+static void
 attack(struct hostile *h)
 {
 	static void (*const as_player[])(struct hostile *) = {nack_storm, keyframe_storm,
@@ -147,7 +164,7 @@ attack(struct hostile *h)
 	static void (*const as_publisher[])(struct hostile *) = {rtp_garbage, rtp_garbage,
 								 rtp_garbage, rtcp_garbage};
 
-	for (int i = 0; i < BURST; i++)
+	for (int i = 0; i < BURST && !h->change; i++)
 		(h->ssrc != 0 ? as_player : as_publisher)[prng_below(&h->rng, 4)](h);
 }
 
@@ -193,7 +210,9 @@ turn(struct hostile *h)
 		put(h, buf, size);
 	}
 	keyed(h);
-	if (h->send != NULL)
+	if (h->send != NULL && h->change)
+		send_good(h);
+	else if (h->send != NULL)
 		attack(h);
 }
 
@@ -207,8 +226,9 @@ main(int argc, char **argv)
 	struct addr to;
 	uint64_t end;
 
-	if (argc != 2 || ctx == NULL)
+	if (argc < 2 || ctx == NULL)
 		return 64;
+	h.change = argc > 2;
 	puts(dtls_ctx_fingerprint(ctx));
 	fflush(stdout);
 	if (scanf("%u %63s %79s %95s %u", &port, h.ufrag, h.pwd, fingerprint, &h.ssrc) != 5)

@@ -159,7 +159,8 @@ t.ok(0 < answers <= limit, f'{answers} answers without credentials, {limit:.0f} 
 t.ok(got[0] <= AMPLIFY_MAX * sent[0] and got[1] <= AMPLIFY_MAX * sent[1],
      f'answered octets: {got[0]} of {sent[0]}, {got[1]} of {sent[1]}')
 words = [p.communicate(timeout=30)[0].split() for p in insiders]
-t.ok([p.returncode for p in insiders] == [0, 0, 0], f'insiders sent {[w[:1] for w in words]} packets', [p.returncode for p in insiders])
+t.ok([p.returncode for p in insiders] == [0, 0, 0],
+     f'insiders sent {[w[:1] for w in words]} packets', [p.returncode for p in insiders])
 big = stunlib.client()
 t.ok(wait_for(lambda: (big.sendto(stunlib.message(stunlib.BINDING), port),
                        stunlib.receive(big, 0.2))[1] != [], 5), 'the limit fills again')

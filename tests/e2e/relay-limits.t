@@ -3,6 +3,7 @@
 # runs under: address thread
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -119,6 +120,31 @@ stunlib.receive(sock, 0.2)
 check_b(sock)
 t.ok(stunlib.SUCCESS in map(stunlib.kind_of, stunlib.receive(sock, 0.3)), 'the other is answered, too')
 t.equal([paths(a['session']), paths(b['session'])], [1, 0], 'but the path stays where it was')
+
+# A publisher whose SSRC changes goes on above the numbers it had.
+helper = subprocess.Popen([os.path.join(os.environ.get('RTC_BUILD', 'build'), 'tests/e2e/hostile_peer'), '3',
+                           'change'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+sub = relay.connect('media')
+sub.ask('attach', **{'as': 'subscriber', 'stream': 'live/change'})
+s = signal.ask('session.create', **session(stream='live/change', tracks=tracks(codec('VP8')), dtls={
+    'role': 'server', 'fingerprint': {'hash': 'sha-256', 'value': helper.stdout.readline().strip()}}))
+helper.stdin.write(f"{port[1]} {s['ice']['ufrag']} {s['ice']['pwd']} {s['dtls']['fingerprint']['value']} 0\n")
+helper.stdin.flush()
+t.equal(helper.stdout.readline(), 'connected\n', 'a publisher connects')
+numbers = []
+while len(numbers) < 180:
+    try:
+        m = sub.read(3)
+    except TimeoutError:
+        break
+    if isinstance(m, bytes) and m[1] & 127 == 96:
+        numbers.append(m[2] << 8 | m[3])
+steps = [(b - a) % 65536 for a, b in zip(numbers, numbers[1:])]
+t.ok(len(numbers) == 180 and steps.count(1) == 178, 'its packets go on behind a change of SSRC',
+     f'{len(numbers)}: {[s for s in steps if s != 1]}')
+t.ok([3000 < s < 10000 for s in steps if s != 1] == [True], 'the numbers leap forward, once')
+helper.communicate()
+sub.close()
 
 t.equal(relay.stop(), 0, 'it ends with status 0')
 t.done()
