@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +15,17 @@
 #include "log/log.h"
 #include "loop/loop.h"
 
-enum { GRACE_MS = 1500, LISTEN_MAX = HTTP_LISTENER_MAX };
+enum { GRACE_MS = 1500, RELAY_TIMEOUT_MS = 3000, LISTEN_MAX = HTTP_LISTENER_MAX };
 
 static const struct http_route routes[] = {
     {"GET", "/api/v1/versions", true, web_versions},
+    {"GET", "/api/v1/summaries", true, web_summaries},
+    {"GET", "/api/v1/vhosts", true, web_vhosts},
+    {"GET", "/api/v1/streams", true, web_streams},
+    {"GET", "/api/v1/clients", false, web_clients},
+    {"GET", "/api/v1/clients/", false, web_clients},
+    {"DELETE", "/api/v1/clients", true, web_kick},
+    {"GET", "/metrics", false, web_metrics},
     {"GET", "/", true, web_file},
     {NULL, NULL, false, NULL},
 };
@@ -33,12 +41,13 @@ struct command_line {
 
 static const char usage_text[] =
     "usage: rtc-web [-qv] [-d dir] [-l [address:]port] [-R fd] [-u user]\n"
-    "               [--trusted-proxy address]\n";
+    "               [--trusted-proxy address] [--api-token-file file]\n";
 
 static const char help_text[] =
     "  -d, --dir DIR                 serve these files before the project's own; may be repeated\n"
     "  -l, --listen [ADDRESS:]PORT   serve here and not on web.sock; may be repeated\n"
     "      --trusted-proxy ADDRESS   believe the X-Forwarded-* fields of this peer\n"
+    "      --api-token-file FILE     the token that kicking a client needs\n"
     "  -u, --user USER               become this user once the sockets are taken\n"
     "  -R, --ready-fd FD             write a line to FD when serving\n"
     "  -q, --quiet                   warnings and errors only\n"
@@ -46,12 +55,13 @@ static const char help_text[] =
     "  -h, --help                    this text\n"
     "  -V, --version                 the version\n";
 
-enum { OPT_PROXY = 256 };
+enum { OPT_PROXY = 256, OPT_TOKEN };
 
 static const struct option options[] = {
     {"dir", required_argument, NULL, 'd'},
     {"listen", required_argument, NULL, 'l'},
     {"trusted-proxy", required_argument, NULL, OPT_PROXY},
+    {"api-token-file", required_argument, NULL, OPT_TOKEN},
     {"user", required_argument, NULL, 'u'},
     {"ready-fd", required_argument, NULL, 'R'},
     {"quiet", no_argument, NULL, 'q'},
@@ -107,6 +117,11 @@ apply(struct command_line *cl, int option, const char *value)
 		return -1;
 	case OPT_PROXY:
 		return http_config_add_proxy(&cl->http, value) == 0 ? -1 : usage();
+	case OPT_TOKEN:
+		if (web_load_token(&cl->web, value) == 0)
+			return -1;
+		fprintf(stderr, "rtc-web: --api-token-file %s: no token in it\n", value);
+		return EX_CONFIG;
 	case 'h':
 		fputs(usage_text, stdout);
 		fputs(help_text, stdout);
@@ -179,9 +194,13 @@ serve(struct command_line *cl)
 	uv_loop_t *loop = uv_default_loop();
 	struct http_server *server = http_server_new(loop, &cl->http);
 	struct stop stop = {server, loop};
+	char path[PATH_MAX];
 	int code, error;
 
-	if (server == NULL)
+	if (server == NULL || ipc_run_path(path, sizeof(path), "relay/admin.sock") < 0)
+		return EX_OSERR;
+	cl->web.admin = ipc_client_new(loop, path, RELAY_TIMEOUT_MS);
+	if (cl->web.admin == NULL)
 		return EX_OSERR;
 	code = take_sockets(server, cl);
 	if (code != EX_OK)
@@ -198,6 +217,7 @@ serve(struct command_line *cl)
 	uv_run(loop, UV_RUN_DEFAULT);
 out:
 	http_server_free(server);
+	ipc_client_free(cl->web.admin);
 	uv_run(loop, UV_RUN_DEFAULT);
 	loop_finish(loop);
 	return code;

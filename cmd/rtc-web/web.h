@@ -3,12 +3,16 @@
 #define RTC_WEB_WEB_H
 
 #include "http/http.h"
+#include "ipc/ipc.h"
 
 enum { WEB_DIR_MAX = 8 }; /* directories, the pages of the project included */
 
 struct web {
 	int dirs[WEB_DIR_MAX]; /* O_PATH descriptors; the first that has the file wins */
 	size_t dir_count;
+	struct ipc_client *admin; /* of the relay */
+	bool needs_token;	  /* to kick a client */
+	char token[1024];
 };
 
 /* files.c */
@@ -18,5 +22,12 @@ void web_file(struct http_request *req);	    /* handler of everything that is a 
 
 /* api.c */
 void web_versions(struct http_request *req);
+void web_summaries(struct http_request *req);
+void web_vhosts(struct http_request *req);
+void web_streams(struct http_request *req);
+void web_clients(struct http_request *req);
+void web_kick(struct http_request *req);
+void web_metrics(struct http_request *req);
+int web_load_token(struct web *web, const char *path); /* 0, or -1: no file, no token in it */
 
 #endif
