@@ -22,24 +22,28 @@
 #include "log/log.h"
 #include "loop/loop.h"
 #include "modes.h"
+#include "play.h"
 #include "rtmp/rtmp.h"
 #include "whip/whip_auth.h"
 
 enum {
 	DESCRIPTORS_MAX = 64,
 	TRACKS_WAIT_US = 2000000, /* for the second track's header */
-	LINGER_MS = 2000	  /* for the peer to read why it was refused */
+	LINGER_MS = 2000,	  /* for the peer to read why it was refused */
+	BEHIND = 1 << 20	  /* octets that wait for a player: nothing more is read for it */
 };
 
 static struct {
 	const struct options *options;
-	const char *media_socket;
+	const char *media_socket, *live_socket;
 	uv_loop_t loop;
 	uv_poll_t socket;
 	uv_timer_t timer;
 	int fd;
 	struct rtmp *rtmp;
 	struct ingest *ingest;
+	struct play *play;
+	bool player_paused, wait_keyframe; /* of a player */
 	struct whip_auth auth;
 	char stream[TEXT_STREAM_SIZE], credential[256], peer[ADDR_TEXT_SIZE];
 	uint64_t published_us; /* 0: not yet */
@@ -65,6 +69,8 @@ begin_end(void)
 	c.ending = true;
 	ingest_free(c.ingest);
 	c.ingest = NULL;
+	play_free(c.play);
+	c.play = NULL;
 	uv_timer_start(&c.timer, stop_loop, LINGER_MS, 0);
 }
 
@@ -172,6 +178,78 @@ on_publish(const struct rtmp_event *e)
 		refuse(RTMP_UNAVAILABLE, "the relay does not run");
 }
 
+/* ---- the other way: a player ---- */
+
+static void
+on_play_started(void *arg)
+{
+	(void)arg;
+	log_info("connection", "%s plays %s", c.peer, c.stream);
+	c.asked = false;
+	rtmp_accept(c.rtmp);
+	settle();
+}
+
+static void
+on_play_ended(void *arg, bool found, const char *words)
+{
+	(void)arg;
+	if (c.asked)
+		refuse(found ? RTMP_UNAVAILABLE : RTMP_NOT_FOUND, words);
+	else {
+		log_info("connection", "%s: %s: %s", c.peer, c.stream, words);
+		rtmp_stop(c.rtmp);
+		begin_end();
+	}
+	settle();
+}
+
+/* After a pause a player's picture begins at a keyframe. Parameter sets always go. */
+static bool
+is_for_player(const struct flv_tag *tag)
+{
+	struct flv_video v;
+
+	if (tag->type != FLV_VIDEO || flv_video_parse(&v, tag->data, tag->size) < 0 ||
+	    v.kind != FLV_FRAME)
+		return tag->type != FLV_AUDIO || !c.player_paused;
+	c.wait_keyframe = c.player_paused || (c.wait_keyframe && !v.keyframe);
+	return !c.wait_keyframe;
+}
+
+static void
+on_play_tag(void *arg, const struct flv_tag *tag)
+{
+	const uint8_t *out;
+
+	(void)arg;
+	if (c.ending || !is_for_player(tag))
+		return;
+	if (rtmp_send(c.rtmp, tag) == -ENOBUFS)
+		fail("the player does not read");
+	if (rtmp_output(c.rtmp, &out) > BEHIND)
+		play_hold(c.play, true);
+	settle();
+}
+
+static const struct play_events play_events = {
+    .started = on_play_started, .ended = on_play_ended, .tag = on_play_tag};
+
+static void
+on_play(const struct rtmp_event *e)
+{
+	int n = snprintf(c.stream, sizeof(c.stream), "%s/%s", e->app, e->stream);
+
+	if (n < 0 || (size_t)n >= sizeof(c.stream) || !text_is_stream(c.stream)) {
+		refuse(RTMP_NOT_FOUND, "a stream's name is app/stream");
+		return;
+	}
+	c.asked = true;
+	c.play = play_new(&c.loop, c.live_socket, c.stream, &play_events, NULL);
+	if (c.play == NULL)
+		refuse(RTMP_UNAVAILABLE, "rtc2rtmp, which plays streams, does not run");
+}
+
 static void
 on_event(const struct rtmp_event *e)
 {
@@ -180,8 +258,10 @@ on_event(const struct rtmp_event *e)
 		on_publish(e);
 		break;
 	case RTMP_PLAY:
-		refuse(RTMP_UNAVAILABLE,
-		       "this server takes RTMP and does not play it: watch by WebRTC");
+		on_play(e);
+		break;
+	case RTMP_PAUSE:
+		c.player_paused = e->paused;
 		break;
 	case RTMP_MEDIA:
 		if (c.ingest != NULL && ingest_tag(c.ingest, &e->tag, clock_now_us()) < 0)
@@ -282,6 +362,8 @@ settle(void)
 	int events;
 
 	write_socket();
+	if (c.play != NULL && rtmp_output(c.rtmp, &out) <= BEHIND / 2)
+		play_hold(c.play, false);
 	events = (c.paused ? 0 : UV_READABLE) | (rtmp_output(c.rtmp, &out) > 0 ? UV_WRITABLE : 0);
 	if (events != 0)
 		uv_poll_start(&c.socket, events, on_socket);
@@ -350,12 +432,13 @@ set_up(void)
 }
 
 int
-child_run(const struct options *o, const char *media_socket)
+child_run(const struct options *o, const char *media_socket, const char *live_socket)
 {
 	int code;
 
 	c.options = o;
 	c.media_socket = media_socket;
+	c.live_socket = live_socket;
 	c.fd = o->connection_fd;
 	code = set_up();
 	if (code != EX_OK)
@@ -363,6 +446,7 @@ child_run(const struct options *o, const char *media_socket)
 	settle();
 	uv_run(&c.loop, UV_RUN_DEFAULT);
 	ingest_free(c.ingest);
+	play_free(c.play);
 	rtmp_free(c.rtmp);
 	whip_auth_fini(&c.auth);
 	loop_finish(&c.loop);

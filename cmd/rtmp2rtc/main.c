@@ -11,7 +11,7 @@
 int
 main(int argc, char **argv)
 {
-	char path[4096];
+	char path[4096] = "", live[4096] = "";
 	struct options o;
 	int rc;
 
@@ -19,6 +19,8 @@ main(int argc, char **argv)
 	options_parse(&o, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
 	rc = o.relay != NULL ? 0 : ipc_run_path(path, sizeof(path), "relay/media.sock");
+	if (rc == 0)
+		rc = ipc_run_path(live, sizeof(live), "live.sock");
 	if (rc < 0) {
 		log_error("options", "run directory: %s", strerror(-rc));
 		return EX_OSERR;
@@ -27,5 +29,5 @@ main(int argc, char **argv)
 		return parent_run(&o);
 	media_init();
 	return o.input != NULL ? pipe_run(&o, o.relay != NULL ? o.relay : path)
-			       : child_run(&o, o.relay != NULL ? o.relay : path);
+			       : child_run(&o, o.relay != NULL ? o.relay : path, live);
 }

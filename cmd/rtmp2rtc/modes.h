@@ -5,9 +5,9 @@
 
 #include "options.h"
 
-/* Each runs to its end and returns the exit status. media_socket is borrowed. */
+/* Each runs to its end and returns the exit status. The sockets' paths are borrowed. */
 int parent_run(const struct options *o);
-int child_run(const struct options *o, const char *media_socket);
+int child_run(const struct options *o, const char *media_socket, const char *live_socket);
 int pipe_run(const struct options *o, const char *media_socket);
 
 #endif

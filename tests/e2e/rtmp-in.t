@@ -291,6 +291,41 @@ tap.equal(reader.wait(10), 0, 'the end of the input ends it')
 bad = subprocess.run([f'{BIN}/rtmp2rtc', '-', 'live/q'], input=b'not FLV', capture_output=True)
 tap.equal(bad.returncode, 65, 'what is not FLV: 65')
 
+# ---- played by RTMP ----
+
+refused = subprocess.run(['ffmpeg', '-v', 'error', '-i', f'rtmp://127.0.0.1:{port}/live/main', '-f',
+                          'null', '-'], capture_output=True, timeout=60)
+tap.ok(b'does not run' in refused.stderr, 'RTMP play without rtc2rtmp: words', refused.stderr)
+start(f'{BIN}/rtc2rtmp')
+wait_for(lambda: os.path.exists(os.path.join(relay.dir, 'live.sock')), 10)
+sent, got = os.path.join(TMP.name, 'sent.flv'), os.path.join(TMP.name, 'got.flv')
+tee = start(*source(25, '320x180', '-bf', '2')[:-2], '-t', '8', '-f', 'tee', '-map', '0', '-map', '1',
+            '-flags', '+global_header', f'[f=flv]rtmp://127.0.0.1:{port}/live/r|[f=flv]{sent}')
+tap.ok(wait_for(lambda: 'live/r' in live(), 20), 'a stream with B-frames')
+played = subprocess.run(['ffmpeg', '-v', 'error', '-y', '-t', '3', '-i',
+                         f'rtmp://127.0.0.1:{port}/live/r', '-c', 'copy', got],
+                        capture_output=True, timeout=60)
+tap.equal(played.returncode, 0, 'ffmpeg plays it by RTMP')
+tee.wait(60)
+
+
+def packets(file, kind):
+    out = subprocess.run(['ffprobe', '-v', 'error', '-select_streams', kind, '-show_packets',
+                          '-show_data_hash', 'md5', '-show_entries', 'packet=pts,dts,data_hash',
+                          '-of', 'csv=p=0', file], capture_output=True, timeout=60).stdout.decode()
+    return [line.split(',') for line in out.split()]
+
+
+audio, video = packets(got, 'a'), packets(got, 'v')
+originals = {p[2] for p in packets(sent, 'a')}
+tap.ok(len(audio) > 100 and all(p[2] in originals for p in audio), 'AAC is the same, bit for bit',
+       len(audio))
+tap.ok(len(video) > 60 and any(p[0] != p[1] for p in video), 'B-frames are there', video[:5])
+missing = subprocess.run(['ffmpeg', '-v', 'error', '-i', f'rtmp://127.0.0.1:{port}/live/none', '-f',
+                          'null', '-'], capture_output=True, timeout=60)
+tap.ok(b'no such stream' in missing.stderr, 'a stream that is not there: words', missing.stderr)
+tap.ok(wait_for(lambda: child_count() == 1, 10), 'no player leaves a process behind', child_count())
+
 # ---- the end ----
 
 viewer = watch('main', 3, start_only=True)
