@@ -361,17 +361,32 @@ web_metrics(struct http_request *req)
 	ask_relay(req, json_pack("{s:s}", "op", "stats"), NULL);
 }
 
+/* With a token: who has it. Without: who is on this machine. */
+static bool
+may_kick(const struct web *web, const struct http_request *req)
+{
+	const char *bearer = http_bearer(req);
+	struct addr client;
+
+	if (web->needs_token)
+		return bearer != NULL && text_equal_secret(bearer, web->token);
+	return !http_client(req, &client) || addr_is_loopback(&client);
+}
+
 void
 web_kick(struct http_request *req)
 {
 	static const struct http_header challenge[] = {
 	    {"WWW-Authenticate", "Bearer realm=\"rtckit\""}, {NULL, NULL}};
 	struct web *web = http_server_arg(http_server_of(req));
-	const char *bearer = http_bearer(req), *id = http_rest(req);
+	const char *id = http_rest(req);
 
-	if (web->needs_token && (bearer == NULL || !text_equal_secret(bearer, web->token)))
+	if (!may_kick(web, req) && web->needs_token)
 		http_problem_with(req, challenge, 401, "unauthorized", "Unauthorized",
 				  "a valid token is needed: Authorization: Bearer TOKEN");
+	else if (!may_kick(web, req))
+		http_problem(req, 403, "forbidden", "Forbidden",
+			     "from other machines this needs rtc-web --api-token-file");
 	else if (id[0] != '/' || !text_is_token(id + 1, 64))
 		http_problem(req, 404, "not-found", "Not Found", "no client has this id");
 	else

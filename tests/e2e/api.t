@@ -97,6 +97,10 @@ try:
     token = os.path.join(relay.dir, 'token')
     with open(token, 'w') as f:
         f.write('right\n')
+    far = start('--trusted-proxy', '127.0.0.1')
+    status, text = ask('/api/v1/clients/' + ids[1], 'DELETE', far,
+                       **{'X-Forwarded-For': '192.0.2.9'})
+    t.equal(status, 403, 'without a token file: from another machine it is 403')
     guarded = start('--api-token-file', token)
     for given, want in ((None, 401), ('Bearer wrong', 401), ('Bearer right', 200)):
         headers = {'Authorization': given} if given else {}
