@@ -1,4 +1,4 @@
-/* The parser and the negotiator on what INTEROP lists: one row for each tolerance and each refusal.
+/* The parser and the negotiator on what real clients send: one row for each tolerance and refusal.
  */
 #include <setjmp.h>
 #include <stdarg.h>
