@@ -153,9 +153,11 @@ verdict_print(const struct verdict *v, const struct peer *peer, uint64_t now_us,
 	struct peer_stats st = stats_of(peer);
 	const struct verdict_card *c = &v->card;
 
-	fprintf(out,
-		"network  %" PRIu64 " packets, %.2f %% lost, %" PRIu64 " repaired, rtt %.1f ms\n",
-		st.rx_packets, loss_percent(&st), st.rx_repaired, (double)st.rtt_us / 1000);
+	if (st.rx_packets > 0)
+		fprintf(out,
+			"network  %" PRIu64 " packets, %.2f %% lost, %" PRIu64
+			" repaired, rtt %.1f ms\n",
+			st.rx_packets, loss_percent(&st), st.rx_repaired, (double)st.rtt_us / 1000);
 	if (v->frames > 0)
 		fprintf(out,
 			"video    H264 %ux%u, %" PRIu64

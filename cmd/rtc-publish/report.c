@@ -125,6 +125,8 @@ report_summary(bool json, const struct client_session *session, const struct sen
 	struct peer_stats st = stats_of(session);
 	json_t *o;
 
+	if (!json && st.tx_packets == 0)
+		return; /* what went wrong was said; there is nothing to sum up */
 	if (!json) {
 		fprintf(stderr,
 			"sent %" PRIu64 " frames (%" PRIu64 " keyframes) and %" PRIu64
