@@ -8,8 +8,14 @@ build="gcc make pkg-config libuv1-dev libssl-dev libsrtp2-dev libcurl4-openssl-d
 libavcodec-dev libavformat-dev libavfilter-dev libavutil-dev libswresample-dev libswscale-dev
 libmicrohttpd-dev libjansson-dev uthash-dev"
 demo="$build"
-test="$build libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev mandoc perl socat curl
-jq busybox netcat-openbsd iproute2 procps ffmpeg chromium python3 python3-aioice python3-aiortc"
+test="$build
+libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev mandoc perl socat curl jq busybox
+netcat-openbsd iproute2 procps python3 openssl
+ffmpeg chromium firefox-esr python3-aioice python3-aiortc
+gstreamer1.0-tools gstreamer1.0-nice gstreamer1.0-plugins-base gstreamer1.0-plugins-good
+gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
+python3-gst-1.0 gir1.2-gst-plugins-bad-1.0
+rtmpdump nginx-light libnginx-mod-rtmp haproxy"
 # Node.js and npm from elsewhere are as good as Debian's.
 command -v node >/dev/null 2>&1 || test="$test nodejs"
 command -v npm >/dev/null 2>&1 || test="$test npm"
