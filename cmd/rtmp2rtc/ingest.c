@@ -40,7 +40,7 @@ struct ingest {
 	bool published;	    /* the tracks are told; else tags are held */
 	uint8_t opus_index; /* of the tracks, TRACK_NONE if there is none */
 	struct flv_metadata metadata;
-	bool has_metadata, told_video, told_audio;
+	bool has_metadata, told_video, told_audio, told_multitrack;
 	struct held held[HELD_MAX];
 	size_t held_count, held_octets;
 };
@@ -204,6 +204,15 @@ complain(bool *told, const char *kind, enum flv_codec codec, const char *cure)
 	log_warn("source", "%s codec %s is not carried: %s", kind, flv_codec_name(codec), cure);
 }
 
+static void
+tell_multitrack(struct ingest *in, bool multitrack)
+{
+	if (!multitrack || in->told_multitrack)
+		return;
+	in->told_multitrack = true;
+	log_warn("source", "the encoder sends several tracks of a kind: only track 0 is taken");
+}
+
 /* 1 the tracks change, 0, -errno. */
 static int
 take_video(struct ingest *in, const struct flv_tag *tag, int64_t time_us, uint64_t now_us,
@@ -213,6 +222,9 @@ take_video(struct ingest *in, const struct flv_tag *tag, int64_t time_us, uint64
 	int rc = flv_video_parse(&v, tag->data, tag->size);
 
 	if (rc == -EBADMSG || (rc == 0 && v.codec == FLV_AVC && v.kind > FLV_FRAME))
+		return 0;
+	tell_multitrack(in, v.multitrack);
+	if (rc == 0 && v.codec == FLV_CODEC_NONE) /* no track 0 */
 		return 0;
 	if (rc < 0 || v.codec != FLV_AVC) {
 		complain(&in->told_video, "video", v.codec, "set the encoder to H.264");
@@ -245,6 +257,9 @@ take_audio(struct ingest *in, const struct flv_tag *tag, int64_t time_us, uint64
 		complain(&in->told_audio, "audio", a.codec, "set the encoder to AAC");
 		return 0;
 	}
+	tell_multitrack(in, a.multitrack);
+	if (a.codec == FLV_CODEC_NONE) /* no track 0 */
+		return 0;
 	in->audio.jump |= jump;
 	rc = audio_configure(&in->audio, &a);
 	if (rc == 1)
@@ -311,7 +326,8 @@ note_codecs(struct ingest *in, const struct flv_tag *tag)
 	else if (tag->type == FLV_VIDEO && flv_video_parse(&v, tag->data, tag->size) == 0 &&
 		 v.codec == FLV_AVC && v.kind == FLV_SEQUENCE_HEADER)
 		video_configure(&in->video, v.data, v.size);
-	else if (tag->type == FLV_AUDIO && flv_audio_parse(&a, tag->data, tag->size) == 0)
+	else if (tag->type == FLV_AUDIO && flv_audio_parse(&a, tag->data, tag->size) == 0 &&
+		 a.codec != FLV_CODEC_NONE)
 		audio_configure(&in->audio, &a);
 }
 

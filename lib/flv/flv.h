@@ -90,6 +90,7 @@ struct flv_video {
 	int32_t cts_ms; /* presentation minus decoding time */
 	const uint8_t *data;
 	size_t size;
+	bool multitrack; /* track 0 of several; if there is none: codec NONE, kind OTHER */
 };
 /* The body of a video tag. 0; -ENOMSG (a codec not listed: *v has codec NONE); -EBADMSG. An empty
  * body is -EBADMSG. data borrows from body. */
@@ -108,6 +109,7 @@ struct flv_audio {
 	uint8_t channel_count;
 	const uint8_t *data;
 	size_t size;
+	bool multitrack; /* as of video */
 };
 int flv_audio_parse(struct flv_audio *a, const uint8_t *body, size_t size);
 int flv_write_audio(uint8_t *out, size_t cap, const struct flv_audio *a);

@@ -21,8 +21,13 @@ enum {
 	AUDIO_OLD_AAC = 10,
 	AUDIO_OLD_MP3_8K = 14,
 	FOURCC_SIZE = 4,
-	CTS_SIZE = 3
+	CTS_SIZE = 3,
+	VIDEO_MULTITRACK = 6, /* packet types of enhanced RTMP that hold other packets */
+	AUDIO_MULTITRACK = 5,
+	TRACK_SIZE_SIZE = 3
 };
+
+enum { ONE_TRACK, MANY_TRACKS, MANY_TRACKS_MANY_CODECS }; /* AvMultitrackType */
 
 /* Packet types of enhanced RTMP. The first three are alike for audio and video. */
 enum { EX_SEQUENCE_START, EX_CODED_FRAMES, EX_SEQUENCE_END, EX_CODED_FRAMES_X };
@@ -81,35 +86,96 @@ signed24(const uint8_t *p)
 	return (int32_t)(be24(p) << 8) >> 8;
 }
 
+/* An enhanced packet behind its first octet, or track 0 of a multitrack packet. */
+struct ex_packet {
+	uint8_t type;
+	bool multitrack;
+	const uint8_t *fourcc, *data; /* fourcc NULL: there is no track 0 */
+	size_t size;
+};
+
+/* Walk through the tracks until number 0. p begins behind the octet of types. */
+static int
+find_track(struct ex_packet *out, const uint8_t *p, size_t size, uint8_t how)
+{
+	size_t at = how == MANY_TRACKS_MANY_CODECS ? 0 : FOURCC_SIZE;
+	size_t own = how == MANY_TRACKS_MANY_CODECS ? FOURCC_SIZE : 0;
+	size_t head = own + 1 + (how == ONE_TRACK ? 0 : TRACK_SIZE_SIZE);
+
+	out->fourcc = NULL;
+	if (how > MANY_TRACKS_MANY_CODECS || size < at + head)
+		return -EBADMSG;
+	while (at < size) {
+		const uint8_t *track = p + at;
+		size_t length;
+
+		if (size - at < head)
+			return -EBADMSG;
+		length = how == ONE_TRACK ? size - at - head : be24(track + own + 1);
+		if (length > size - at - head)
+			return -EBADMSG;
+		at += head + length;
+		if (track[own] != 0)
+			continue;
+		out->fourcc = own != 0 ? track : p;
+		out->data = track + head;
+		out->size = length;
+		return 0;
+	}
+	return 0;
+}
+
+static int
+ex_packet_parse(struct ex_packet *out, const uint8_t *body, size_t size, uint8_t multitrack)
+{
+	if (size < 1 + FOURCC_SIZE)
+		return -EBADMSG;
+	*out = (struct ex_packet){.type = body[0] & 0x0f,
+				  .fourcc = body + 1,
+				  .data = body + 1 + FOURCC_SIZE,
+				  .size = size - 1 - FOURCC_SIZE};
+	if (out->type != multitrack)
+		return 0;
+	out->multitrack = true;
+	out->type = body[1] & 0x0f;
+	if (out->type == multitrack) /* not within itself */
+		return -EBADMSG;
+	return find_track(out, body + 2, size - 2, body[1] >> 4);
+}
+
 static int
 video_parse_ex(struct flv_video *v, const uint8_t *body, size_t size)
 {
-	size_t head = 1 + FOURCC_SIZE;
-	uint8_t type = body[0] & 0x0f;
-	int i;
+	struct ex_packet p;
+	uint8_t frame = body[0] >> 4 & 7;
+	size_t head = 0;
+	int i, rc = ex_packet_parse(&p, body, size, VIDEO_MULTITRACK);
 
-	if (size < head)
-		return -EBADMSG;
-	i = fourcc_by_text(body + 1, true);
+	if (rc < 0)
+		return rc;
 	*v = (struct flv_video){.enhanced = true,
-				.keyframe = (body[0] >> 4 & 7) == VIDEO_KEYFRAME,
-				.codec = i < 0 ? FLV_CODEC_NONE : fourccs[i].codec,
+				.multitrack = p.multitrack,
+				.keyframe = frame == VIDEO_KEYFRAME,
 				.kind = FLV_OTHER};
+	if (p.fourcc == NULL)
+		return 0;
+	i = fourcc_by_text(p.fourcc, true);
 	if (i < 0)
 		return -ENOMSG;
-	if ((body[0] >> 4 & 7) == VIDEO_COMMAND || type > EX_CODED_FRAMES_X)
+	v->codec = fourccs[i].codec;
+	if (frame == VIDEO_COMMAND || p.type > EX_CODED_FRAMES_X)
 		return 0;
-	v->kind = type == EX_SEQUENCE_START ? FLV_SEQUENCE_HEADER
-		  : type == EX_SEQUENCE_END ? FLV_SEQUENCE_END
-					    : FLV_FRAME;
-	if (type == EX_CODED_FRAMES && fourccs[i].cts) {
-		if (size < head + CTS_SIZE)
+	v->kind = p.type == EX_SEQUENCE_START ? FLV_SEQUENCE_HEADER
+		  : p.type == EX_SEQUENCE_END ? FLV_SEQUENCE_END
+					      : FLV_FRAME;
+	if (p.type == EX_CODED_FRAMES && fourccs[i].cts) {
+		if (p.size < CTS_SIZE)
 			return -EBADMSG;
-		v->cts_ms = signed24(body + head);
-		head += CTS_SIZE;
+		v->cts_ms = signed24(p.data);
+		head = CTS_SIZE;
 	}
-	v->data = body + head;
-	v->size = size - head;
+	v->data = p.data + head;
+	v->size = p.size - head;
 	return 0;
 }
 
@@ -194,22 +260,24 @@ flv_write_video(uint8_t *out, size_t cap, const struct flv_video *v)
 static int
 audio_parse_ex(struct flv_audio *a, const uint8_t *body, size_t size)
 {
-	uint8_t type = body[0] & 0x0f;
-	int i;
+	struct ex_packet p;
+	int i, rc = ex_packet_parse(&p, body, size, AUDIO_MULTITRACK);
 
-	if (size < 1 + FOURCC_SIZE)
-		return -EBADMSG;
-	i = fourcc_by_text(body + 1, false);
-	*a = (struct flv_audio){.enhanced = true,
-				.codec = i < 0 ? FLV_CODEC_NONE : fourccs[i].codec,
-				.kind = type == EX_SEQUENCE_START ? FLV_SEQUENCE_HEADER
-					: type == EX_CODED_FRAMES ? FLV_FRAME
-					: type == EX_SEQUENCE_END ? FLV_SEQUENCE_END
-								  : FLV_OTHER};
+	if (rc < 0)
+		return rc;
+	*a = (struct flv_audio){.enhanced = true, .multitrack = p.multitrack, .kind = FLV_OTHER};
+	if (p.fourcc == NULL)
+		return 0;
+	i = fourcc_by_text(p.fourcc, false);
 	if (i < 0)
 		return -ENOMSG;
-	a->data = body + 1 + FOURCC_SIZE;
-	a->size = size - 1 - FOURCC_SIZE;
+	a->codec = fourccs[i].codec;
+	a->kind = p.type == EX_SEQUENCE_START ? FLV_SEQUENCE_HEADER
+		  : p.type == EX_CODED_FRAMES ? FLV_FRAME
+		  : p.type == EX_SEQUENCE_END ? FLV_SEQUENCE_END
+					      : FLV_OTHER;
+	a->data = p.data;
+	a->size = p.size;
 	return 0;
 }
 

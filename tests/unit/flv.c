@@ -99,20 +99,20 @@ video_heads(void **state)
 		int rc;
 		struct flv_video v;
 	} rows[] = {
-	    {"170000000001", 0, {FLV_AVC, FLV_SEQUENCE_HEADER, true, false, 0, NULL, 1}},
-	    {"1701000050aabb", 0, {FLV_AVC, FLV_FRAME, true, false, 80, NULL, 2}},
-	    {"2701fffff6aa", 0, {FLV_AVC, FLV_FRAME, false, false, -10, NULL, 1}},
-	    {"1702000000", 0, {FLV_AVC, FLV_SEQUENCE_END, true, false, 0, NULL, 0}},
-	    {"1c0000000001", 0, {FLV_HEVC, FLV_SEQUENCE_HEADER, true, false, 0, NULL, 1}},
-	    {"9068766331aa", 0, {FLV_HEVC, FLV_SEQUENCE_HEADER, true, true, 0, NULL, 1}},
-	    {"916176633100000aaa", 0, {FLV_AVC, FLV_FRAME, true, true, 10, NULL, 1}},
-	    {"a361766331aa", 0, {FLV_AVC, FLV_FRAME, false, true, 0, NULL, 1}},
-	    {"9161763031aabb", 0, {FLV_AV1, FLV_FRAME, true, true, 0, NULL, 2}},
-	    {"9276703039", 0, {FLV_VP9, FLV_SEQUENCE_END, true, true, 0, NULL, 0}},
-	    {"9468766331aa", 0, {FLV_HEVC, FLV_OTHER, true, true, 0, NULL, 0}},
-	    {"5700", 0, {FLV_AVC, FLV_OTHER, false, false, 0, NULL, 0}},
-	    {"12", -ENOMSG, {FLV_CODEC_NONE, FLV_OTHER, true, false, 0, NULL, 0}},
-	    {"9061626364", -ENOMSG, {FLV_CODEC_NONE, FLV_OTHER, true, true, 0, NULL, 0}},
+	    {"170000000001", 0, {FLV_AVC, FLV_SEQUENCE_HEADER, true, false, 0, NULL, 1, false}},
+	    {"1701000050aabb", 0, {FLV_AVC, FLV_FRAME, true, false, 80, NULL, 2, false}},
+	    {"2701fffff6aa", 0, {FLV_AVC, FLV_FRAME, false, false, -10, NULL, 1, false}},
+	    {"1702000000", 0, {FLV_AVC, FLV_SEQUENCE_END, true, false, 0, NULL, 0, false}},
+	    {"1c0000000001", 0, {FLV_HEVC, FLV_SEQUENCE_HEADER, true, false, 0, NULL, 1, false}},
+	    {"9068766331aa", 0, {FLV_HEVC, FLV_SEQUENCE_HEADER, true, true, 0, NULL, 1, false}},
+	    {"916176633100000aaa", 0, {FLV_AVC, FLV_FRAME, true, true, 10, NULL, 1, false}},
+	    {"a361766331aa", 0, {FLV_AVC, FLV_FRAME, false, true, 0, NULL, 1, false}},
+	    {"9161763031aabb", 0, {FLV_AV1, FLV_FRAME, true, true, 0, NULL, 2, false}},
+	    {"9276703039", 0, {FLV_VP9, FLV_SEQUENCE_END, true, true, 0, NULL, 0, false}},
+	    {"9468766331aa", 0, {FLV_HEVC, FLV_OTHER, true, true, 0, NULL, 0, false}},
+	    {"5700", 0, {FLV_AVC, FLV_OTHER, false, false, 0, NULL, 0, false}},
+	    {"12", -ENOMSG, {FLV_CODEC_NONE, FLV_OTHER, true, false, 0, NULL, 0, false}},
+	    {"9061626364", -ENOMSG, {FLV_CODEC_NONE, FLV_OTHER, true, true, 0, NULL, 0, false}},
 	    {"", -EBADMSG, {0}},
 	    {"17010000", -EBADMSG, {0}},
 	    {"90687663", -EBADMSG, {0}},
@@ -153,16 +153,16 @@ audio_heads(void **state)
 		int rc;
 		struct flv_audio a;
 	} rows[] = {
-	    {"af001210", 0, {FLV_AAC, FLV_SEQUENCE_HEADER, false, 44100, 2, NULL, 2}},
-	    {"af01aa", 0, {FLV_AAC, FLV_FRAME, false, 44100, 2, NULL, 1}},
-	    {"2faabb", 0, {FLV_MP3, FLV_FRAME, false, 44100, 2, NULL, 2}},
-	    {"2aaabb", 0, {FLV_MP3, FLV_FRAME, false, 22050, 1, NULL, 2}},
-	    {"72aa", 0, {FLV_PCMA, FLV_FRAME, false, 8000, 1, NULL, 1}},
-	    {"82aa", 0, {FLV_PCMU, FLV_FRAME, false, 8000, 1, NULL, 1}},
-	    {"904f707573aa", 0, {FLV_OPUS, FLV_SEQUENCE_HEADER, true, 0, 0, NULL, 1}},
-	    {"914f707573aabb", 0, {FLV_OPUS, FLV_FRAME, true, 0, 0, NULL, 2}},
-	    {"906d7034611210", 0, {FLV_AAC, FLV_SEQUENCE_HEADER, true, 0, 0, NULL, 2}},
-	    {"944f707573aa", 0, {FLV_OPUS, FLV_OTHER, true, 0, 0, NULL, 1}},
+	    {"af001210", 0, {FLV_AAC, FLV_SEQUENCE_HEADER, false, 44100, 2, NULL, 2, false}},
+	    {"af01aa", 0, {FLV_AAC, FLV_FRAME, false, 44100, 2, NULL, 1, false}},
+	    {"2faabb", 0, {FLV_MP3, FLV_FRAME, false, 44100, 2, NULL, 2, false}},
+	    {"2aaabb", 0, {FLV_MP3, FLV_FRAME, false, 22050, 1, NULL, 2, false}},
+	    {"72aa", 0, {FLV_PCMA, FLV_FRAME, false, 8000, 1, NULL, 1, false}},
+	    {"82aa", 0, {FLV_PCMU, FLV_FRAME, false, 8000, 1, NULL, 1, false}},
+	    {"904f707573aa", 0, {FLV_OPUS, FLV_SEQUENCE_HEADER, true, 0, 0, NULL, 1, false}},
+	    {"914f707573aabb", 0, {FLV_OPUS, FLV_FRAME, true, 0, 0, NULL, 2, false}},
+	    {"906d7034611210", 0, {FLV_AAC, FLV_SEQUENCE_HEADER, true, 0, 0, NULL, 2, false}},
+	    {"944f707573aa", 0, {FLV_OPUS, FLV_OTHER, true, 0, 0, NULL, 1, false}},
 	    {"b0", -ENOMSG, {0}},
 	    {"9061626364", -ENOMSG, {0}},
 	    {"", -EBADMSG, {0}},
@@ -195,6 +195,76 @@ audio_heads(void **state)
 }
 
 static const uint8_t sps[] = {0x67, 0x42, 0xc0, 0x1e, 0xd9}, pps[] = {0x68, 0xce, 0x3c, 0x80};
+
+static void
+read_bodies(void *arg, const uint8_t *buf, size_t size)
+{
+	struct flv_video v;
+	struct flv_audio a;
+
+	(void)arg;
+	flv_video_parse(&v, buf, size);
+	flv_audio_parse(&a, buf, size);
+}
+
+/* Track 0 out of packets that hold several, wherever it stands; nothing reads over the end. */
+static void
+multitrack(void **state)
+{
+	static const struct {
+		const char *hex;
+		int rc;
+		enum flv_codec codec;
+		enum flv_kind kind;
+		int32_t cts_ms;
+		size_t size;
+		uint8_t first;
+	} video[] = {
+	    /* one track; X: no composition time */
+	    {"96036176633100aabb", 0, FLV_AVC, FLV_FRAME, 0, 2, 0xaa},
+	    {"960061766331 00 01", 0, FLV_AVC, FLV_SEQUENCE_HEADER, 0, 1, 1},
+	    {"96036176633101aabb", 0, FLV_CODEC_NONE, FLV_OTHER, 0, 0, 0},
+	    /* many tracks, 0 the second: 40 ms */
+	    {"961161766331 01000001cc 00000005000028ddee", 0, FLV_AVC, FLV_FRAME, 40, 2, 0xdd},
+	    /* a codec each, 0 the second */
+	    {"9623 68766331 01000001cc 76703039 00000001dd", 0, FLV_VP9, FLV_FRAME, 0, 1, 0xdd},
+	    {"9611617663310000000200 01", -EBADMSG, 0, 0, 0, 0, 0}, /* shorter than a time */
+	    {"961361766331 00ffffff01", -EBADMSG, 0, 0, 0, 0, 0},   /* runs over the end */
+	    {"9616617663310001", -EBADMSG, 0, 0, 0, 0, 0},	    /* within itself */
+	    {"963361766331000000 01", -EBADMSG, 0, 0, 0, 0, 0},	    /* no such arrangement */
+	    {"96036162636400aa", -ENOMSG, FLV_CODEC_NONE, FLV_OTHER, 0, 0, 0},
+	};
+	uint8_t buf[64];
+	struct flv_audio a;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(video); i++) {
+		struct flv_video v = {0};
+		char hex[128], *h = hex;
+		int n;
+
+		for (const char *p = video[i].hex; *p != '\0'; p++)
+			if (*p != ' ')
+				*h++ = *p;
+		*h = '\0';
+		n = (int)strlen(hex) / 2;
+		assert_int_equal(text_unhex(buf, (size_t)n, hex), 0);
+		assert_int_equal(flv_video_parse(&v, buf, (size_t)n), video[i].rc);
+		support_truncations(buf, (size_t)n, read_bodies, NULL);
+		if (video[i].rc == -EBADMSG)
+			continue;
+		assert_true(v.multitrack && v.enhanced);
+		assert_int_equal(v.codec, video[i].codec);
+		assert_int_equal(v.kind, video[i].kind);
+		assert_int_equal(v.cts_ms, video[i].cts_ms);
+		assert_int_equal(v.size, video[i].size);
+		if (v.size > 0)
+			assert_int_equal(v.data[0], video[i].first);
+	}
+	assert_int_equal(flv_audio_parse(&a, (const uint8_t *)"\x95\x01Opus\0\xfc", 8), 0);
+	assert_int_equal(a.codec, FLV_OPUS);
+	assert_true(a.multitrack && a.size == 1 && a.data[0] == 0xfc);
+}
 
 static void
 avc_config(void **state)
@@ -340,7 +410,8 @@ main(void)
 	    cmocka_unit_test(tags_in_pieces), cmocka_unit_test(not_flv),
 	    cmocka_unit_test(video_heads),    cmocka_unit_test(audio_heads),
 	    cmocka_unit_test(avc_config),     cmocka_unit_test(lengths_and_start_codes),
-	    cmocka_unit_test(metadata),	      cmocka_unit_test(timeline),
+	    cmocka_unit_test(multitrack),     cmocka_unit_test(metadata),
+	    cmocka_unit_test(timeline),
 	};
 
 	return cmocka_run_group_tests_name("flv", tests, NULL, NULL);
