@@ -17,7 +17,7 @@ static const struct writer_column stream_columns[] = {
     {"PLAYERS", "players", WRITER_PLAIN},     {"TRACKS", "tracks", WRITER_CODECS},
     {"EPOCH", "epoch", WRITER_PLAIN},	      {"RX", "rx_octets", WRITER_OCTETS},
     {"TX", "tx_octets", WRITER_OCTETS},	      {"LOST", "rx_lost", WRITER_PLAIN},
-    {"KEYFRAMES", "keyframes", WRITER_PLAIN},
+    {"KEYFRAMES", "keyframes", WRITER_PLAIN}, {"LAYERS", "layers", WRITER_LAYERS},
 };
 
 static const struct writer_column session_columns[] = {
@@ -26,8 +26,8 @@ static const struct writer_column session_columns[] = {
     {"ADDRESS", "address", WRITER_PLAIN}, {"AGE", "age_ms", WRITER_MS},
     {"RTT", "rtt_us", WRITER_US},	  {"RX", "rx_octets", WRITER_OCTETS},
     {"LOST", "rx_lost", WRITER_PLAIN},	  {"TX", "tx_octets", WRITER_OCTETS},
-    {"RESENT", "resent", WRITER_PLAIN},	  {"PROFILE", "profile", WRITER_PLAIN},
-    {"AGENT", "agent", WRITER_PLAIN},
+    {"LAYER", "layer", WRITER_PLAIN},	  {"RESENT", "resent", WRITER_PLAIN},
+    {"PROFILE", "profile", WRITER_PLAIN}, {"AGENT", "agent", WRITER_PLAIN},
 };
 
 int

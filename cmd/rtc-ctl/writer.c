@@ -77,6 +77,32 @@ codecs_text(char *out, size_t size, const json_t *tracks)
 	}
 }
 
+static void
+layers_text(char *out, size_t size, const json_t *layers)
+{
+	size_t i, used = 0;
+	json_t *layer;
+
+	out[0] = '\0';
+	json_array_foreach(layers, i, layer)
+	{
+		const char *rid = json_string_value(json_object_get(layer, "rid"));
+		bool active = json_is_true(json_object_get(layer, "active"));
+		long long width = json_integer_value(json_object_get(layer, "width"));
+		long long height = json_integer_value(json_object_get(layer, "height"));
+		int n = snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", rid ?: "?");
+
+		used += n > 0 && (size_t)n < size - used ? (size_t)n : 0;
+		if (!active)
+			n = snprintf(out + used, size - used, " off");
+		else if (width > 0)
+			n = snprintf(out + used, size - used, " %lldx%lld", width, height);
+		else
+			continue;
+		used += n > 0 && (size_t)n < size - used ? (size_t)n : 0;
+	}
+}
+
 /* What has an inside of its own, as JSON. */
 static void
 compact_text(char *out, size_t size, const json_t *value)
@@ -125,6 +151,9 @@ cell_text(char out[static WRITER_CELL_SIZE], const json_t *value, enum writer_un
 		break;
 	case WRITER_COUNT:
 		snprintf(out, WRITER_CELL_SIZE, "%zu", json_array_size(value));
+		break;
+	case WRITER_LAYERS:
+		layers_text(out, WRITER_CELL_SIZE, value);
 		break;
 	case WRITER_CODECS:
 		codecs_text(out, WRITER_CELL_SIZE, value);

@@ -15,7 +15,8 @@ enum writer_unit {
 	WRITER_MS,     /* of milliseconds: 1h02m, 3m05s, 4.2s */
 	WRITER_US,     /* of microseconds: 1.2ms */
 	WRITER_COUNT,  /* of an array: its size */
-	WRITER_CODECS  /* of tracks: "H264+opus" */
+	WRITER_CODECS, /* of tracks: "H264+opus" */
+	WRITER_LAYERS  /* of simulcast layers: "l 240x135, h off" */
 };
 
 struct writer_column {

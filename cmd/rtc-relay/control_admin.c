@@ -47,11 +47,59 @@ stat_of(const uint64_t *v)
 }
 
 static json_t *
+layer_json(const struct csession *pub, const struct track *t, unsigned layer, uint8_t lane)
+{
+	const struct lane_stats *s = &pub->shared.lanes[lane];
+	uint64_t last = STAT_GET(s->last_us), now = clock_now_us(), size = STAT_GET(s->size);
+
+	return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I}", "mid", t->mid, "rid",
+			 t->rids[layer], "active",
+			 last != 0 && (last > now || now - last < LAYER_SILENCE_US), "width",
+			 (json_int_t)(size >> 32), "height", (json_int_t)(size & UINT32_MAX),
+			 "packets", stat_of(&s->packets), "octets", stat_of(&s->octets));
+}
+
+/* A publisher's simulcast layers. NULL if it has none. */
+static json_t *
+layers_json(const struct csession *pub)
+{
+	const struct tracks *tracks = &pub->shared.tracks;
+	json_t *list;
+
+	if (pub->shared.lanes == NULL)
+		return NULL;
+	list = json_array();
+	for (unsigned i = 0; i < tracks->count; i++)
+		for (unsigned k = 0; k < tracks->list[i].rid_count; k++) {
+			uint8_t lane = tracks_lane(tracks, i, k);
+
+			if (lane != PT_NONE)
+				json_array_append_new(list,
+						      layer_json(pub, &tracks->list[i], k, lane));
+		}
+	return list;
+}
+
+/* The rid of the layer that a player gets; "" without simulcast. */
+static const char *
+rid_of(const struct csession *player)
+{
+	const struct csession *pub = player->stream->publisher;
+	uint64_t lane = STAT_GET(player->shared.stats.layer);
+
+	for (unsigned i = 0; pub != NULL && lane != 0 && i < pub->shared.tracks.count; i++)
+		for (unsigned k = 0; k < pub->shared.tracks.list[i].rid_count; k++)
+			if (tracks_lane(&pub->shared.tracks, i, k) + 1u == lane)
+				return pub->shared.tracks.list[i].rids[k];
+	return "";
+}
+
+static json_t *
 stream_json(const struct stream *s)
 {
 	const struct csession *pub = s->publisher, *player;
 	json_int_t tx_packets = 0, tx_octets = 0, rx[4] = {0};
-	json_t *publisher = json_null(), *tracks = json_array();
+	json_t *publisher = json_null(), *tracks = json_array(), *layers, *o;
 
 	DL_FOREACH2(s->players, player, stream_next)
 	{
@@ -67,14 +115,18 @@ stream_json(const struct stream *s)
 		rx[2] = stat_of(&pub->shared.stats.rx_lost);
 		rx[3] = stat_of(&pub->shared.stats.keyframes);
 	}
-	return json_pack("{s:s, s:i, s:o, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
-			 s->name, "epoch", (int)s->epoch, "publisher", publisher, "state",
-			 pub == NULL			 ? "waiting"
-			 : pub->state == STATE_CONNECTED ? "live"
-							 : "connecting",
-			 "players", (int)s->player_count, "tracks", tracks, "rx_packets", rx[0],
-			 "rx_octets", rx[1], "rx_lost", rx[2], "keyframes", rx[3], "tx_packets",
-			 tx_packets, "tx_octets", tx_octets);
+	o = json_pack("{s:s, s:i, s:o, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
+		      s->name, "epoch", (int)s->epoch, "publisher", publisher, "state",
+		      pub == NULL		      ? "waiting"
+		      : pub->state == STATE_CONNECTED ? "live"
+						      : "connecting",
+		      "players", (int)s->player_count, "tracks", tracks, "rx_packets", rx[0],
+		      "rx_octets", rx[1], "rx_lost", rx[2], "keyframes", rx[3], "tx_packets",
+		      tx_packets, "tx_octets", tx_octets);
+	layers = pub != NULL ? layers_json(pub) : NULL;
+	if (layers != NULL)
+		json_object_set_new(o, "layers", layers);
+	return o;
 }
 
 void
@@ -99,10 +151,12 @@ static const struct {
 	{                                                                                          \
 #field, offsetof(struct session_stats, field)                                      \
 	}
-    STAT_ROW(rx_packets), STAT_ROW(rx_octets),	STAT_ROW(rx_lost),	 STAT_ROW(tx_packets),
-    STAT_ROW(tx_octets),  STAT_ROW(tx_dropped), STAT_ROW(nacks_sent),	 STAT_ROW(nacks_received),
-    STAT_ROW(resent),	  STAT_ROW(plis_sent),	STAT_ROW(plis_received), STAT_ROW(auth_failed),
-    STAT_ROW(rtt_us),	  STAT_ROW(remb_bps),	STAT_ROW(keyframes),	 STAT_ROW(paths),
+    STAT_ROW(rx_packets), STAT_ROW(rx_octets),	    STAT_ROW(rx_lost),
+    STAT_ROW(tx_packets), STAT_ROW(tx_octets),	    STAT_ROW(tx_dropped),
+    STAT_ROW(nacks_sent), STAT_ROW(nacks_received), STAT_ROW(resent),
+    STAT_ROW(plis_sent),  STAT_ROW(plis_received),  STAT_ROW(auth_failed),
+    STAT_ROW(rtt_us),	  STAT_ROW(remb_bps),	    STAT_ROW(keyframes),
+    STAT_ROW(paths),	  STAT_ROW(layer_switches),
 #undef STAT_ROW
 };
 
@@ -125,6 +179,10 @@ session_json(const struct csession *cs, uint64_t now_us)
 		    o, session_stats[i].name,
 		    json_integer(stat_of((const uint64_t *)((const char *)&cs->shared.stats +
 							    session_stats[i].offset))));
+	if (cs->shared.lanes != NULL)
+		json_object_set_new(o, "layers", layers_json(cs));
+	else
+		json_object_set_new(o, "layer", json_string(rid_of(cs)));
 	return o;
 }
 

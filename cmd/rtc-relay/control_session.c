@@ -89,6 +89,7 @@ csession_free(struct csession *cs)
 {
 	dtls_free(cs->dtls);
 	tracks_free(&cs->shared.tracks);
+	free(cs->shared.lanes);
 	free(cs->shared.local);
 	free(cs->shared.remote);
 	free(cs->credential);

@@ -171,6 +171,24 @@ cstream_use(struct stream *s, struct csession *player, uint32_t tracks)
 	}
 }
 
+/* A track has a lane for each simulcast layer. */
+static void
+add_lanes(struct msg_publish *m, const struct tracks *tracks, unsigned track)
+{
+	const struct track *t = &tracks->list[track];
+
+	for (unsigned layer = 0; layer == 0 || layer < t->rid_count; layer++) {
+		uint8_t lane = tracks_lane(tracks, track, layer);
+
+		if (lane == PT_NONE)
+			continue;
+		m->lanes[lane].present = true;
+		m->lanes[lane].kind = t->kind;
+		m->lanes[lane].track = (uint8_t)track;
+		m->lanes[lane].clock_rate = t->codecs[0].clock_rate;
+	}
+}
+
 void
 cstream_publish(struct stream *s, struct csession *publisher)
 {
@@ -178,8 +196,7 @@ cstream_publish(struct stream *s, struct csession *publisher)
 	const struct tracks *tracks = &publisher->shared.tracks;
 	struct msg_publish m = {.stream = s->serial,
 				.publisher = publisher->shared.serial,
-				.epoch = publisher->shared.epoch,
-				.track_count = (uint8_t)tracks->count};
+				.epoch = publisher->shared.epoch};
 	struct csession *player, *next;
 
 	s->publisher = publisher;
@@ -187,10 +204,8 @@ cstream_publish(struct stream *s, struct csession *publisher)
 	memset(s->wanted, 0, sizeof(s->wanted));
 	DL_FOREACH2(s->players, player, stream_next)
 	player->uses = 0;
-	for (size_t i = 0; i < tracks->count; i++) {
-		m.tracks[i].kind = tracks->list[i].kind;
-		m.tracks[i].clock_rate = tracks->list[i].codecs[0].clock_rate;
-	}
+	for (unsigned i = 0; i < tracks->count; i++)
+		add_lanes(&m, tracks, i);
 	control_post_all(c, M_STREAM_PUBLISH, &m, sizeof(m));
 	cstream_home(s, c, -1);
 	DL_FOREACH_SAFE2(s->players, player, next, stream_next)

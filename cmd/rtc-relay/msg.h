@@ -64,11 +64,11 @@ struct msg_restart {
 struct msg_publish {
 	uint64_t stream, publisher; /* serials */
 	uint32_t epoch;
-	uint8_t track_count;
 	struct {
-		uint8_t kind;
+		bool present;
+		uint8_t kind, track;
 		uint32_t clock_rate; /* of its first codec; all codecs of a kind share it */
-	} tracks[TRACKS_MAX];
+	} lanes[LANES_MAX];
 };
 struct msg_mask {
 	uint64_t stream;
@@ -116,6 +116,7 @@ struct msg_clock {
 	struct rtcp_sr sr;
 	uint64_t at_us; /* when it was true, on the relay's clock; 0: no clock yet */
 	bool periodic;	/* see struct session */
+	uint32_t area;	/* pixels of the lane's picture; 0 unknown */
 };
 
 #endif

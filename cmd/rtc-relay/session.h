@@ -45,8 +45,15 @@ struct session_stats {
 	uint64_t rx_packets, rx_octets, rx_lost, tx_packets, tx_octets, tx_dropped;
 	uint64_t nacks_sent, nacks_received, resent, plis_sent, plis_received, auth_failed;
 	uint64_t rtt_us, remb_bps, keyframes, paths;
-	uint64_t heard_us;	    /* last authenticated packet or check */
-	uint64_t check_interval_us; /* between the last two checks */
+	uint64_t layer, layer_switches; /* a player's: lane + 1 of its simulcast track; 0: none */
+	uint64_t heard_us;		/* last authenticated packet or check */
+	uint64_t check_interval_us;	/* between the last two checks */
+};
+
+/* What came of one simulcast layer; written and read as the statistics are. */
+struct lane_stats {
+	uint64_t packets, octets, size; /* size: width << 32 | height of its last keyframe */
+	uint64_t last_us;		/* of its last packet */
 };
 
 #define STAT_ADD(field, n) __atomic_store_n(&(field), (field) + (uint64_t)(n), __ATOMIC_RELAXED)
@@ -69,6 +76,7 @@ struct session {
 	struct tracks tracks; /* owned */
 	_Atomic int owner;    /* worker that claimed it; -1 nobody yet */
 	struct session_stats stats;
+	struct lane_stats *lanes; /* owned, LANES_MAX of them; NULL: not a simulcast publisher */
 };
 
 #endif

@@ -130,6 +130,8 @@ fan_out(struct worker *w)
 		s->dirty = false;
 		stream_forward(s, w);
 		stream_equalise(s);
+		if (s->layered)
+			layers_update(s, w->now_us);
 		for (size_t i = 0; i < s->subscriber_count; i++) {
 			struct wsession *ws = s->subscribers[i];
 

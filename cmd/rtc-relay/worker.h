@@ -45,6 +45,9 @@ enum {
 	REPLAY_BURST = 64, /* packets of a replay sent at once */
 	REPLAY_TICK_US = 10000,
 	RESEND_RATE = 400, /* packets a second resent to one player */
+	LAYER_SILENCE_US =
+	    500000,		 /* a simulcast layer that sent nothing for so long is not there */
+	LAYER_FRESH_US = 100000, /* a keyframe so young is joined as if it came now */
 	EXT_BLOCK_SIZE = 8 /* octets of the extension block of a player's packet (TWCC number) */
 };
 
@@ -78,6 +81,7 @@ struct source {
 	bool rtx;
 	struct source *primary; /* of an RTX source; may be NULL until known */
 	uint8_t layer;		/* index of its RID; 0 without simulcast */
+	uint8_t lane;		/* of the stream; PT_NONE: not forwarded */
 	bool retired;		/* a later SSRC of the track took its place */
 	uint64_t seq_offset;	/* its numbers go on above those of the SSRC before it */
 	bool keyed;		/* key_ts holds a time */
@@ -93,9 +97,10 @@ struct publisher {
 	uint64_t next_nack_us, next_twcc_us, next_report_us;
 	uint64_t rrtr_ntp; /* NTP middle of the last RRTR, for the RTT by DLRR */
 	uint8_t fir_seq;
-	bool keyframe_wanted[TRACKS_MAX];
-	uint64_t keyframe_asked_us[TRACKS_MAX];
-	uint64_t keyframe_since_us[TRACKS_MAX]; /* since when it is wanted */
+	unsigned lane_end; /* above the last lane that it has */
+	bool keyframe_wanted[LANES_MAX];
+	uint64_t keyframe_asked_us[LANES_MAX];
+	uint64_t keyframe_since_us[LANES_MAX]; /* since when it is wanted */
 	struct {
 		uint8_t *buf;
 		size_t size;
@@ -105,7 +110,9 @@ struct publisher {
 
 /* One media section of a player. */
 struct sink {
-	uint8_t source; /* stream's track; PT_NONE */
+	uint8_t track;	/* stream's track; PT_NONE */
+	uint8_t source; /* the lane of it that is forwarded; PT_NONE */
+	uint8_t want;	/* the lane that will be at its next keyframe; PT_NONE */
 	uint8_t pt[CODECS_MAX], rtx_pt[CODECS_MAX];
 	bool waiting;  /* for a keyframe (or the first packet) of the present publisher */
 	bool has_twcc; /* packets carry a TWCC number */
@@ -117,6 +124,10 @@ struct sink {
 	uint64_t replay_seq; /* source number of the last packet replayed; 0: none was */
 	uint32_t replay_ts;  /* its timestamp: where live begins */
 	struct rtp_rewrite rw;
+	struct { /* before the last change of layer: for what is reported missing of it */
+		struct rtp_rewrite rw;
+		uint8_t source; /* PT_NONE: there was none */
+	} prev;
 	uint32_t packets, octets; /* as a sender report counts them */
 	uint64_t clock_us;	  /* local subscriber: the source's clock it was told last */
 };
@@ -179,15 +190,27 @@ struct wtrack {
 	struct wclock clock;
 	uint64_t keyframe_asked_us; /* when this worker asked the home worker */
 	uint64_t first_us;
-	bool periodic; /* keyframes come by the source's own clock, whoever asks */
+	bool present,
+	    periodic;	  /* periodic: keyframes come by the source's own clock, whoever asks */
+	uint8_t track;	  /* of which this is a layer */
+	uint32_t area;	  /* pixels of the last keyframe's picture; 0 unknown */
+	uint64_t last_us; /* of its last packet */
+	uint64_t rate_us, rate_octets, rate_bps; /* of a layer: since when, how many, before */
+};
+
+/* The lanes of a track with simulcast. */
+struct wlayers {
+	uint8_t count, lanes[TRACK_RIDS_MAX];
+	uint8_t active, order[TRACK_RIDS_MAX]; /* those that send now, the best first */
 };
 
 struct wstream {
 	uint64_t serial;
 	uint32_t epoch;
-	bool live, dirty, gone;
-	uint8_t track_count;
-	struct wtrack tracks[TRACKS_MAX];
+	bool live, dirty, gone, layered;
+	uint8_t lane_end; /* above the last one that is present */
+	struct wtrack tracks[LANES_MAX];
+	struct wlayers layers[TRACKS_MAX];
 	struct wsession *publisher;    /* if it lives on this worker */
 	struct wsession **subscribers; /* players and local subscribers */
 	size_t subscriber_count, subscriber_cap;
@@ -275,6 +298,8 @@ void stream_append(struct wstream *s, struct worker *w, unsigned track,
 		   const struct rtp_ring_slot *slot, const uint8_t *payload);
 void stream_set_clock(struct wstream *s, struct worker *w, unsigned track,
 		      const struct rtcp_sr *sr);
+/* The picture of a lane has another size (pixels). */
+void stream_set_area(struct wstream *s, struct worker *w, unsigned track, uint32_t area);
 void stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track);
 /* The source was found to ignore (or heed) wishes for keyframes. Waiting players get a replay. */
 void stream_set_periodic(struct wstream *s, struct worker *w, unsigned track, bool periodic);
@@ -292,13 +317,23 @@ void pub_timeout(struct wsession *ws);
 uint64_t pub_deadline(const struct wsession *ws);
 bool codec_starts_keyframe(enum codec_format format, const uint8_t *payload, size_t size);
 
+/* worker_layers.c: simulcast. Everything else takes a layer for a track of its own, a lane. */
+void layers_update(struct wstream *s, uint64_t now_us); /* once per batch, before the fan-out */
+/* The sink begins in its track: at the best layer that sends. */
+void layers_join(const struct wstream *s, struct sink *sink);
+/* Is this sink's layer still the right one? If not, ask for a keyframe and change at it. True if it
+ * changed now: the sink waits for the packet at its cursor. */
+bool layers_choose(struct wsession *ws, struct wstream *s, struct sink *sink);
+/* Pixels of the picture that a keyframe begins with this payload; 0: it does not say. */
+uint64_t codec_picture_size(enum codec_format format, const uint8_t *payload, size_t size);
+
 /* worker_play.c */
 int play_new(struct wsession *ws);
 void play_free(struct wsession *ws);
 void play_bind(struct wsession *ws, const struct msg_bind *bind);
 void play_replay(struct wsession *ws, unsigned track); /* the source was found to be periodic */
 void play_join(struct wsession *ws); /* attached, or the stream has a new publisher */
-void play_fanout(struct wsession *ws, const struct wstream *s);
+void play_fanout(struct wsession *ws, struct wstream *s);
 /* Fixed header and, with TWCC, an extension block of fixed size. Returns the octets. */
 size_t play_write_header(struct player *play, struct sink *sink, uint8_t *out, uint8_t pt,
 			 bool marker, uint16_t seq, uint32_t ts, uint32_t ssrc);
@@ -321,7 +356,7 @@ void local_add(struct worker *w, const struct chan_msg *msg);
 void local_text(struct worker *w, const struct chan_msg *msg); /* M_LOCAL_TEXT */
 void local_bind(struct wsession *ws, const struct msg_bind *bind);
 void local_free(struct wsession *ws);
-void local_fanout(struct wsession *ws, const struct wstream *s);
+void local_fanout(struct wsession *ws, struct wstream *s);
 /* At most one event in KEYFRAME_REQUEST_US goes out for a track; a later wish waits. */
 void local_ask_keyframe(struct wsession *ws, unsigned track);
 void local_timeout(struct wsession *ws);

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/random.h"
 #include "worker.h"
 
 /* The local header extension, rtc-control(5). */
@@ -157,10 +158,10 @@ on_json(struct ipc_conn *conn, json_t *msg)
 
 	ws->worker->now_us = clock_now_us();
 	ws_heard(ws);
-	if (op == NULL || strcmp(op, "keyframe") != 0 || ws->stream == NULL || track < 0 ||
-	    track >= ws->stream->track_count)
+	if (op == NULL || strcmp(op, "keyframe") != 0 || ws->stream == NULL ||
+	    ws->local->sinks == NULL || track < 0 || (size_t)track >= ws->local->count)
 		return;
-	stream_want_keyframe(ws->stream, ws->worker, (unsigned)track);
+	stream_want_keyframe(ws->stream, ws->worker, ws->local->sinks[track].source);
 	worker_settle(ws->worker);
 }
 
@@ -230,7 +231,8 @@ local_add(struct worker *w, const struct chan_msg *msg)
 	}
 	if (ws->session->kind == SESSION_LOCAL_SUBSCRIBE) {
 		for (size_t i = 0; i < ws->local->count; i++)
-			ws->local->sinks[i].source = PT_NONE;
+			ws->local->sinks[i].track = ws->local->sinks[i].source =
+			    ws->local->sinks[i].want = ws->local->sinks[i].prev.source = PT_NONE;
 		if (stream_attach(ws) < 0)
 			ws_end(ws, END_CLOSED);
 		return;
@@ -238,7 +240,7 @@ local_add(struct worker *w, const struct chan_msg *msg)
 	ws->stream = stream_get(w, ws->session->stream);
 	if (ws->stream != NULL && ws->stream->epoch == ws->session->epoch) {
 		ws->stream->publisher = ws;
-		for (unsigned i = 0; i < ws->stream->track_count; i++)
+		for (unsigned i = 0; i < ws->stream->lane_end; i++)
 			stream_set_periodic(ws->stream, w, i,
 					    ws->session->periodic &&
 						ws->stream->tracks[i].kind == TRACK_VIDEO);
@@ -272,7 +274,7 @@ first_position(const struct wstream *s, unsigned track)
 	const struct rtp_ring_slot *slot;
 	const uint8_t *payload;
 
-	for (unsigned i = 0; i < s->track_count; i++) {
+	for (unsigned i = 0; i < s->lane_end; i++) {
 		uint64_t key = s->tracks[i].periodic && s->tracks[i].ring != NULL
 				   ? rtp_ring_keyframe(s->tracks[i].ring)
 				   : 0;
@@ -301,14 +303,17 @@ local_bind(struct wsession *ws, const struct msg_bind *bind)
 	for (size_t i = 0; i < ws->local->count; i++) {
 		struct sink *sink = &ws->local->sinks[i];
 
-		sink->source = i < s->track_count ? bind->binding.tracks[i].source : PT_NONE;
+		sink->track = sink->source =
+		    i < s->lane_end ? bind->binding.tracks[i].source : PT_NONE;
 		sink->waiting = true;
 		sink->cursor = 0;
 		if (sink->source == PT_NONE)
 			continue;
-		sink->cursor = first_position(s, (unsigned)i);
-		if (!s->tracks[i].periodic)
-			stream_want_keyframe(s, ws->worker, (unsigned)i);
+		rtp_rewrite_init(&sink->rw, (uint16_t)(random_u32() & 0x7fff), random_u32());
+		layers_join(s, sink);
+		sink->cursor = first_position(s, sink->source);
+		if (!s->tracks[sink->source].periodic)
+			stream_want_keyframe(s, ws->worker, sink->source);
 	}
 	local_fanout(ws, s);
 }
@@ -377,7 +382,14 @@ report_gap(struct wsession *ws, unsigned track, uint64_t lost)
 	ipc_conn_send(ws->local->conn, event);
 	json_decref(event);
 	ws->local->sinks[track].waiting = true;
-	stream_want_keyframe(ws->stream, ws->worker, track);
+	stream_want_keyframe(ws->stream, ws->worker, ws->local->sinks[track].source);
+}
+
+/* Layers have numbers and clocks of their own: the subscriber sees one source all the same. */
+static bool
+is_layered(const struct wstream *s, const struct sink *sink)
+{
+	return s->layered && s->layers[sink->track].count > 1;
 }
 
 /* 0 sent or rightly skipped, -EAGAIN the socket is full. */
@@ -388,13 +400,23 @@ send_slot(struct wsession *ws, unsigned track, const struct rtp_ring_slot *slot,
 	struct sink *sink = &ws->local->sinks[track];
 	uint8_t buf[RTP_HEADER_SIZE + LOCAL_EXT_ROOM + RTP_PACKET_MAX];
 	size_t size = write_local_ext(buf + RTP_HEADER_SIZE, LOCAL_EXT_ROOM, slot);
+	const struct wtrack *t = &ws->stream->tracks[sink->source];
+	uint64_t seq = slot->seq;
+	uint32_t ts = slot->ts;
 	int rc;
 
-	if (sink->waiting && ws->stream->tracks[track].kind == TRACK_VIDEO &&
-	    (slot->flags & RTP_RING_KEYFRAME) == 0)
+	if (sink->waiting && t->kind == TRACK_VIDEO && (slot->flags & RTP_RING_KEYFRAME) == 0)
 		return 0;
-	rtp_write_header(buf, slot->pt, slot->marker, size > 0, (uint16_t)slot->seq, slot->ts,
-			 track + 1);
+	if (is_layered(ws->stream, sink)) {
+		if (sink->waiting)
+			rtp_rewrite_switch(&sink->rw, slot->seq, slot->ts, ws->worker->now_us,
+					   t->clock_rate);
+		sink->waiting = false;
+		if (rtp_rewrite_map(&sink->rw, slot->seq, slot->ts, ws->worker->now_us, &seq, &ts) <
+		    0)
+			return 0;
+	}
+	rtp_write_header(buf, slot->pt, slot->marker, size > 0, (uint16_t)seq, ts, track + 1);
 	size += RTP_HEADER_SIZE;
 	memcpy(buf + size, payload, slot->payload_size);
 	size += slot->payload_size;
@@ -419,6 +441,11 @@ send_clock(struct wsession *ws, unsigned track, const struct wtrack *t)
 
 	if (!t->clock.from_source || t->clock.at_us == sink->clock_us)
 		return;
+	if (is_layered(ws->stream, sink)) {
+		if (sink->waiting)
+			return; /* not mapped yet */
+		sr.rtp_ts = rtp_rewrite_ts(&sink->rw, t->clock.ts);
+	}
 	rtcp_start(&out, buf, sizeof(buf));
 	rtcp_add_sr(&out, &sr, NULL, 0);
 	n = rtcp_finish(&out);
@@ -427,19 +454,24 @@ send_clock(struct wsession *ws, unsigned track, const struct wtrack *t)
 }
 
 void
-local_fanout(struct wsession *ws, const struct wstream *s)
+local_fanout(struct wsession *ws, struct wstream *s)
 {
 	struct local *local = ws->local;
 
 	if (local->blocked || local->conn == NULL || local->epoch != s->epoch || ws->ended)
 		return;
-	for (unsigned i = 0; i < local->count && i < s->track_count; i++) {
+	for (unsigned i = 0; i < local->count && i < s->lane_end; i++) {
 		struct sink *sink = &local->sinks[i];
-		struct rtp_ring *ring = s->tracks[i].ring;
+		struct rtp_ring *ring;
 
-		if (ring == NULL || sink->source == PT_NONE)
+		if (sink->source == PT_NONE)
 			continue;
-		send_clock(ws, i, &s->tracks[i]);
+		if (s->layered)
+			layers_choose(ws, s, sink);
+		ring = s->tracks[sink->source].ring;
+		if (ring == NULL)
+			continue;
+		send_clock(ws, i, &s->tracks[sink->source]);
 		if (sink->cursor + 1 < rtp_ring_tail(ring)) {
 			report_gap(ws, i, rtp_ring_tail(ring) - 1 - sink->cursor);
 			sink->cursor = rtp_ring_tail(ring) - 1;

@@ -53,7 +53,7 @@ play_new(struct wsession *ws)
 		const struct track *t = &tracks->list[i];
 		struct sink *sink = &play->sinks[i];
 
-		sink->source = PT_NONE;
+		sink->track = sink->source = sink->want = sink->prev.source = PT_NONE;
 		sink->waiting = true;
 		sink->ssrc = t->out_ssrc;
 		sink->rtx_ssrc = t->out_rtx_ssrc;
@@ -82,7 +82,7 @@ play_bind(struct wsession *ws, const struct msg_bind *bind)
 	struct player *play = ws->play;
 
 	for (size_t i = 0; i < play->sink_count; i++) {
-		play->sinks[i].source = bind->binding.tracks[i].source;
+		play->sinks[i].track = play->sinks[i].source = bind->binding.tracks[i].source;
 		memcpy(play->sinks[i].pt, bind->binding.tracks[i].pt, CODECS_MAX);
 		memcpy(play->sinks[i].rtx_pt, bind->binding.tracks[i].rtx_pt, CODECS_MAX);
 	}
@@ -161,8 +161,10 @@ play_join(struct wsession *ws)
 
 		sink->waiting = true;
 		sink->cursor = 0;
-		if (sink->source >= s->track_count)
+		sink->prev.source = PT_NONE; /* its rings are gone */
+		if (sink->track >= s->lane_end)
 			continue;
+		layers_join(s, sink);
 		if (s->tracks[sink->source].ring != NULL)
 			sink->cursor = rtp_ring_head(s->tracks[sink->source].ring);
 		if (replays(ws, &s->tracks[sink->source]))
@@ -294,16 +296,20 @@ fanout_track(struct wsession *ws, struct udp *u, struct sink *sink, const struct
 }
 
 static void
-fanout_kind(struct wsession *ws, struct udp *u, const struct wstream *s, enum track_kind kind)
+fanout_kind(struct wsession *ws, struct udp *u, struct wstream *s, enum track_kind kind)
 {
 	for (size_t i = 0; i < ws->play->sink_count; i++) {
 		struct sink *sink = &ws->play->sinks[i];
 		const struct wtrack *t;
 
-		if (sink->source >= s->track_count)
+		if (sink->source >= s->lane_end)
 			continue;
 		t = &s->tracks[sink->source];
-		if (t->kind != kind || t->ring == NULL)
+		if (t->kind != kind)
+			continue;
+		if (s->layered && layers_choose(ws, s, sink))
+			t = &s->tracks[sink->source];
+		if (t->ring == NULL)
 			continue;
 		if (sink->replay_to == 0 || ws->worker->now_us >= ws->play->next_burst_us)
 			fanout_track(ws, u, sink, t);
@@ -311,7 +317,7 @@ fanout_kind(struct wsession *ws, struct udp *u, const struct wstream *s, enum tr
 }
 
 void
-play_fanout(struct wsession *ws, const struct wstream *s)
+play_fanout(struct wsession *ws, struct wstream *s)
 {
 	struct udp *u = ws->has_path ? worker_udp(ws->worker, &ws->path) : NULL;
 

@@ -48,6 +48,7 @@ resend_packet(void *arg, uint16_t seq)
 	struct resend *r = arg;
 	struct sink *sink = r->sink;
 	const struct wtrack *t = &r->ws->stream->tracks[sink->source];
+	const struct rtp_rewrite *rw = &sink->rw;
 	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_SIZE], wrapped[RTP_PACKET_MAX];
 	const uint8_t *payload;
 	const struct rtp_ring_slot *slot;
@@ -56,15 +57,23 @@ resend_packet(void *arg, uint16_t seq)
 	size_t n;
 
 	STAT_ADD(r->ws->session->stats.nacks_received, 1);
-	if (!may_resend(r->ws) || rtp_rewrite_source(&sink->rw, seq, &src_seq) < 0)
+	if (!may_resend(r->ws))
 		return;
-	position = rtp_ring_find(t->ring, src_seq);
-	slot = position != 0 && position <= sink->cursor ? rtp_ring_get(t->ring, position, &payload)
-							 : NULL;
+	if (rtp_rewrite_source(rw, seq, &src_seq) < 0) { /* sent before the last change of layer? */
+		if (sink->prev.source == PT_NONE ||
+		    rtp_rewrite_source(&sink->prev.rw, seq, &src_seq) < 0)
+			return;
+		t = &r->ws->stream->tracks[sink->prev.source];
+		rw = &sink->prev.rw;
+	}
+	position = t->ring != NULL ? rtp_ring_find(t->ring, src_seq) : 0;
+	slot = position != 0 && (rw == &sink->prev.rw || position <= sink->cursor)
+		   ? rtp_ring_get(t->ring, position, &payload)
+		   : NULL;
 	if (slot == NULL || slot->tag >= CODECS_MAX || sink->pt[slot->tag] == PT_NONE ||
 	    slot->payload_size > RTP_PACKET_MAX - 2)
 		return;
-	ts = rtp_rewrite_ts(&sink->rw, sink_ts(sink, slot));
+	ts = rtp_rewrite_ts(rw, rw == &sink->rw ? sink_ts(sink, slot) : slot->ts);
 	if (sink->rtx_pt[slot->tag] != PT_NONE && sink->rtx_ssrc != 0) {
 		n = play_write_header(r->ws->play, sink, hdr, sink->rtx_pt[slot->tag], slot->marker,
 				      sink->rtx_seq++, ts, sink->rtx_ssrc);
@@ -85,7 +94,7 @@ on_nack(struct wsession *ws, struct sink *sink, const struct rtcp_packet *p)
 	struct resend r = {ws, sink, ws->has_path ? worker_udp(ws->worker, &ws->path) : NULL};
 
 	if (ws->session->nack && !sink->waiting && r.udp != NULL && ws->stream != NULL &&
-	    ws->play->epoch == ws->stream->epoch && sink->source < ws->stream->track_count &&
+	    ws->play->epoch == ws->stream->epoch && sink->source < ws->stream->lane_end &&
 	    ws->stream->tracks[sink->source].ring != NULL)
 		rtcp_get_nack(p, resend_packet, &r);
 }
@@ -139,7 +148,7 @@ on_report(struct wsession *ws, const struct rtcp_packet *p)
 		uint32_t now, rtt;
 
 		if (sink == NULL || r.lsr == 0 || ws->stream == NULL ||
-		    sink->source >= ws->stream->track_count)
+		    sink->source >= ws->stream->lane_end)
 			continue;
 		now = (uint32_t)(ntp_now(&ws->stream->tracks[sink->source].clock,
 					 ws->worker->now_us) >>
@@ -210,7 +219,7 @@ play_timeout(struct wsession *ws)
 	for (size_t i = 0; i < play->sink_count; i++) {
 		const struct sink *sink = &play->sinks[i];
 
-		if (sink->source < ws->stream->track_count && !sink->waiting && sink->packets > 0)
+		if (sink->source < ws->stream->lane_end && !sink->waiting && sink->packets > 0)
 			write_sender_report(ws, sink, &out);
 	}
 	n = rtcp_finish(&out);

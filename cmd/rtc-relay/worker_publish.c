@@ -20,6 +20,13 @@ pub_new(struct wsession *ws)
 	if (ws->pub == NULL)
 		return -ENOMEM;
 	rtp_twcc_init(&ws->pub->twcc);
+	for (unsigned i = 0; i < ws->session->tracks.count; i++)
+		for (unsigned k = 0; k == 0 || k < ws->session->tracks.list[i].rid_count; k++) {
+			uint8_t lane = tracks_lane(&ws->session->tracks, i, k);
+
+			if (lane != PT_NONE)
+				ws->pub->lane_end = MAX_OF(ws->pub->lane_end, lane + 1u);
+		}
 	ws->pub->next_report_us = ws->worker->now_us + REPORT_TICK_US;
 	return 0;
 }
@@ -128,26 +135,28 @@ track_of(const struct tracks *tracks, const struct rtp_packet *p)
 	return -1;
 }
 
-static uint8_t
+/* The layer of a new SSRC: by RID, by SDP. -1: the packet does not say; a later one may. */
+static int
 layer_of(const struct track *t, const struct rtp_packet *p, bool rtx)
 {
 	for (size_t i = 0; i < t->rid_count; i++)
 		if (ext_equals(p, rtx ? t->ext_repaired_rid : t->ext_rid, t->rids[i]))
-			return (uint8_t)i;
-	for (size_t i = 0; i < t->ssrc_count && !rtx; i++)
-		if (t->ssrcs[i] == p->ssrc && i < t->rid_count)
-			return (uint8_t)i;
-	return 0;
+			return (int)i;
+	for (size_t i = 0; i < t->rid_count; i++)
+		if ((i < t->ssrc_count && t->ssrcs[i] == p->ssrc) ||
+		    (i < t->rtx_ssrc_count && t->rtx_ssrcs[i] == p->ssrc))
+			return (int)i;
+	return t->rid_count > 1 && (rtx ? t->ext_repaired_rid : t->ext_rid) != 0 ? -1 : 0;
 }
 
 /* As pub_ask_keyframe(), but the request is written at the next deadline. */
 static void
-pub_ask_later(struct wsession *ws, unsigned track)
+pub_ask_later(struct wsession *ws, unsigned lane)
 {
-	if (ws->pub->keyframe_wanted[track])
+	if (lane == PT_NONE || ws->pub->keyframe_wanted[lane])
 		return;
-	ws->pub->keyframe_wanted[track] = true;
-	ws->pub->keyframe_since_us[track] = ws->worker->now_us;
+	ws->pub->keyframe_wanted[lane] = true;
+	ws->pub->keyframe_since_us[lane] = ws->worker->now_us;
 }
 
 /*
@@ -167,7 +176,7 @@ succeed(struct wsession *ws, struct source *fresh, uint16_t seq)
 		fresh->seq_offset = s->seq_offset + s->recv.max_seq + RTP_REWRITE_LEAP * 2 -
 				    (seq + (uint64_t)65536);
 		if (ws->session->tracks.list[s->track].kind == TRACK_VIDEO)
-			pub_ask_later(ws, s->track);
+			pub_ask_later(ws, s->lane);
 	}
 }
 
@@ -175,14 +184,15 @@ static struct source *
 source_new(struct wsession *ws, const struct rtp_packet *p)
 {
 	const struct tracks *tracks = &ws->session->tracks;
-	int track = track_of(tracks, p), codec;
+	int track = track_of(tracks, p), codec, layer;
 	struct source *s;
 	bool rtx;
 
 	if (track < 0 || ws->pub->source_count == SOURCES_MAX)
 		return NULL;
 	codec = codec_of(&tracks->list[track], p->pt, &rtx);
-	if (codec < 0)
+	layer = codec >= 0 ? layer_of(&tracks->list[track], p, rtx) : -1;
+	if (codec < 0 || layer < 0)
 		return NULL;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
@@ -191,7 +201,8 @@ source_new(struct wsession *ws, const struct rtp_packet *p)
 	s->track = (uint8_t)track;
 	s->codec = (uint8_t)codec;
 	s->rtx = rtx;
-	s->layer = layer_of(&tracks->list[track], p, rtx);
+	s->layer = (uint8_t)layer;
+	s->lane = tracks_lane(tracks, (unsigned)track, s->layer);
 	rtp_recv_init(&s->recv, p->ssrc, tracks->list[track].codecs[codec].clock_rate);
 	if (!rtx)
 		succeed(ws, s, p->seq);
@@ -245,6 +256,42 @@ note_twcc(struct wsession *ws, const struct source *s, const struct rtp_packet *
 		ws->pub->next_twcc_us = ws->worker->now_us + TWCC_TICK_US;
 }
 
+/* A keyframe begins: a wish for it is fulfilled, and it may say how large the picture is. */
+static void
+note_keyframe(struct wsession *ws, const struct source *s, enum codec_format format,
+	      const struct rtp_packet *p)
+{
+	struct publisher *pub = ws->pub;
+	uint64_t size;
+
+	if (s->lane == PT_NONE)
+		return;
+	if (pub->keyframe_wanted[s->lane] && ws->stream != NULL && !ws->session->periodic &&
+	    ws->worker->now_us - pub->keyframe_since_us[s->lane] < PERIODIC_US)
+		stream_set_periodic(ws->stream, ws->worker, s->lane, false);
+	pub->keyframe_wanted[s->lane] = false;
+	if (format != FORMAT_ANY)
+		STAT_ADD(ws->session->stats.keyframes, 1);
+	size = ws->session->tracks.list[s->track].rid_count > 1
+		   ? codec_picture_size(format, p->payload, p->payload_size)
+		   : 0;
+	if (size == 0)
+		return;
+	if (ws->session->lanes != NULL)
+		STAT_SET(ws->session->lanes[s->lane].size, size);
+	if (ws->stream != NULL && !s->retired)
+		stream_set_area(ws->stream, ws->worker, s->lane,
+				(uint32_t)((size >> 32) * (uint32_t)size));
+}
+
+static void
+note_lane(struct wsession *ws, struct lane_stats *lane, size_t octets)
+{
+	STAT_ADD(lane->packets, 1);
+	STAT_ADD(lane->octets, octets);
+	STAT_SET(lane->last_us, ws->worker->now_us);
+}
+
 static void
 append(struct wsession *ws, struct source *s, const struct rtp_packet *p, uint64_t ext_seq,
        bool late)
@@ -264,18 +311,12 @@ append(struct wsession *ws, struct source *s, const struct rtp_packet *p, uint64
 		slot.flags |= RTP_RING_KEYFRAME;
 		s->keyed = true;
 		s->key_ts = p->ts;
-		if (ws->pub->keyframe_wanted[s->track] && ws->stream != NULL &&
-		    !ws->session->periodic &&
-		    ws->worker->now_us - ws->pub->keyframe_since_us[s->track] < PERIODIC_US)
-			stream_set_periodic(ws->stream, ws->worker, s->track, false);
-		ws->pub->keyframe_wanted[s->track] = false;
-		if (c->format != FORMAT_ANY)
-			STAT_ADD(ws->session->stats.keyframes, 1);
+		note_keyframe(ws, s, c->format, p);
 	}
-	/* Simulcast: the layer that the publisher named first, its preferred one, is the one
-	 * forwarded. */
-	if (ws->stream != NULL && s->layer == 0 && !s->retired)
-		stream_append(ws->stream, ws->worker, s->track, &slot, p->payload);
+	if (ws->session->lanes != NULL && s->lane != PT_NONE)
+		note_lane(ws, &ws->session->lanes[s->lane], p->payload_size);
+	if (ws->stream != NULL && s->lane != PT_NONE && !s->retired)
+		stream_append(ws->stream, ws->worker, s->lane, &slot, p->payload);
 }
 
 void
@@ -321,30 +362,38 @@ pub_rtp(struct wsession *ws, uint8_t *buf, size_t size)
 }
 
 void
-pub_ask_keyframe(struct wsession *ws, unsigned track)
+pub_ask_keyframe(struct wsession *ws, unsigned lane)
 {
 	struct publisher *pub = ws->pub;
 
-	if (pub->keyframe_wanted[track])
+	if (lane >= LANES_MAX || pub->keyframe_wanted[lane])
 		return;
-	pub->keyframe_wanted[track] = true;
-	pub->keyframe_since_us[track] = ws->worker->now_us;
-	if (pub->keyframe_asked_us[track] == 0 ||
-	    ws->worker->now_us - pub->keyframe_asked_us[track] >= KEYFRAME_REQUEST_US)
+	pub->keyframe_wanted[lane] = true;
+	pub->keyframe_since_us[lane] = ws->worker->now_us;
+	if (pub->keyframe_asked_us[lane] == 0 ||
+	    ws->worker->now_us - pub->keyframe_asked_us[lane] >= KEYFRAME_REQUEST_US)
 		pub_timeout(ws);
 	ws_arm(ws);
 }
 
 static struct source *
-source_of_track(struct wsession *ws, unsigned track)
+source_of_lane(struct wsession *ws, unsigned lane)
 {
 	for (size_t i = 0; i < ws->pub->source_count; i++) {
 		struct source *s = ws->pub->sources[i];
 
-		if (s->track == track && !s->rtx && !s->retired && s->layer == 0)
+		if (s->lane == lane && !s->rtx && !s->retired)
 			return s;
 	}
 	return NULL;
+}
+
+/* A layer of simulcast that does not send. */
+static bool
+is_paused(const struct wsession *ws, unsigned lane)
+{
+	return ws->stream != NULL && ws->stream->layers[ws->stream->tracks[lane].track].count > 1 &&
+	       ws->stream->tracks[lane].last_us + LAYER_SILENCE_US < ws->worker->now_us;
 }
 
 /* PLI (RFC 4585 s.6.3.1), or FIR (RFC 5104 s.4.3.1) to who knows only that. */
@@ -354,7 +403,7 @@ write_keyframe_requests(struct wsession *ws, struct rtcp_writer *out)
 	struct publisher *pub = ws->pub;
 	uint64_t now = ws->worker->now_us;
 
-	for (unsigned i = 0; i < ws->session->tracks.count; i++) {
+	for (unsigned i = 0; i < pub->lane_end; i++) {
 		struct source *s;
 		uint8_t feedback;
 
@@ -362,13 +411,17 @@ write_keyframe_requests(struct wsession *ws, struct rtcp_writer *out)
 		    (pub->keyframe_asked_us[i] != 0 &&
 		     now - pub->keyframe_asked_us[i] < KEYFRAME_REQUEST_US))
 			continue;
+		if (is_paused(ws, i)) { /* who wants it when it comes back says so then */
+			pub->keyframe_wanted[i] = false;
+			continue;
+		}
 		if (ws->stream != NULL && now - pub->keyframe_since_us[i] >= PERIODIC_US)
 			stream_set_periodic(ws->stream, ws->worker, i, true);
-		s = source_of_track(ws, i);
+		s = source_of_lane(ws, i);
 		pub->keyframe_asked_us[i] = now;
 		if (s == NULL)
 			continue; /* nothing came yet: there is no SSRC to ask */
-		feedback = ws->session->tracks.list[i].codecs[s->codec].feedback;
+		feedback = ws->session->tracks.list[s->track].codecs[s->codec].feedback;
 		if ((feedback & FEEDBACK_FIR) != 0 && (feedback & FEEDBACK_PLI) == 0)
 			rtcp_add_fir(out, ws->report_ssrc, s->ssrc, pub->fir_seq++);
 		else
@@ -394,7 +447,7 @@ write_nacks(struct wsession *ws, struct rtcp_writer *out)
 		if (s->recv.hole) {
 			s->recv.hole = false;
 			if (ws->session->tracks.list[s->track].kind == TRACK_VIDEO)
-				pub_ask_later(ws, s->track);
+				pub_ask_later(ws, s->lane);
 		}
 		if (count == 0 || !ws->session->nack)
 			continue;
@@ -482,7 +535,7 @@ pub_deadline(const struct wsession *ws)
 		if (due != CLOCK_NEVER)
 			at = MIN_OF(at, MAX_OF(due, pub->next_nack_us));
 	}
-	for (size_t i = 0; i < ws->session->tracks.count; i++)
+	for (size_t i = 0; i < pub->lane_end; i++)
 		if (pub->keyframe_wanted[i])
 			at = MIN_OF(at, pub->keyframe_asked_us[i] + KEYFRAME_REQUEST_US);
 	return at;

@@ -26,8 +26,8 @@ on_sr(struct wsession *ws, const struct rtcp_packet *p)
 	if (s == NULL || s->rtx || sr.ntp == 0)
 		return;
 	rtp_recv_sender_report(&s->recv, ws->worker->now_us, &sr);
-	if (ws->stream != NULL && s->layer == 0 && !s->retired)
-		stream_set_clock(ws->stream, ws->worker, s->track, &sr);
+	if (ws->stream != NULL && s->lane != PT_NONE && !s->retired)
+		stream_set_clock(ws->stream, ws->worker, s->lane, &sr);
 }
 
 /* RFC 3611 s.4.5: RTT = now - LRR - DLRR, in 1/65536 s. */

@@ -291,7 +291,7 @@ publisher_ready(struct wsession *ws)
 		return; /* taken over meanwhile */
 	ws->stream = s;
 	s->publisher = ws;
-	for (unsigned i = 0; ws->session->periodic && i < s->track_count; i++)
+	for (unsigned i = 0; ws->session->periodic && i < s->lane_end; i++)
 		s->tracks[i].periodic = s->tracks[i].kind == TRACK_VIDEO;
 	for (size_t i = 0; i < pub->early_count; i++) {
 		bool rtcp = rtcp_accepts(pub->early[i].buf, pub->early[i].size);

@@ -37,10 +37,12 @@ stream_get(struct worker *w, uint64_t serial)
 static void
 drop_rings(struct wstream *s)
 {
-	for (size_t i = 0; i < TRACKS_MAX; i++)
+	for (size_t i = 0; i < LANES_MAX; i++)
 		rtp_ring_free(s->tracks[i].ring);
 	memset(s->tracks, 0, sizeof(s->tracks));
-	s->track_count = 0;
+	memset(s->layers, 0, sizeof(s->layers));
+	s->lane_end = 0;
+	s->layered = false;
 }
 
 void
@@ -60,10 +62,18 @@ stream_publish(struct worker *w, const struct chan_msg *msg)
 	s->epoch = m.epoch;
 	s->live = true;
 	s->home = -1;
-	s->track_count = m.track_count;
-	for (size_t i = 0; i < m.track_count; i++) {
-		s->tracks[i].kind = m.tracks[i].kind;
-		s->tracks[i].clock_rate = m.tracks[i].clock_rate;
+	for (size_t i = 0; i < LANES_MAX; i++) {
+		struct wlayers *layers = &s->layers[m.lanes[i].track];
+
+		if (!m.lanes[i].present)
+			continue;
+		s->tracks[i].present = true;
+		s->tracks[i].kind = m.lanes[i].kind;
+		s->tracks[i].track = m.lanes[i].track;
+		s->tracks[i].clock_rate = m.lanes[i].clock_rate;
+		layers->lanes[layers->count++] = (uint8_t)i;
+		s->layered |= layers->count > 1;
+		s->lane_end = (uint8_t)(i + 1);
 	}
 }
 
@@ -120,9 +130,10 @@ post_clock(struct wstream *s, struct worker *w, unsigned track, unsigned to)
 			      .track = track,
 			      .sr = {.ntp = c->ntp, .rtp_ts = c->ts},
 			      .at_us = c->from_source ? c->at_us : 0,
-			      .periodic = s->tracks[track].periodic};
+			      .periodic = s->tracks[track].periodic,
+			      .area = s->tracks[track].area};
 
-	if (c->from_source || m.periodic)
+	if (c->from_source || m.periodic || m.area != 0)
 		chan_post(w->to[to], M_CLOCK, &m, sizeof(m), NULL, 0);
 }
 
@@ -175,7 +186,7 @@ restart_track(struct wstream *s, unsigned track)
 void
 stream_set_periodic(struct wstream *s, struct worker *w, unsigned track, bool periodic)
 {
-	if (track >= s->track_count || s->tracks[track].periodic == periodic)
+	if (track >= s->lane_end || s->tracks[track].periodic == periodic)
 		return;
 	s->tracks[track].periodic = periodic;
 	if (periodic && s->publisher == NULL)
@@ -204,10 +215,10 @@ stream_mask(struct worker *w, const struct chan_msg *msg)
 	s->home = m.home;
 	for (unsigned to = 0; s->publisher != NULL && to < w->count; to++)
 		for (unsigned i = 0;
-		     (added & 1u << to) != 0 && w->to[to] != NULL && i < s->track_count; i++)
+		     (added & 1u << to) != 0 && w->to[to] != NULL && i < s->lane_end; i++)
 			post_replay(s, w, i, to);
 	/* Subscribers that wait here may have found no way to the publisher before. */
-	for (unsigned i = 0; s->subscriber_count > 0 && s->home >= 0 && i < s->track_count; i++)
+	for (unsigned i = 0; s->subscriber_count > 0 && s->home >= 0 && i < s->lane_end; i++)
 		if (s->tracks[i].kind == TRACK_VIDEO && s->tracks[i].ring == NULL)
 			stream_want_keyframe(s, w, i);
 }
@@ -241,7 +252,7 @@ stream_attach(struct wsession *ws)
 static void
 forget_copies(struct wstream *s)
 {
-	for (unsigned i = 0; i < s->track_count; i++) {
+	for (unsigned i = 0; i < s->lane_end; i++) {
 		rtp_ring_free(s->tracks[i].ring);
 		s->tracks[i].ring = NULL;
 		s->tracks[i].equalised = 0;
@@ -289,10 +300,13 @@ void
 stream_append(struct wstream *s, struct worker *w, unsigned track, const struct rtp_ring_slot *slot,
 	      const uint8_t *payload)
 {
-	struct wtrack *t = track < s->track_count ? &s->tracks[track] : NULL;
+	struct wtrack *t = track < s->lane_end ? &s->tracks[track] : NULL;
 
-	if (t == NULL || ring_of(t) == NULL || rtp_ring_append(t->ring, slot, payload) == 0)
+	if (t == NULL || !t->present || ring_of(t) == NULL ||
+	    rtp_ring_append(t->ring, slot, payload) == 0)
 		return;
+	t->last_us = w->now_us;
+	t->rate_octets += slot->payload_size;
 	if (t->first_us == 0) {
 		t->first_us = w->now_us;
 		if (!t->clock.from_source)
@@ -326,7 +340,7 @@ stream_forward(struct wstream *s, struct worker *w)
 
 	if (s->publisher == NULL)
 		return;
-	for (unsigned i = 0; i < s->track_count; i++) {
+	for (unsigned i = 0; i < s->lane_end; i++) {
 		struct wtrack *t = &s->tracks[i];
 		uint64_t head = t->ring != NULL ? rtp_ring_head(t->ring) : 0;
 
@@ -339,7 +353,7 @@ stream_forward(struct wstream *s, struct worker *w)
 void
 stream_equalise(struct wstream *s)
 {
-	for (unsigned i = 0; i < s->track_count; i++) {
+	for (unsigned i = 0; i < s->lane_end; i++) {
 		struct wtrack *t = &s->tracks[i];
 
 		if (t->ring == NULL || t->kind != TRACK_VIDEO)
@@ -352,9 +366,20 @@ stream_equalise(struct wstream *s)
 void
 stream_set_clock(struct wstream *s, struct worker *w, unsigned track, const struct rtcp_sr *sr)
 {
-	if (track >= s->track_count)
+	if (track >= s->lane_end)
 		return;
 	s->tracks[track].clock = (struct wclock){sr->ntp, w->now_us, sr->rtp_ts, true};
+	for (unsigned to = 0; to < w->count; to++)
+		if ((s->mask & 1u << to) != 0 && w->to[to] != NULL)
+			post_clock(s, w, track, to);
+}
+
+void
+stream_set_area(struct wstream *s, struct worker *w, unsigned track, uint32_t area)
+{
+	if (track >= s->lane_end || s->tracks[track].area == area)
+		return;
+	s->tracks[track].area = area;
 	for (unsigned to = 0; to < w->count; to++)
 		if ((s->mask & 1u << to) != 0 && w->to[to] != NULL)
 			post_clock(s, w, track, to);
@@ -368,10 +393,11 @@ stream_clock_message(struct worker *w, const struct chan_msg *msg)
 
 	memcpy(&m, msg->data, sizeof(m));
 	s = stream_find(w, m.stream);
-	if (s == NULL || s->epoch != m.epoch || m.track >= s->track_count)
+	if (s == NULL || s->epoch != m.epoch || m.track >= s->lane_end)
 		return;
 	if (m.at_us != 0)
 		s->tracks[m.track].clock = (struct wclock){m.sr.ntp, m.at_us, m.sr.rtp_ts, true};
+	s->tracks[m.track].area = m.area;
 	if (m.periodic != s->tracks[m.track].periodic)
 		stream_set_periodic(s, w, m.track, m.periodic);
 }
@@ -391,7 +417,7 @@ stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track)
 {
 	struct msg_keyframe m = {s->serial, track};
 
-	if (track >= s->track_count || s->tracks[track].kind != TRACK_VIDEO)
+	if (track >= s->lane_end || s->tracks[track].kind != TRACK_VIDEO)
 		return;
 	if (s->publisher != NULL && s->publisher->local != NULL) {
 		local_ask_keyframe(s->publisher, track);

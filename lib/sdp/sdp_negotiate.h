@@ -11,6 +11,8 @@
 enum {
 	SDP_TRACK_CODECS_MAX = 32,
 	SDP_TRACK_EXTS_MAX = 14,
+	SDP_TRACK_RIDS_MAX = 4, /* simulcast layers that are taken; the rest is not answered */
+	SDP_TRACK_RID_MAX = 16, /* and of names no longer than this */
 	SDP_TRACK_SSRCS_MAX = 8 /* one per simulcast layer, and as many of RTX */
 };
 

@@ -227,9 +227,9 @@ take_rids(struct sdp_track *t, const struct sdp_media *m)
 
 		list += *list == '~';
 		n = strcspn(list, ",;");
-		for (size_t i = 0; i < m->rid_count && t->rid_count < SDP_RIDS_MAX; i++)
-			if (m->rids[i].direction == SDP_SENDONLY && strlen(m->rids[i].id) == n &&
-			    strncmp(m->rids[i].id, list, n) == 0) {
+		for (size_t i = 0; i < m->rid_count && t->rid_count < SDP_TRACK_RIDS_MAX; i++)
+			if (m->rids[i].direction == SDP_SENDONLY && n <= SDP_TRACK_RID_MAX &&
+			    strlen(m->rids[i].id) == n && strncmp(m->rids[i].id, list, n) == 0) {
 				t->rids[t->rid_count++] = m->rids[i].id;
 				break;
 			}

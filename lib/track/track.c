@@ -277,3 +277,17 @@ tracks_json(const struct tracks *t)
 	}
 	return array;
 }
+
+uint8_t
+tracks_lane(const struct tracks *t, unsigned track, unsigned layer)
+{
+	unsigned lane = TRACKS_MAX - 1 + layer;
+
+	if (track >= t->count || (layer > 0 && layer >= t->list[track].rid_count))
+		return PT_NONE;
+	if (layer == 0)
+		return (uint8_t)track;
+	for (unsigned i = 0; i < track; i++)
+		lane += t->list[i].rid_count > 0 ? t->list[i].rid_count - 1u : 0;
+	return lane < LANES_MAX ? (uint8_t)lane : PT_NONE;
+}

@@ -16,6 +16,7 @@ enum {
 	CODECS_MAX = 24,     /* codecs of a track; Chromium offers 12 for video, RTX not counted */
 	TRACK_SSRCS_MAX = 8, /* SSRCs that SDP announces for a track */
 	TRACK_RIDS_MAX = 4,
+	LANES_MAX = 16, /* what a stream forwards: a lane per track, more per simulcast layer */
 	TRACK_MID_SIZE = 33, /* a mid of at most 32 characters */
 	TRACK_RID_SIZE = 17,
 	CODEC_NAME_SIZE = 17,
@@ -70,6 +71,12 @@ struct tracks {
  */
 int tracks_parse(struct tracks *out, const json_t *array, char *detail, size_t detail_size);
 void tracks_free(struct tracks *t);
+/*
+ * The lane of a stream that carries a simulcast layer (index of its rid; 0 without simulcast) of a
+ * track: the first layer's is the track's own number, the others follow above TRACKS_MAX. PT_NONE
+ * if there is no room or no such layer.
+ */
+uint8_t tracks_lane(const struct tracks *t, unsigned track, unsigned layer);
 /* As in stream.get: kind, codecs; no SSRC. New reference. */
 json_t *tracks_json(const struct tracks *t);
 

@@ -13,6 +13,7 @@
 #include "track/track.h"
 
 #define OPUS  "{\"name\":\"opus\",\"clock_rate\":48000,\"channels\":2,\"pt\":111}"
+#define VP8   "{\"name\":\"VP8\",\"clock_rate\":90000,\"pt\":96}"
 #define AUDIO "{\"kind\":\"audio\",\"codecs\":[" OPUS "]}"
 
 /* Tracks from JSON text; the test fails if they do not parse. */
@@ -99,6 +100,40 @@ every_member_is_read(void **state)
 #define WITH_CODEC(text) "[{\"kind\":\"video\",\"codecs\":[{" text "}]}]"
 #define WITH_TRACK(text) "[{\"kind\":\"video\"," text "}]"
 #define CODECS		 "\"codecs\":[" OPUS "]"
+
+static void
+a_layer_has_a_lane_of_its_own(void **state)
+{
+	struct tracks t =
+	    parsed("[" AUDIO ",{\"kind\":\"video\",\"rids\":[\"a\",\"b\",\"c\"],\"codecs\":[" VP8
+		   "]},{\"kind\":\"video\",\"rids\":[\"x\"],\"codecs\":[" VP8
+		   "]},{\"kind\":\"video\",\"rids\":[\"0\",\"1\",\"2\",\"3\"],\"codecs\":[" VP8
+		   "]},{\"kind\":\"video\",\"rids\":[\"0\",\"1\",\"2\",\"3\"],\"codecs\":[" VP8
+		   "]},{\"kind\":\"video\",\"rids\":[\"0\",\"1\"],\"codecs\":[" VP8 "]}]");
+	unsigned used = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < t.count; i++)
+		for (unsigned k = 0; k < 6; k++) {
+			uint8_t lane = tracks_lane(&t, i, k);
+
+			if (k >= 1 && k >= t.list[i].rid_count)
+				assert_int_equal(lane, PT_NONE);
+			else if (k == 0)
+				assert_int_equal(lane, i);
+			if (lane == PT_NONE)
+				continue;
+			assert_true(lane < LANES_MAX);
+			assert_false(used >> lane & 1); /* no two share one */
+			used |= 1u << lane;
+		}
+	assert_int_equal(tracks_lane(&t, 1, 1), TRACKS_MAX);
+	assert_int_equal(tracks_lane(&t, 3, 3), TRACKS_MAX + 4);
+	assert_int_equal(tracks_lane(&t, 4, 3), TRACKS_MAX + 7);
+	assert_int_equal(tracks_lane(&t, 5, 1), PT_NONE); /* no room is left */
+	assert_int_equal(tracks_lane(&t, 6, 0), PT_NONE);
+	tracks_free(&t);
+}
 
 static void
 what_is_wrong_is_named(void **state)
@@ -371,6 +406,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_member_is_read),
 	    cmocka_unit_test(what_is_wrong_is_named),
+	    cmocka_unit_test(a_layer_has_a_lane_of_its_own),
 	    cmocka_unit_test(what_is_written_reads_back_the_same),
 	    cmocka_unit_test(codecs_match_by_what_a_decoder_needs),
 	    cmocka_unit_test(clock_rate_and_channels_count_but_for_opus),

@@ -1,0 +1,204 @@
+/*
+ * worker_layers.c - simulcast: which layer a player gets.  The best one that sends; changed at a
+ * keyframe of the new layer only, for which the publisher is asked.  A layer is a lane of the
+ * stream, with a ring of its own.
+ */
+#include "base/bytes.h"
+#include "h264/h264.h"
+#include "worker.h"
+
+enum {
+	RATE_WINDOW_US = 500000,
+	VP8_KEYFRAME_HEADER = 10, /* RFC 6386 s.9.1: tag, start code, width, height */
+	STAP_A_UNITS_MAX = 8
+};
+
+static uint64_t
+h264_size(const uint8_t *payload, size_t size)
+{
+	struct h264_sps sps;
+	size_t at = 1;
+
+	if (h264_sps_parse(&sps, payload, size) == 0)
+		return (uint64_t)sps.width << 32 | sps.height;
+	if (size == 0 || (payload[0] & 0x1f) != H264_STAP_A)
+		return 0;
+	for (int i = 0; i < STAP_A_UNITS_MAX && at + 2 < size; i++) {
+		size_t unit = be16(payload + at);
+
+		at += 2;
+		if (unit > size - at)
+			return 0;
+		if (h264_sps_parse(&sps, payload + at, unit) == 0)
+			return (uint64_t)sps.width << 32 | sps.height;
+		at += unit;
+	}
+	return 0;
+}
+
+/* RFC 7741 s.4.2: the payload descriptor; then the frame's own header with 14 bits each. */
+static uint64_t
+vp8_size(const uint8_t *payload, size_t size)
+{
+	size_t at = 1;
+
+	if (size < 2)
+		return 0;
+	if ((payload[0] & 0x80) != 0) {
+		uint8_t x = payload[at++];
+
+		if ((x & 0x80) != 0 && at < size)
+			at += (payload[at] & 0x80) != 0 ? 2 : 1;
+		at += (x & 0x40) != 0;
+		at += (x & 0x30) != 0;
+	}
+	if (at + VP8_KEYFRAME_HEADER > size || payload[at + 3] != 0x9d || payload[at + 4] != 0x01 ||
+	    payload[at + 5] != 0x2a)
+		return 0;
+	return (uint64_t)((payload[at + 7] << 8 | payload[at + 6]) & 0x3fff) << 32 |
+	       (uint64_t)((payload[at + 9] << 8 | payload[at + 8]) & 0x3fff);
+}
+
+uint64_t
+codec_picture_size(enum codec_format format, const uint8_t *payload, size_t size)
+{
+	if (format == FORMAT_H264)
+		return h264_size(payload, size);
+	return format == FORMAT_VP8 ? vp8_size(payload, size) : 0;
+}
+
+static bool
+is_active(const struct wtrack *t, uint64_t now_us)
+{
+	return t->ring != NULL && t->last_us + LAYER_SILENCE_US > now_us;
+}
+
+/*
+ * By the pictures' sizes where both are known; else by what they send, if that differs by a half;
+ * else as the publisher named them.
+ */
+static bool
+is_better(const struct wtrack *a, const struct wtrack *b)
+{
+	if (a->area != 0 && b->area != 0 && a->area != b->area)
+		return a->area > b->area;
+	return a->rate_bps > b->rate_bps + b->rate_bps / 2;
+}
+
+static void
+update_rate(struct wtrack *t, uint64_t now_us)
+{
+	uint64_t since = now_us - t->rate_us;
+
+	if (since < RATE_WINDOW_US)
+		return;
+	t->rate_bps = t->rate_us == 0 ? 0 : t->rate_octets * 8 * 1000000 / since;
+	t->rate_us = now_us;
+	t->rate_octets = 0;
+}
+
+void
+layers_update(struct wstream *s, uint64_t now_us)
+{
+	for (unsigned i = 0; i < TRACKS_MAX; i++) {
+		struct wlayers *layers = &s->layers[i];
+		unsigned n = 0;
+
+		for (unsigned k = 0; layers->count > 1 && k < layers->count; k++) {
+			uint8_t lane = layers->lanes[k];
+			unsigned at = n;
+
+			update_rate(&s->tracks[lane], now_us);
+			if (!is_active(&s->tracks[lane], now_us))
+				continue;
+			for (; at > 0 &&
+			       is_better(&s->tracks[lane], &s->tracks[layers->order[at - 1]]);
+			     at--)
+				layers->order[at] = layers->order[at - 1];
+			layers->order[at] = lane;
+			n++;
+		}
+		layers->active = (uint8_t)n;
+	}
+}
+
+void
+layers_join(const struct wstream *s, struct sink *sink)
+{
+	const struct wlayers *layers = &s->layers[sink->track];
+
+	sink->source = sink->track;
+	sink->want = sink->prev.source = PT_NONE;
+	if (layers->count > 1 && layers->active > 0)
+		sink->source = layers->order[0];
+	if (s->tracks[sink->source].ring != NULL)
+		sink->cursor = rtp_ring_head(s->tracks[sink->source].ring);
+}
+
+/* The sink goes on in another layer, at a position of its ring; what it got is kept for NACK. */
+static void
+move_sink(struct wsession *ws, struct sink *sink, uint8_t lane, uint64_t position)
+{
+	if (!sink->waiting && sink->replay_to == 0) {
+		sink->prev.rw = sink->rw;
+		sink->prev.source = sink->source;
+		STAT_ADD(ws->session->stats.layer_switches, 1);
+	}
+	sink->source = lane;
+	sink->cursor = position;
+	sink->waiting = true;
+	sink->want = PT_NONE;
+	STAT_SET(ws->session->stats.layer, lane + 1u);
+}
+
+/* Where to go on in a layer: before its keyframe, if that is as good as new. False: wait for one.
+ */
+static bool
+fresh_keyframe(const struct wtrack *t, uint64_t now_us, uint64_t *position)
+{
+	uint64_t keyframe = rtp_ring_keyframe(t->ring);
+	const uint8_t *payload;
+	const struct rtp_ring_slot *slot =
+	    keyframe != 0 ? rtp_ring_get(t->ring, keyframe, &payload) : NULL;
+
+	if (slot == NULL || slot->arrival_us + LAYER_FRESH_US < now_us)
+		return false;
+	*position = keyframe - 1;
+	return true;
+}
+
+bool
+layers_choose(struct wsession *ws, struct wstream *s, struct sink *sink)
+{
+	const struct wlayers *layers = &s->layers[sink->track];
+	uint64_t now = ws->worker->now_us, position;
+	uint8_t best;
+
+	if (layers->count < 2 || layers->active == 0)
+		return false;
+	best = layers->order[0];
+	if (best == sink->source) {
+		sink->want = PT_NONE;
+		if (sink->waiting)
+			stream_want_keyframe(s, ws->worker, best);
+		STAT_SET(ws->session->stats.layer, best + 1u);
+		return false;
+	}
+	if (fresh_keyframe(&s->tracks[best], now, &position)) {
+		move_sink(ws, sink, best, position);
+		return true;
+	}
+	/* Nothing to lose: a newcomer waits in the right place; and where keyframes come by the
+	 * source's own clock, the video since the last one is better than none. */
+	if (sink->waiting ||
+	    (s->tracks[best].periodic && !is_active(&s->tracks[sink->source], now))) {
+		position = s->tracks[best].periodic ? rtp_ring_keyframe(s->tracks[best].ring) : 0;
+		move_sink(ws, sink, best,
+			  position != 0 ? position - 1 : rtp_ring_head(s->tracks[best].ring));
+		stream_want_keyframe(s, ws->worker, best);
+		return true;
+	}
+	sink->want = best;
+	stream_want_keyframe(s, ws->worker, best);
+	return false;
+}
