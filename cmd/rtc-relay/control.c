@@ -46,7 +46,9 @@ on_claimed(struct control *c, unsigned worker, const struct chan_msg *msg)
 	if (cs->stream->publisher == cs) {
 		cstream_home(cs->stream, c, (int)worker);
 		cstream_tell_wanted(cs->stream);
-	} else
+	} else if (cs->shared.kind == SESSION_LOCAL_CONTRIBUTE)
+		cstream_tell_wanted(cs->stream);
+	else
 		csession_bind(cs);
 }
 

@@ -32,6 +32,7 @@ enum {
 	SECRET_CHARS = 43, /* 258 random bits */
 	AGENT_SIZE = 64,
 	CREDENTIAL_MAX = 256,
+	CONTRIBUTORS_MAX = 4, /* of a stream; their tracks and the publisher's: TRACKS_MAX */
 	DETAIL_SIZE = 512
 };
 
@@ -76,6 +77,11 @@ struct csession {
 	uint32_t uses;		     /* a player's: bit per track of the stream that it takes */
 	char **
 	    codecs; /* a local subscriber's choice, NULL-terminated, owned; NULL: all live tracks */
+	uint32_t bound_epoch;	   /* a player's: of the binding its worker knows; 0: none */
+	uint8_t bound[TRACKS_MAX]; /* and its sources */
+	uint8_t base;	 /* a contributor's: the stream's track that its first is; PT_NONE */
+	unsigned worker; /* a contributor's */
+	uint32_t told;	 /* a local source's: bit per track of its own that it was told is wanted */
 	unsigned forgets; /* workers that still know it */
 	UT_hash_handle by_serial, by_secret, by_id, by_ufrag;
 };
@@ -85,7 +91,12 @@ struct stream {
 	uint64_t serial;
 	uint32_t epoch;
 	struct csession *publisher;
-	struct csession *players; /* utlist; WebRTC players and local subscribers */
+	struct csession *contributors; /* utlist, as players are */
+	unsigned contributor_count;
+	struct tracks tracks; /* of all sources: list is merged; places of the gone are empty */
+	struct track merged[TRACKS_MAX];     /* what they point to belongs to the sessions */
+	struct csession *owners[TRACKS_MAX]; /* whose they are */
+	struct csession *players;	     /* utlist; WebRTC players and local subscribers */
 	unsigned player_count;
 	unsigned wanted[TRACKS_MAX]; /* players that take each track of the publisher */
 	unsigned holds;		     /* newcomers on their way in: do not free it under them */
@@ -186,13 +197,24 @@ void cstream_release(struct stream *s, struct control *c);
 int cstream_take(struct stream *s, struct control *c, const char *credential);
 void cstream_publish(struct stream *s, struct csession *publisher);
 void cstream_unpublish(struct stream *s, struct control *c);
+/* The stream's tracks are others: bind the players anew; end those for whom nothing is left. */
+void cstream_rebind(struct stream *s);
 void cstream_join(struct stream *s, struct csession *player);
 void cstream_leave(struct stream *s, struct csession *cs);
+/* A local session that adds tracks to whoever publishes; it waits while nobody does. */
+void cstream_contribute(struct stream *s, struct csession *cs);
+void cstream_uncontribute(struct stream *s, struct csession *cs);
+bool cstream_has_room(const struct stream *s, size_t tracks);
+/* The stream's tracks anew: the publisher's, then its contributors'. Who does not fit has base
+ * PT_NONE. */
+void cstream_merge(struct stream *s);
+void cstream_post_tracks(struct stream *s, struct control *c); /* M_STREAM_PUBLISH */
+void cstream_end_unplaced(struct stream *s);
 void cstream_collect(struct stream *s, struct control *c); /* free it if nobody is left */
 /* A player takes these tracks of the stream (bit per track) from now on: on-demand ones are turned
  * on and off. */
 void cstream_use(struct stream *s, struct csession *player, uint32_t tracks);
-/* A local publisher learns which of its on-demand tracks are wanted. */
+/* A local source learns which of its on-demand tracks are wanted. */
 void cstream_tell_wanted(struct stream *s);
 /* A local subscriber learns the tracks that come, or that none do. */
 void cstream_tell(struct csession *subscriber);

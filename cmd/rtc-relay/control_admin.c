@@ -100,6 +100,7 @@ stream_json(const struct stream *s)
 	const struct csession *pub = s->publisher, *player;
 	json_int_t tx_packets = 0, tx_octets = 0, rx[4] = {0};
 	json_t *publisher = json_null(), *tracks = json_array(), *layers, *o;
+	json_t *contributors = json_array();
 
 	DL_FOREACH2(s->players, player, stream_next)
 	{
@@ -109,7 +110,7 @@ stream_json(const struct stream *s)
 	if (pub != NULL) {
 		publisher = json_string(pub->shared.id);
 		json_decref(tracks);
-		tracks = tracks_json(&pub->shared.tracks);
+		tracks = tracks_json(&s->tracks);
 		rx[0] = stat_of(&pub->shared.stats.rx_packets);
 		rx[1] = stat_of(&pub->shared.stats.rx_octets);
 		rx[2] = stat_of(&pub->shared.stats.rx_lost);
@@ -123,6 +124,9 @@ stream_json(const struct stream *s)
 		      "players", (int)s->player_count, "tracks", tracks, "rx_packets", rx[0],
 		      "rx_octets", rx[1], "rx_lost", rx[2], "keyframes", rx[3], "tx_packets",
 		      tx_packets, "tx_octets", tx_octets);
+	DL_FOREACH2(s->contributors, player, stream_next)
+	json_array_append_new(contributors, json_string(player->shared.id));
+	json_object_set_new(o, "contributors", contributors);
 	layers = pub != NULL ? layers_json(pub) : NULL;
 	if (layers != NULL)
 		json_object_set_new(o, "layers", layers);
@@ -231,7 +235,7 @@ count_sessions(struct control *c, json_int_t *publishers, json_int_t *players)
 		    cs->shared.kind == SESSION_PUBLISH || cs->shared.kind == SESSION_LOCAL_PUBLISH;
 
 		*publishers += publishes;
-		*players += !publishes;
+		*players += !publishes && cs->shared.kind != SESSION_LOCAL_CONTRIBUTE;
 	}
 }
 

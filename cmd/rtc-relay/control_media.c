@@ -1,16 +1,25 @@
-/* control_media.c - attach: local publishers and subscribers (media.sock). */
+/* control_media.c - attach: local publishers, contributors and subscribers (media.sock). */
 #include "control.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* A local publisher or subscriber: from here on its socket belongs to a worker. */
+#include "base/bytes.h"
+
+/* The publisher's, where that is known: packets need not cross. */
+static unsigned
+worker_for(const struct csession *cs)
+{
+	return cs->stream->home >= 0 ? (unsigned)cs->stream->home
+				     : (unsigned)(cs->shared.serial % cs->control->worker_count);
+}
+
+/* A local session: from here on its socket belongs to a worker. */
 static void
 hand_over(struct peer *peer, struct csession *cs)
 {
 	struct control *c = peer->control;
-	unsigned worker = cs->stream->home >= 0 ? (unsigned)cs->stream->home
-						: (unsigned)(cs->shared.serial % c->worker_count);
+	unsigned worker = cs->shared.kind == SESSION_LOCAL_CONTRIBUTE ? cs->worker : worker_for(cs);
 	struct msg_local m = {cs->shared.serial, ipc_conn_detach(peer->conn)};
 
 	peer->conn = NULL;
@@ -48,6 +57,16 @@ parse_attach(struct csession *cs, const json_t *q, struct refusal *r)
 	return cs->codecs != NULL ? 0 : refuse(r, "internal", "out of memory");
 }
 
+static const struct {
+	const char *as;
+	enum session_kind kind;
+	bool has_tracks;
+} kinds[] = {
+    {"publisher", SESSION_LOCAL_PUBLISH, true},
+    {"contributor", SESSION_LOCAL_CONTRIBUTE, true},
+    {"subscriber", SESSION_LOCAL_SUBSCRIBE, false},
+};
+
 void
 op_attach(struct peer *peer, json_t *q)
 {
@@ -56,16 +75,16 @@ op_attach(struct peer *peer, json_t *q)
 	const char *credential = json_string_value(json_object_get(q, "credential"));
 	struct refusal r = {0};
 	struct csession *cs;
-	bool publisher = as != NULL && strcmp(as, "publisher") == 0;
+	size_t kind = 0;
 
-	if (as == NULL || (!publisher && strcmp(as, "subscriber") != 0) || name == NULL ||
-	    !text_is_stream(name)) {
+	while (kind < ARRAY_COUNT(kinds) && (as == NULL || strcmp(as, kinds[kind].as) != 0))
+		kind++;
+	if (kind == ARRAY_COUNT(kinds) || name == NULL || !text_is_stream(name)) {
 		reply_error(peer, q, "bad-request",
-			    "as: publisher or subscriber; stream: app/stream");
+			    "as: publisher, contributor or subscriber; stream: app/stream");
 		return;
 	}
-	cs = csession_new(peer->control,
-			  publisher ? SESSION_LOCAL_PUBLISH : SESSION_LOCAL_SUBSCRIBE);
+	cs = csession_new(peer->control, kinds[kind].kind);
 	if (cs == NULL) {
 		reply_error(peer, q, "internal", "out of memory");
 		return;
@@ -74,8 +93,9 @@ op_attach(struct peer *peer, json_t *q)
 		cs->credential = strdup(credential);
 	if (parse_attach(cs, q, &r) < 0)
 		;
-	else if (publisher && tracks_parse(&cs->shared.tracks, json_object_get(q, "tracks"),
-					   r.detail, sizeof(r.detail)) < 0)
+	else if (kinds[kind].has_tracks &&
+		 tracks_parse(&cs->shared.tracks, json_object_get(q, "tracks"), r.detail,
+			      sizeof(r.detail)) < 0)
 		r.code = "bad-request";
 	else if (enter_stream(cs, name, &r) == 0)
 		r.code = NULL;
@@ -84,6 +104,7 @@ op_attach(struct peer *peer, json_t *q)
 		csession_discard(cs);
 		return;
 	}
+	cs->worker = worker_for(cs);
 	csession_announce(cs);
 	reply_ok(peer, q, json_pack("{s:s}", "session", cs->shared.id));
 	hand_over(peer, cs);

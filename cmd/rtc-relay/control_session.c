@@ -15,6 +15,7 @@ const char *const session_kind_names[SESSION_KINDS] = {
     [SESSION_PLAY] = "play",
     [SESSION_LOCAL_PUBLISH] = "local-publish",
     [SESSION_LOCAL_SUBSCRIBE] = "local-subscribe",
+    [SESSION_LOCAL_CONTRIBUTE] = "local-contribute",
 };
 
 static const char *const end_names[] = {
@@ -29,6 +30,7 @@ static const char *const end_names[] = {
     [END_TAKEN_OVER] = "taken-over",
     [END_NO_CODEC] = "no-codec",
     [END_CLOSED] = "closed",
+    [END_LIMIT] = "limit",
     [END_SHUTDOWN] = "shutdown",
 };
 
@@ -149,6 +151,8 @@ csession_announce(struct csession *cs)
 	control_post_all(c, M_SESSION_ADD, &s, sizeof(s));
 	if (s->kind == SESSION_PUBLISH || s->kind == SESSION_LOCAL_PUBLISH)
 		cstream_publish(cs->stream, cs);
+	else if (s->kind == SESSION_LOCAL_CONTRIBUTE)
+		cstream_contribute(cs->stream, cs);
 	else
 		cstream_join(cs->stream, cs);
 	cstream_release(cs->stream, c);
@@ -233,6 +237,8 @@ csession_end(struct csession *cs, enum session_end reason)
 		if (was_connected)
 			event_stream(c, s, "stream.unpublish");
 		cstream_unpublish(s, c);
+	} else if (cs->shared.kind == SESSION_LOCAL_CONTRIBUTE) {
+		cstream_uncontribute(s, cs);
 	} else {
 		cstream_leave(s, cs);
 	}
@@ -259,6 +265,7 @@ csession_bind(struct csession *cs)
 	struct msg_bind m = {.serial = cs->shared.serial, .epoch = s->epoch};
 	int owner = atomic_load(&cs->shared.owner);
 	uint32_t uses = 0;
+	bool changed = cs->bound_epoch != s->epoch;
 
 	if (owner < 0)
 		return;
@@ -267,13 +274,21 @@ csession_bind(struct csession *cs)
 	if (s->publisher == NULL)
 		return;
 	if (cs->shared.kind == SESSION_PLAY)
-		tracks_bind(&m.binding, &s->publisher->shared.tracks, &cs->shared.tracks);
+		tracks_bind(&m.binding, &s->tracks, &cs->shared.tracks);
 	else
-		tracks_choose(&m.binding, &s->publisher->shared.tracks, cs->codecs);
-	for (size_t i = 0; i < TRACKS_MAX; i++)
-		if (m.binding.tracks[i].source < TRACKS_MAX)
-			uses |= 1u << m.binding.tracks[i].source;
+		tracks_choose(&m.binding, &s->tracks, cs->codecs);
+	for (size_t i = 0; i < TRACKS_MAX; i++) {
+		uint8_t source = m.binding.tracks[i].source;
+
+		if (source < TRACKS_MAX)
+			uses |= 1u << source;
+		changed |= cs->bound[i] != source;
+		cs->bound[i] = source;
+	}
 	cstream_use(s, cs, uses);
+	if (!changed)
+		return; /* a contributor came or went that it has nothing to do with */
+	cs->bound_epoch = s->epoch;
 	control_post(cs->control, (unsigned)owner, M_BIND, &m, sizeof(m));
 }
 

@@ -189,12 +189,18 @@ enter_stream(struct csession *cs, const char *name, struct refusal *r)
 		cs->shared.epoch = s->epoch + 1;
 		return 0;
 	}
+	if (cs->shared.kind == SESSION_LOCAL_CONTRIBUTE)
+		return cstream_has_room(s, cs->shared.tracks.count)
+			   ? 0
+			   : refuse(
+				 r, "limit",
+				 "the stream has no room for more tracks (8, of 4 contributors)");
 	if (cs->shared.kind != SESSION_PLAY || s->publisher == NULL ||
-	    tracks_bind(&binding, &s->publisher->shared.tracks, &cs->shared.tracks) > 0)
+	    tracks_bind(&binding, &s->tracks, &cs->shared.tracks) > 0)
 		return 0;
 	r->code = "no-codec";
 	snprintf(r->detail, sizeof(r->detail), "the publisher sends %s; the player takes %s",
-		 tracks_codec_names(&s->publisher->shared.tracks, theirs, sizeof(theirs)),
+		 tracks_codec_names(&s->tracks, theirs, sizeof(theirs)),
 		 tracks_codec_names(&cs->shared.tracks, ours, sizeof(ours)));
 	return -EINVAL;
 }
@@ -415,5 +421,5 @@ op_stream_get(struct peer *peer, json_t *q)
 		reply_ok(peer, q,
 			 json_pack("{s:b, s:o}", "publishing",
 				   s->publisher->state == STATE_CONNECTED, "tracks",
-				   tracks_json(&s->publisher->shared.tracks)));
+				   tracks_json(&s->tracks)));
 }

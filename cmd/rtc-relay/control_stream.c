@@ -47,7 +47,7 @@ cstream_collect(struct stream *s, struct control *c)
 {
 	struct msg_stream m = {s->serial, s->epoch};
 
-	if (s->publisher != NULL || s->players != NULL || s->holds > 0)
+	if (s->publisher != NULL || s->players != NULL || s->contributors != NULL || s->holds > 0)
 		return;
 	HASH_DELETE(by_name, c->streams_by_name, s);
 	HASH_DELETE(by_serial, c->streams_by_serial, s);
@@ -112,7 +112,7 @@ cstream_tell(struct csession *player)
 		return;
 	if (s->publisher != NULL)
 		o = json_pack("{s:s, s:i, s:o}", "event", "tracks", "epoch", (int)s->epoch,
-			      "tracks", tracks_json(&s->publisher->shared.tracks));
+			      "tracks", tracks_json(&s->tracks));
 	else
 		o = json_pack("{s:s}", "event", "end");
 	text = json_dumps(o, JSON_COMPACT);
@@ -129,20 +129,25 @@ cstream_tell(struct csession *player)
 static void
 tell_wanted(struct stream *s, unsigned track)
 {
-	const struct csession *pub = s->publisher;
+	struct csession *source = s->owners[track];
 	char buf[sizeof(struct msg_datagram) + 64];
 	struct msg_datagram head;
+	bool wanted = s->wanted[track] > 0;
+	unsigned own;
 	int n;
 
-	if (pub == NULL || pub->shared.kind != SESSION_LOCAL_PUBLISH || pub->shared.owner < 0 ||
-	    track >= pub->shared.tracks.count || !pub->shared.tracks.list[track].on_demand)
+	if (source == NULL || source->shared.owner < 0 || !s->merged[track].on_demand ||
+	    source->shared.kind == SESSION_PUBLISH)
 		return;
-	head.serial = pub->shared.serial;
+	own = track - source->base;
+	if ((source->told >> own & 1) == wanted)
+		return;
+	source->told ^= 1u << own;
+	head.serial = source->shared.serial;
 	memcpy(buf, &head, sizeof(head));
 	n = snprintf(buf + sizeof(head), sizeof(buf) - sizeof(head),
-		     "{\"event\":\"%s\",\"track\":%u}",
-		     s->wanted[track] > 0 ? "wanted" : "unwanted", track);
-	control_post(pub->control, (unsigned)pub->shared.owner, M_LOCAL_TEXT, buf,
+		     "{\"event\":\"%s\",\"track\":%u}", wanted ? "wanted" : "unwanted", own);
+	control_post(source->control, (unsigned)source->shared.owner, M_LOCAL_TEXT, buf,
 		     sizeof(head) + (size_t)n);
 }
 
@@ -150,8 +155,7 @@ void
 cstream_tell_wanted(struct stream *s)
 {
 	for (unsigned i = 0; i < TRACKS_MAX; i++)
-		if (s->wanted[i] > 0)
-			tell_wanted(s, i);
+		tell_wanted(s, i);
 }
 
 void
@@ -171,21 +175,31 @@ cstream_use(struct stream *s, struct csession *player, uint32_t tracks)
 	}
 }
 
-/* A track has a lane for each simulcast layer. */
+/* Nobody uses anything: before the tracks become others. */
 static void
-add_lanes(struct msg_publish *m, const struct tracks *tracks, unsigned track)
+forget_uses(struct stream *s)
 {
-	const struct track *t = &tracks->list[track];
+	struct csession *player;
 
-	for (unsigned layer = 0; layer == 0 || layer < t->rid_count; layer++) {
-		uint8_t lane = tracks_lane(tracks, track, layer);
+	memset(s->wanted, 0, sizeof(s->wanted));
+	DL_FOREACH2(s->players, player, stream_next)
+	player->uses = 0;
+}
 
-		if (lane == PT_NONE)
-			continue;
-		m->lanes[lane].present = true;
-		m->lanes[lane].kind = t->kind;
-		m->lanes[lane].track = (uint8_t)track;
-		m->lanes[lane].clock_rate = t->codecs[0].clock_rate;
+void
+cstream_rebind(struct stream *s)
+{
+	struct csession *player, *next;
+
+	DL_FOREACH_SAFE2(s->players, player, next, stream_next)
+	{
+		struct binding binding;
+
+		if (player->shared.kind == SESSION_PLAY &&
+		    tracks_bind(&binding, &s->tracks, &player->shared.tracks) == 0)
+			csession_end(player, END_NO_CODEC);
+		else
+			csession_bind(player);
 	}
 }
 
@@ -193,31 +207,16 @@ void
 cstream_publish(struct stream *s, struct csession *publisher)
 {
 	struct control *c = publisher->control;
-	const struct tracks *tracks = &publisher->shared.tracks;
-	struct msg_publish m = {.stream = s->serial,
-				.publisher = publisher->shared.serial,
-				.epoch = publisher->shared.epoch};
-	struct csession *player, *next;
 
 	s->publisher = publisher;
 	s->epoch = publisher->shared.epoch;
-	memset(s->wanted, 0, sizeof(s->wanted));
-	DL_FOREACH2(s->players, player, stream_next)
-	player->uses = 0;
-	for (unsigned i = 0; i < tracks->count; i++)
-		add_lanes(&m, tracks, i);
-	control_post_all(c, M_STREAM_PUBLISH, &m, sizeof(m));
+	forget_uses(s);
+	cstream_merge(s);
+	cstream_post_tracks(s, c);
 	cstream_home(s, c, -1);
-	DL_FOREACH_SAFE2(s->players, player, next, stream_next)
-	{
-		struct binding binding;
-
-		if (player->shared.kind == SESSION_PLAY &&
-		    tracks_bind(&binding, tracks, &player->shared.tracks) == 0)
-			csession_end(player, END_NO_CODEC);
-		else
-			csession_bind(player);
-	}
+	cstream_rebind(s);
+	cstream_tell_wanted(s); /* a contributor that lived on may not be wanted any more */
+	cstream_end_unplaced(s);
 }
 
 void
@@ -226,8 +225,14 @@ cstream_unpublish(struct stream *s, struct control *c)
 	struct msg_stream m = {s->serial, s->epoch};
 	struct csession *player;
 
+	for (unsigned i = 0; i < TRACKS_MAX; i++)
+		if (s->owners[i] == s->publisher)
+			s->owners[i] = NULL; /* it is told nothing any more */
 	s->publisher = NULL;
 	s->home = -1;
+	forget_uses(s);
+	cstream_tell_wanted(s);
+	cstream_merge(s);
 	control_post_all(c, M_STREAM_END, &m, sizeof(m));
 	DL_FOREACH2(s->players, player, stream_next)
 	if (player->shared.kind == SESSION_LOCAL_SUBSCRIBE)

@@ -62,11 +62,14 @@ struct msg_restart {
 	struct ice_creds local, remote;
 };
 struct msg_publish {
-	uint64_t stream, publisher; /* serials */
-	uint32_t epoch;
+	uint64_t stream; /* serial */
+	uint32_t epoch;	 /* the present one: contributors came or went, all else stays */
 	struct {
-		bool present;
-		uint8_t kind, track;
+		bool present, contributed;
+		uint8_t kind, track; /* track: of the stream, whose layer it is */
+		uint8_t index;	     /* the track's number among its source's own */
+		int8_t home;	     /* a contributor's worker */
+		uint64_t owner;	     /* serial of the session it comes from */
 		uint32_t clock_rate; /* of its first codec; all codecs of a kind share it */
 	} lanes[LANES_MAX];
 };

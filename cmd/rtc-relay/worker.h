@@ -150,6 +150,7 @@ struct local {
 	struct sink *sinks;    /* subscriber: one per track of the stream */
 	size_t count;
 	uint32_t epoch;
+	uint8_t base; /* contributor: lane of its first track; PT_NONE while nobody publishes */
 	bool blocked;
 	uint32_t keyframe_wanted; /* publisher: bit per track, to be asked when it may be */
 	uint64_t keyframe_asked_us[TRACKS_MAX];
@@ -193,8 +194,13 @@ struct wtrack {
 	bool present,
 	    periodic;	  /* periodic: keyframes come by the source's own clock, whoever asks */
 	uint8_t track;	  /* of which this is a layer */
-	uint32_t area;	  /* pixels of the last keyframe's picture; 0 unknown */
-	uint64_t last_us; /* of its last packet */
+	uint8_t index;	  /* the track's number among its source's own */
+	bool contributed; /* not the publisher's */
+	int8_t home;	  /* a contributor's worker */
+	uint64_t owner;	  /* serial of the session it comes from */
+	struct wsession *source; /* a contributor that lives on this worker; NULL */
+	uint32_t area;		 /* pixels of the last keyframe's picture; 0 unknown */
+	uint64_t last_us;	 /* of its last packet */
 	uint64_t rate_us, rate_octets, rate_bps; /* of a layer: since when, how many, before */
 };
 
@@ -293,7 +299,9 @@ void stream_keyframe_message(struct worker *w, const struct chan_msg *msg);
 struct wstream *stream_get(struct worker *w,
 			   uint64_t serial); /* made if missing; NULL: no memory */
 int stream_attach(struct wsession *ws);	     /* as a subscriber */
-void stream_detach(struct wsession *ws);     /* whatever it was */
+/* The contributors among this worker's sessions take their lanes. */
+void stream_link(struct wstream *s, struct worker *w);
+void stream_detach(struct wsession *ws); /* whatever it was */
 void stream_append(struct wstream *s, struct worker *w, unsigned track,
 		   const struct rtp_ring_slot *slot, const uint8_t *payload);
 void stream_set_clock(struct wstream *s, struct worker *w, unsigned track,

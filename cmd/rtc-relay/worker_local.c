@@ -87,6 +87,15 @@ track_by_pt(const struct tracks *tracks, uint8_t pt, uint8_t *codec)
 	return -1;
 }
 
+/* A contributor's tracks come after the publisher's. At or over lane_end: nobody gets them now. */
+static unsigned
+lane_of(const struct wsession *ws, unsigned track)
+{
+	return ws->session->kind == SESSION_LOCAL_PUBLISH ? track
+	       : ws->local->base == PT_NONE		  ? PT_NONE
+							  : ws->local->base + track;
+}
+
 static void
 local_sender_report(struct wsession *ws, const uint8_t *buf, size_t size)
 {
@@ -99,7 +108,8 @@ local_sender_report(struct wsession *ws, const uint8_t *buf, size_t size)
 			continue;
 		for (size_t i = 0; i < ws->local->count; i++)
 			if (ws->local->recv[i].started && ws->local->recv[i].ssrc == sr.ssrc)
-				stream_set_clock(ws->stream, ws->worker, (unsigned)i, &sr);
+				stream_set_clock(ws->stream, ws->worker, lane_of(ws, (unsigned)i),
+						 &sr);
 	}
 }
 
@@ -145,7 +155,7 @@ on_packet(struct ipc_conn *conn, const uint8_t *buf, size_t size)
 	read_local_ext(&slot, &p);
 	STAT_ADD(ws->session->stats.rx_packets, 1);
 	STAT_ADD(ws->session->stats.rx_octets, size);
-	stream_append(ws->stream, ws->worker, (unsigned)track, &slot, p.payload);
+	stream_append(ws->stream, ws->worker, lane_of(ws, (unsigned)track), &slot, p.payload);
 }
 
 /* A subscriber's wish; other operations are not for this socket and are ignored. */
@@ -196,14 +206,15 @@ static int
 local_new(struct wsession *ws, int fd)
 {
 	struct local *local = calloc(1, sizeof(*local));
-	size_t count =
-	    ws->session->kind == SESSION_LOCAL_PUBLISH ? ws->session->tracks.count : TRACKS_MAX;
+	bool sends = ws->session->kind != SESSION_LOCAL_SUBSCRIBE;
+	size_t count = sends ? ws->session->tracks.count : TRACKS_MAX;
 
 	if (local == NULL)
 		return -ENOMEM;
 	ws->local = local;
 	local->count = count;
-	if (ws->session->kind == SESSION_LOCAL_PUBLISH)
+	local->base = PT_NONE;
+	if (sends)
 		local->recv = calloc(count, sizeof(*local->recv));
 	else
 		local->sinks = calloc(count, sizeof(*local->sinks));
@@ -238,6 +249,11 @@ local_add(struct worker *w, const struct chan_msg *msg)
 		return;
 	}
 	ws->stream = stream_get(w, ws->session->stream);
+	if (ws->session->kind == SESSION_LOCAL_CONTRIBUTE) {
+		if (ws->stream != NULL)
+			stream_link(ws->stream, w);
+		return;
+	}
 	if (ws->stream != NULL && ws->stream->epoch == ws->session->epoch) {
 		ws->stream->publisher = ws;
 		for (unsigned i = 0; i < ws->stream->lane_end; i++)
@@ -291,20 +307,25 @@ first_position(const struct wstream *s, unsigned track)
 	return at;
 }
 
-/* A (new) publisher: each of its tracks goes through as it is. */
+/* A (new) publisher or contributor: each track goes through as it is. */
 void
 local_bind(struct wsession *ws, const struct msg_bind *bind)
 {
 	struct wstream *s = ws->stream;
+	bool fresh;
 
 	if (ws->local->sinks == NULL || s == NULL || s->epoch != bind->epoch)
 		return;
+	fresh = ws->local->epoch != bind->epoch;
 	ws->local->epoch = bind->epoch;
 	for (size_t i = 0; i < ws->local->count; i++) {
 		struct sink *sink = &ws->local->sinks[i];
 
-		sink->track = sink->source =
-		    i < s->lane_end ? bind->binding.tracks[i].source : PT_NONE;
+		uint8_t track = i < s->lane_end ? bind->binding.tracks[i].source : PT_NONE;
+
+		if (!fresh && track == sink->track)
+			continue; /* another track is new, or gone */
+		sink->track = sink->source = track;
 		sink->waiting = true;
 		sink->cursor = 0;
 		if (sink->source == PT_NONE)

@@ -76,21 +76,6 @@ play_free(struct wsession *ws)
 	free(ws->play);
 }
 
-void
-play_bind(struct wsession *ws, const struct msg_bind *bind)
-{
-	struct player *play = ws->play;
-
-	for (size_t i = 0; i < play->sink_count; i++) {
-		play->sinks[i].track = play->sinks[i].source = bind->binding.tracks[i].source;
-		memcpy(play->sinks[i].pt, bind->binding.tracks[i].pt, CODECS_MAX);
-		memcpy(play->sinks[i].rtx_pt, bind->binding.tracks[i].rtx_pt, CODECS_MAX);
-	}
-	play->epoch = bind->epoch;
-	if (ws->stream != NULL)
-		play_join(ws);
-}
-
 /*
  * Does a player get the video since the last keyframe at once, instead of a new keyframe? Only such
  * sources are replayed that make none on demand (unless the relay is told otherwise).
@@ -148,32 +133,58 @@ begin(struct wsession *ws, struct sink *sink, const struct wtrack *t,
 	rtp_rewrite_switch(&sink->rw, slot->seq, sink_ts(sink, slot), now, t->clock_rate);
 }
 
+/* What the player got in this track, if anything, is over: it waits for the first packet. */
+static void
+join_track(struct wsession *ws, struct sink *sink)
+{
+	struct wstream *s = ws->stream;
+
+	sink->waiting = true;
+	sink->cursor = 0;
+	sink->prev.source = PT_NONE;
+	if (sink->track >= s->lane_end)
+		return;
+	layers_join(s, sink);
+	if (replays(ws, &s->tracks[sink->source]))
+		play_replay(ws, sink->source);
+	else
+		stream_want_keyframe(s, ws->worker, sink->source);
+}
+
 void
 play_join(struct wsession *ws)
 {
 	struct player *play = ws->play;
-	struct wstream *s = ws->stream;
 
-	if (s->epoch != play->epoch || !s->live)
+	if (ws->stream->epoch != play->epoch || !ws->stream->live)
 		return;
-	for (size_t i = 0; i < play->sink_count; i++) {
-		struct sink *sink = &play->sinks[i];
-
-		sink->waiting = true;
-		sink->cursor = 0;
-		sink->prev.source = PT_NONE; /* its rings are gone */
-		if (sink->track >= s->lane_end)
-			continue;
-		layers_join(s, sink);
-		if (s->tracks[sink->source].ring != NULL)
-			sink->cursor = rtp_ring_head(s->tracks[sink->source].ring);
-		if (replays(ws, &s->tracks[sink->source]))
-			play_replay(ws, sink->source);
-		else
-			stream_want_keyframe(s, ws->worker, sink->source);
-	}
+	for (size_t i = 0; i < play->sink_count; i++)
+		join_track(ws, &play->sinks[i]);
 	play->next_report_us = ws->worker->now_us + FIRST_REPORT_US;
 	ws_arm(ws);
+}
+
+void
+play_bind(struct wsession *ws, const struct msg_bind *bind)
+{
+	struct player *play = ws->play;
+	bool fresh = play->epoch != bind->epoch;
+
+	for (size_t i = 0; i < play->sink_count; i++) {
+		struct sink *sink = &play->sinks[i];
+		uint8_t track = bind->binding.tracks[i].source;
+
+		if (!fresh && sink->track == track)
+			continue; /* a contributor came or went: another track's */
+		sink->track = sink->source = track;
+		memcpy(sink->pt, bind->binding.tracks[i].pt, CODECS_MAX);
+		memcpy(sink->rtx_pt, bind->binding.tracks[i].rtx_pt, CODECS_MAX);
+		if (!fresh && ws->stream != NULL && ws->stream->epoch == bind->epoch)
+			join_track(ws, sink);
+	}
+	play->epoch = bind->epoch;
+	if (fresh && ws->stream != NULL)
+		play_join(ws);
 }
 
 /* Fixed header and, with TWCC, an extension block of fixed size. Returns the octets. */

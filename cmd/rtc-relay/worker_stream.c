@@ -34,15 +34,62 @@ stream_get(struct worker *w, uint64_t serial)
 	return s;
 }
 
-static void
-drop_rings(struct wstream *s)
+/* Does the lane come from a session of this worker? Then others get its packets from here. */
+static bool
+is_home(const struct wstream *s, unsigned lane)
 {
-	for (size_t i = 0; i < LANES_MAX; i++)
-		rtp_ring_free(s->tracks[i].ring);
-	memset(s->tracks, 0, sizeof(s->tracks));
+	return (s->tracks[lane].contributed ? s->tracks[lane].source : s->publisher) != NULL;
+}
+
+static void
+drop_lane(struct wstream *s, unsigned lane)
+{
+	struct wtrack *t = &s->tracks[lane];
+
+	if (t->source != NULL)
+		t->source->local->base = PT_NONE;
+	rtp_ring_free(t->ring);
+	memset(t, 0, sizeof(*t));
+}
+
+static void
+drop_lanes(struct wstream *s)
+{
+	for (unsigned i = 0; i < LANES_MAX; i++)
+		drop_lane(s, i);
 	memset(s->layers, 0, sizeof(s->layers));
 	s->lane_end = 0;
 	s->layered = false;
+}
+
+static void
+begin_epoch(struct wstream *s, uint32_t epoch)
+{
+	drop_lanes(s);
+	if (s->publisher != NULL)
+		s->publisher->stream = NULL;
+	s->publisher = NULL;
+	s->epoch = epoch;
+	s->live = true;
+	s->home = -1;
+}
+
+/* Which lanes are layers of one track. */
+static void
+sort_lanes(struct wstream *s)
+{
+	memset(s->layers, 0, sizeof(s->layers));
+	s->lane_end = 0;
+	s->layered = false;
+	for (unsigned i = 0; i < LANES_MAX; i++) {
+		struct wlayers *layers = &s->layers[s->tracks[i].track];
+
+		if (!s->tracks[i].present)
+			continue;
+		layers->lanes[layers->count++] = (uint8_t)i;
+		s->layered |= layers->count > 1;
+		s->lane_end = (uint8_t)(i + 1);
+	}
 }
 
 void
@@ -55,25 +102,41 @@ stream_publish(struct worker *w, const struct chan_msg *msg)
 	s = stream_get(w, m.stream);
 	if (s == NULL)
 		return;
-	drop_rings(s);
-	if (s->publisher != NULL)
-		s->publisher->stream = NULL;
-	s->publisher = NULL;
-	s->epoch = m.epoch;
-	s->live = true;
-	s->home = -1;
-	for (size_t i = 0; i < LANES_MAX; i++) {
-		struct wlayers *layers = &s->layers[m.lanes[i].track];
+	if (!s->live || s->epoch != m.epoch)
+		begin_epoch(s, m.epoch);
+	for (unsigned i = 0; i < LANES_MAX; i++) {
+		struct wtrack *t = &s->tracks[i];
 
-		if (!m.lanes[i].present)
+		if (t->present && m.lanes[i].present && t->owner == m.lanes[i].owner)
 			continue;
-		s->tracks[i].present = true;
-		s->tracks[i].kind = m.lanes[i].kind;
-		s->tracks[i].track = m.lanes[i].track;
-		s->tracks[i].clock_rate = m.lanes[i].clock_rate;
-		layers->lanes[layers->count++] = (uint8_t)i;
-		s->layered |= layers->count > 1;
-		s->lane_end = (uint8_t)(i + 1);
+		drop_lane(s, i);
+		t->present = m.lanes[i].present;
+		t->contributed = m.lanes[i].contributed;
+		t->kind = m.lanes[i].kind;
+		t->track = m.lanes[i].track;
+		t->index = m.lanes[i].index;
+		t->home = m.lanes[i].home;
+		t->owner = m.lanes[i].owner;
+		t->clock_rate = m.lanes[i].clock_rate;
+	}
+	sort_lanes(s);
+	stream_link(s, w);
+}
+
+void
+stream_link(struct wstream *s, struct worker *w)
+{
+	for (unsigned i = 0; i < s->lane_end; i++) {
+		struct wtrack *t = &s->tracks[i];
+		struct wsession *ws = t->contributed ? ws_find(w, t->owner) : NULL;
+
+		if (ws == NULL || ws->local == NULL || t->source != NULL)
+			continue;
+		t->source = ws;
+		ws->local->base = (uint8_t)(i - t->index);
+		stream_set_periodic(s, w, i, ws->session->periodic && t->kind == TRACK_VIDEO);
+		if (s->subscriber_count > 0 || s->mask != 0)
+			stream_want_keyframe(s, w, i);
 	}
 }
 
@@ -92,7 +155,7 @@ stream_end(struct worker *w, const struct chan_msg *msg)
 		s->publisher->stream = NULL;
 	s->publisher = NULL;
 	s->home = -1;
-	drop_rings(s);
+	drop_lanes(s);
 }
 
 void
@@ -115,7 +178,7 @@ stream_release(struct worker *w, const struct chan_msg *msg)
 				*p = s->dirty_next;
 				break;
 			}
-	drop_rings(s);
+	drop_lanes(s);
 	free(s->subscribers);
 	HASH_DELETE(hh, w->streams, s);
 	free(s);
@@ -189,9 +252,9 @@ stream_set_periodic(struct wstream *s, struct worker *w, unsigned track, bool pe
 	if (track >= s->lane_end || s->tracks[track].periodic == periodic)
 		return;
 	s->tracks[track].periodic = periodic;
-	if (periodic && s->publisher == NULL)
+	if (periodic && !is_home(s, track))
 		restart_track(s, track);
-	for (unsigned to = 0; s->publisher != NULL && to < w->count; to++)
+	for (unsigned to = 0; is_home(s, track) && to < w->count; to++)
 		if ((s->mask & 1u << to) != 0 && w->to[to] != NULL)
 			post_replay(s, w, track, to);
 	for (size_t i = 0; periodic && i < s->subscriber_count; i++)
@@ -213,12 +276,13 @@ stream_mask(struct worker *w, const struct chan_msg *msg)
 	added = m.mask & ~s->mask;
 	s->mask = m.mask;
 	s->home = m.home;
-	for (unsigned to = 0; s->publisher != NULL && to < w->count; to++)
+	for (unsigned to = 0; to < w->count; to++)
 		for (unsigned i = 0;
 		     (added & 1u << to) != 0 && w->to[to] != NULL && i < s->lane_end; i++)
-			post_replay(s, w, i, to);
+			if (is_home(s, i))
+				post_replay(s, w, i, to);
 	/* Subscribers that wait here may have found no way to the publisher before. */
-	for (unsigned i = 0; s->subscriber_count > 0 && s->home >= 0 && i < s->lane_end; i++)
+	for (unsigned i = 0; s->subscriber_count > 0 && i < s->lane_end; i++)
 		if (s->tracks[i].kind == TRACK_VIDEO && s->tracks[i].ring == NULL)
 			stream_want_keyframe(s, w, i);
 }
@@ -253,6 +317,8 @@ static void
 forget_copies(struct wstream *s)
 {
 	for (unsigned i = 0; i < s->lane_end; i++) {
+		if (is_home(s, i))
+			continue;
 		rtp_ring_free(s->tracks[i].ring);
 		s->tracks[i].ring = NULL;
 		s->tracks[i].equalised = 0;
@@ -273,14 +339,16 @@ stream_detach(struct wsession *ws)
 		s->publisher = NULL;
 		return;
 	}
+	for (unsigned i = 0; i < LANES_MAX; i++)
+		if (s->tracks[i].source == ws)
+			s->tracks[i].source = NULL;
 	for (size_t i = 0; i < s->subscriber_count; i++) {
 		if (s->subscribers[i] != ws)
 			continue;
 		s->subscribers[i] = s->subscribers[--s->subscriber_count];
 		if (s->subscriber_count == 0 && !ws->worker->stopping) {
 			worker_post(ws->worker, M_INTEREST, &m, sizeof(m));
-			if (s->publisher == NULL)
-				forget_copies(s);
+			forget_copies(s);
 		}
 		return;
 	}
@@ -329,7 +397,8 @@ stream_packet(struct worker *w, const struct chan_msg *msg)
 
 	memcpy(&m, msg->data, sizeof(m));
 	s = stream_find(w, m.stream);
-	if (s != NULL && s->epoch == m.epoch && s->publisher == NULL && s->subscriber_count > 0)
+	if (s != NULL && s->epoch == m.epoch && m.track < s->lane_end && !is_home(s, m.track) &&
+	    s->subscriber_count > 0)
 		stream_append(s, w, m.track, &m.slot, msg->data + sizeof(m));
 }
 
@@ -338,11 +407,12 @@ stream_forward(struct wstream *s, struct worker *w)
 {
 	uint32_t others = s->mask & ~(1u << w->index);
 
-	if (s->publisher == NULL)
-		return;
 	for (unsigned i = 0; i < s->lane_end; i++) {
 		struct wtrack *t = &s->tracks[i];
 		uint64_t head = t->ring != NULL ? rtp_ring_head(t->ring) : 0;
+
+		if (!is_home(s, i))
+			continue;
 
 		for (uint64_t at = t->forwarded + 1; others != 0 && at <= head; at++)
 			post_packet(s, w, i, at, others);
@@ -416,16 +486,21 @@ void
 stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track)
 {
 	struct msg_keyframe m = {s->serial, track};
+	struct wsession *source;
+	struct wtrack *t;
+	int home;
 
 	if (track >= s->lane_end || s->tracks[track].kind != TRACK_VIDEO)
 		return;
-	if (s->publisher != NULL && s->publisher->local != NULL) {
-		local_ask_keyframe(s->publisher, track);
-	} else if (s->publisher != NULL) {
-		pub_ask_keyframe(s->publisher, track);
-	} else if (s->home >= 0 && w->to[s->home] != NULL &&
-		   may_ask(&s->tracks[track], w, KEYFRAME_REQUEST_US / 4)) {
-		chan_post(w->to[s->home], M_KEYFRAME, &m, sizeof(m), NULL, 0);
+	t = &s->tracks[track];
+	source = t->contributed ? t->source : s->publisher;
+	home = t->contributed ? t->home : s->home;
+	if (source != NULL && source->local != NULL) {
+		local_ask_keyframe(source, t->index);
+	} else if (source != NULL) {
+		pub_ask_keyframe(source, track);
+	} else if (home >= 0 && w->to[home] != NULL && may_ask(t, w, KEYFRAME_REQUEST_US / 4)) {
+		chan_post(w->to[home], M_KEYFRAME, &m, sizeof(m), NULL, 0);
 	}
 }
 
@@ -437,6 +512,6 @@ stream_keyframe_message(struct worker *w, const struct chan_msg *msg)
 
 	memcpy(&m, msg->data, sizeof(m));
 	s = stream_find(w, m.stream);
-	if (s != NULL && s->publisher != NULL)
+	if (s != NULL && m.track < s->lane_end && is_home(s, m.track))
 		stream_want_keyframe(s, w, m.track);
 }

@@ -179,6 +179,7 @@ open_conn(struct attach *a)
 			"subscriber", "stream", a->stream);
 	ipc_conn_send(a->conn, msg);
 	json_decref(msg);
+	gather_reconnect(a->gather);
 }
 
 /* ---- life ---- */

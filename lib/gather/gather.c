@@ -114,13 +114,40 @@ restart_reorder(struct gather_source *s)
 	s->seq_known = false;
 }
 
+struct gather_choice {
+	int track;
+	uint8_t pt;
+	struct gather_format format;
+};
+
+static struct gather_choice
+choice_of(const struct gather_source *s)
+{
+	return (struct gather_choice){s->track, s->pt, s->format};
+}
+
+static bool
+same_choice(struct gather_choice a, struct gather_choice b)
+{
+	return a.track == b.track && a.pt == b.pt && a.format.codec == b.format.codec &&
+	       a.format.clock_rate == b.format.clock_rate &&
+	       a.format.channel_count == b.format.channel_count &&
+	       strcmp(a.format.name, b.format.name) == 0 &&
+	       a.format.config_size == b.format.config_size &&
+	       memcmp(a.format.config, b.format.config, a.format.config_size) == 0;
+}
+
 static void
 on_tracks(struct gather *g, uint64_t now_us, const json_t *event)
 {
 	const json_t *tracks = json_object_get(event, "tracks"), *track, *codec;
+	json_int_t epoch = json_integer_value(json_object_get(event, "epoch"));
+	struct gather_choice before[GATHER_KINDS];
+	bool same = g->tracks_epoch != 0 && epoch == g->tracks_epoch;
 	size_t i, k;
 
 	for (unsigned n = 0; n < GATHER_KINDS; n++) {
+		before[n] = choice_of(&g->sources[n]);
 		g->sources[n].track = -1;
 		memset(&g->sources[n].format, 0, sizeof(g->sources[n].format));
 	}
@@ -128,16 +155,27 @@ on_tracks(struct gather *g, uint64_t now_us, const json_t *event)
 	{
 		const char *kind = json_string_value(json_object_get(track, "kind"));
 		bool video = kind != NULL && strcmp(kind, "video") == 0;
+		const char *mode = json_string_value(json_object_get(track, "mode"));
+		const json_t *at = json_object_get(track, "track");
+		int place;
 
 		if (i >= GATHER_TRACKS_MAX)
 			break;
+		if (mode != NULL && strcmp(mode, "on-demand") == 0)
+			continue; /* it does not come unless it is asked for */
+		place = json_is_integer(at) ? (int)json_integer_value(at) : (int)i;
 		json_array_foreach(json_object_get(track, "codecs"), k, codec)
 		{
 			if (k < GATHER_CODECS_MAX)
-				consider(&g->sources[video ? GATHER_VIDEO : GATHER_AUDIO], (int)i,
+				consider(&g->sources[video ? GATHER_VIDEO : GATHER_AUDIO], place,
 					 codec);
 		}
 	}
+	g->tracks_epoch = epoch;
+	for (unsigned n = 0; n < GATHER_KINDS; n++)
+		same &= same_choice(before[n], choice_of(&g->sources[n]));
+	if (same)
+		return; /* tracks that are not used came or went */
 	g->has_epoch = false;
 	for (unsigned n = 0; n < GATHER_KINDS; n++) {
 		struct gather_source *s = &g->sources[n];
@@ -186,9 +224,16 @@ static void
 on_end(struct gather *g, uint64_t now_us, const json_t *event)
 {
 	(void)event;
+	g->tracks_epoch = 0;
 	drain(g, now_us + GATHER_WAIT_US);
 	if (g->events->ended != NULL)
 		g->events->ended(g->arg);
+}
+
+void
+gather_reconnect(struct gather *g)
+{
+	g->tracks_epoch = 0;
 }
 
 void

@@ -78,6 +78,8 @@ void gather_free(struct gather *g);
 
 /* One packet of the socket: RTP or RTCP. Malformed and unknown ones are passed over. */
 void gather_packet(struct gather *g, uint64_t now_us, const uint8_t *buf, size_t size);
+/* What comes next is of another connection: its epochs are not comparable. */
+void gather_reconnect(struct gather *g);
 /* An event of the socket: tracks, gap, end; others are ignored. */
 void gather_event(struct gather *g, uint64_t now_us, const json_t *event);
 /* Holes that waited long enough are given up; wishes are repeated. */

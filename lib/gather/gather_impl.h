@@ -48,6 +48,7 @@ struct gather {
 	struct gather_source sources[GATHER_KINDS];
 	struct gather_video video;
 	struct aac_depack aac;
+	int64_t tracks_epoch; /* of the last event about tracks; 0: none came */
 	bool begun, has_epoch;
 	uint64_t origin_us; /* arrival that is time 0 */
 	int64_t epoch_us;   /* NTP time that is time 0 */

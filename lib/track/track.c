@@ -258,22 +258,27 @@ tracks_json(const struct tracks *t)
 
 	for (size_t i = 0; i < t->count; i++) {
 		const struct track *track = &t->list[i];
-		json_t *codecs = json_array();
+		json_t *codecs, *o;
 
+		if (track->codec_count == 0)
+			continue; /* a place that is free */
+		codecs = json_array();
 		for (size_t k = 0; k < track->codec_count; k++) {
 			const struct codec *c = &track->codecs[k];
-			json_t *o =
+			json_t *c_json =
 			    json_pack("{s:s, s:i, s:i, s:i}", "name", c->name, "clock_rate",
 				      (int)c->clock_rate, "channels", c->channels, "pt", c->pt);
 
 			if (c->fmtp != NULL)
-				json_object_set_new(o, "fmtp", json_string(c->fmtp));
-			json_array_append_new(codecs, o);
+				json_object_set_new(c_json, "fmtp", json_string(c->fmtp));
+			json_array_append_new(codecs, c_json);
 		}
-		json_array_append_new(array,
-				      json_pack("{s:s, s:s, s:o}", "kind",
-						track->kind == TRACK_VIDEO ? "video" : "audio",
-						"mid", track->mid, "codecs", codecs));
+		o = json_pack("{s:i, s:s, s:s, s:o}", "track", (int)i, "kind",
+			      track->kind == TRACK_VIDEO ? "video" : "audio", "mid", track->mid,
+			      "codecs", codecs);
+		if (track->on_demand)
+			json_object_set_new(o, "mode", json_string("on-demand"));
+		json_array_append_new(array, o);
 	}
 	return array;
 }

@@ -77,7 +77,8 @@ void tracks_free(struct tracks *t);
  * if there is no room or no such layer.
  */
 uint8_t tracks_lane(const struct tracks *t, unsigned track, unsigned layer);
-/* As in stream.get: kind, codecs; no SSRC. New reference. */
+/* As in stream.get: track (its place), kind, codecs; no SSRC. A track without codecs is a free
+ * place and is left out. New reference. */
 json_t *tracks_json(const struct tracks *t);
 
 /*

@@ -139,7 +139,7 @@ tracks_choose(struct binding *out, const struct tracks *publisher, char *const *
 	for (size_t i = 0; i < publisher->count; i++) {
 		const struct track *t = &publisher->list[i];
 
-		if (codecs != NULL ? is_chosen(t, codecs) : !t->on_demand)
+		if (t->codec_count > 0 && (codecs != NULL ? is_chosen(t, codecs) : !t->on_demand))
 			out->tracks[i].source = (uint8_t)i;
 	}
 }

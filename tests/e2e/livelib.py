@@ -50,7 +50,7 @@ def service(name, *args):
     return port
 
 
-relay = Relay()
+relay = Relay('-w', os.environ.get('RTC_TEST_WORKERS', '1'))
 os.environ['RTC_RUN'] = relay.dir
 whip = service('rtc-whip', '-c', '127.0.0.1')
 admin = relay.connect('admin')

@@ -7,7 +7,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
-from relaylib import Relay, Tap, codec, session, tracks, wait_for, PWD
+from relaylib import IDR, PWD, SLICE, Relay, Tap, codec, packets, rtp, session, tracks, wait_for
 
 t = Tap()
 relay = Relay('-w', '2')
@@ -142,25 +142,6 @@ t.ok(page['total'] >= 30 and len(page['streams']) == 7, 'lists come in pages')
 t.equal(len(admin.ask('sessions.list', stream='page/3')['sessions']), 1, 'sessions of one stream')
 
 # local media: a publisher, a subscriber before and one after it
-def rtp(pt, seq, ts, payload, marker=0, ssrc=7):
-    return struct.pack('!BBHII', 0x80, marker << 7 | pt, seq & 0xffff, ts & 0xffffffff, ssrc) + payload
-
-
-def packets(peer, count, seconds=5):
-    out, end = [], time.monotonic() + seconds
-    while len(out) < count and time.monotonic() < end:
-        try:
-            msg = peer.read(0.2)
-        except TimeoutError:
-            continue
-        if isinstance(msg, bytes):
-            out.append(msg)
-        elif msg is not None:
-            peer.events.append(msg)
-    return out
-
-
-IDR, SLICE = b'\x65\x88' + b'k' * 50, b'\x41\x9a' + b'd' * 50
 sub = relay.connect('media')
 t.ok(sub.ask('attach', **{'as': 'subscriber', 'stream': 'live/local'})['ok'], 'a subscriber attaches')
 t.ok(sub.wait_event('end') is not None, 'it learns that nothing comes yet')

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -152,3 +153,24 @@ def session(kind='publish', stream='live/a', **more):
     return {'kind': kind, 'stream': stream, 'ice': {'ufrag': 'J8X7', 'pwd': PWD},
             'dtls': {'role': 'server', 'fingerprint': FINGERPRINT},
             'tracks': tracks(codec(), codec('opus', 111, channels=2)), **more}
+
+
+IDR, SLICE = b'\x65\x88' + b'k' * 50, b'\x41\x9a' + b'd' * 50
+
+
+def rtp(pt, seq, ts, payload, marker=0, ssrc=7):
+    return struct.pack('!BBHII', 0x80, marker << 7 | pt, seq & 0xffff, ts & 0xffffffff, ssrc) + payload
+
+
+def packets(peer, count, seconds=5):
+    out, end = [], time.monotonic() + seconds
+    while len(out) < count and time.monotonic() < end:
+        try:
+            msg = peer.read(0.2)
+        except TimeoutError:
+            continue
+        if isinstance(msg, bytes):
+            out.append(msg)
+        elif msg is not None:
+            peer.events.append(msg)
+    return out
