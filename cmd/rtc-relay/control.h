@@ -6,10 +6,10 @@
 #define RTC_RELAY_CONTROL_H
 
 #include <jansson.h>
-#include <uthash.h>
 #include <utlist.h>
 #include <uv.h>
 
+#include "base/keyhash.h"
 #include "base/text.h"
 #include "dtls/dtls.h"
 #include "ipc/ipc.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/random.h"
 #include "control.h"
 #include "loop/loop.h"
 #include "options.h"
@@ -127,6 +128,7 @@ main(int argc, char **argv)
 {
 	static struct control *c; /* static: a start that fails leaves nothing unreachable */
 	struct options o;
+	uint8_t key[KEYHASH_KEY_SIZE];
 	int rc;
 
 	options_parse(&o, argc, argv);
@@ -134,6 +136,8 @@ main(int argc, char **argv)
 	if (o.run != NULL)
 		setenv("RTC_RUN", o.run, 1);
 	signal(SIGPIPE, SIG_IGN);
+	random_bytes(key, sizeof(key));
+	keyhash_init(key);
 	c = control_new();
 	if (c == NULL) {
 		log_error("main", "cannot start: no memory, or OpenSSL made no certificate");

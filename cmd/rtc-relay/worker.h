@@ -6,9 +6,9 @@
 #ifndef RTC_RELAY_WORKER_H
 #define RTC_RELAY_WORKER_H
 
-#include <uthash.h>
 #include <uv.h>
 
+#include "base/keyhash.h"
 #include "base/wheel.h"
 #include "chan/chan.h"
 #include "ipc/ipc.h"
@@ -24,8 +24,10 @@
 
 enum {
 	WORKERS_MAX = 16,
-	SOURCES_MAX = 16, /* SSRCs of one publisher: tracks x layers, RTX included */
-	EARLY_MAX = 64,	  /* packets kept from a publisher whose keys are still on their way */
+	SOURCES_MAX = 16,	     /* SSRCs of one publisher: tracks x layers, RTX included */
+	SOURCE_DEAD_US = 5000000,    /* one silent for so long gives its slot to a new one */
+	SOURCE_RETIRED_US = 1000000, /* one that another replaced: late packets have come by then */
+	EARLY_MAX = 64, /* packets kept from a publisher whose keys are still on their way */
 	PATHS_PER_SESSION_MAX = 8, /* tuples in the table for one session; the oldest is reused */
 	PATH_HOLD_US =
 	    6000000,	/* a proven path with a check since belongs to nobody else; RFC 7675 */
@@ -83,6 +85,7 @@ struct source {
 	uint8_t layer;		/* index of its RID; 0 without simulcast */
 	uint8_t lane;		/* of the stream; PT_NONE: not forwarded */
 	bool retired;		/* a later SSRC of the track took its place */
+	uint64_t last_us;	/* of its last packet */
 	uint64_t seq_offset;	/* its numbers go on above those of the SSRC before it */
 	bool keyed;		/* key_ts holds a time */
 	uint32_t key_ts;	/* of the last keyframe */
@@ -97,7 +100,8 @@ struct publisher {
 	uint64_t next_nack_us, next_twcc_us, next_report_us;
 	uint64_t rrtr_ntp; /* NTP middle of the last RRTR, for the RTT by DLRR */
 	uint8_t fir_seq;
-	unsigned lane_end; /* above the last lane that it has */
+	uint64_t lane_top[LANES_MAX]; /* numbers of sources that lost their slots: go on above */
+	unsigned lane_end;	      /* above the last lane that it has */
 	bool keyframe_wanted[LANES_MAX];
 	uint64_t keyframe_asked_us[LANES_MAX];
 	uint64_t keyframe_since_us[LANES_MAX]; /* since when it is wanted */
@@ -320,7 +324,8 @@ void pub_free(struct wsession *ws);
 void pub_rtp(struct wsession *ws, uint8_t *buf, size_t size);		   /* plain, in place */
 void pub_rtcp(struct wsession *ws, const uint8_t *buf, size_t size);	   /* plain */
 void pub_keep_early(struct wsession *ws, const uint8_t *buf, size_t size); /* still protected */
-void pub_ask_keyframe(struct wsession *ws, unsigned track);
+void pub_ask_keyframe(struct wsession *ws, unsigned lane);
+void pub_ask_later(struct wsession *ws, unsigned lane); /* it is written at the next deadline */
 void pub_timeout(struct wsession *ws);
 uint64_t pub_deadline(const struct wsession *ws);
 bool codec_starts_keyframe(enum codec_format format, const uint8_t *payload, size_t size);

@@ -1,9 +1,18 @@
 /*
- * worker_publish_rtcp.c - what a publisher reports: its clock and the round trip.  A BYE is not the
- * end of the session: browsers send one when an encoding is paused.
+ * worker_publish_rtcp.c - RTCP with a publisher: what it reports, its clock and the round trip;
+ * what it is told, losses, wishes for keyframes, arrivals.  A BYE is not the end of the session:
+ * browsers send one when an encoding is paused.
  */
+#include <errno.h>
+
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "worker.h"
+
+enum {
+	RTT_GUESS_US = 50000, /* until one was measured */
+	NACKS_PER_REPORT = 128
+};
 
 static struct source *
 source_by_ssrc(struct wsession *ws, uint32_t ssrc)
@@ -61,4 +70,193 @@ pub_rtcp(struct wsession *ws, const uint8_t *buf, size_t size)
 	while (rtcp_next(buf, size, &offset, &p) > 0)
 		if (dispatch[p.type] != NULL)
 			dispatch[p.type](ws, &p);
+}
+
+void
+pub_ask_later(struct wsession *ws, unsigned lane)
+{
+	if (lane == PT_NONE || ws->pub->keyframe_wanted[lane])
+		return;
+	ws->pub->keyframe_wanted[lane] = true;
+	ws->pub->keyframe_since_us[lane] = ws->worker->now_us;
+}
+
+void
+pub_ask_keyframe(struct wsession *ws, unsigned lane)
+{
+	struct publisher *pub = ws->pub;
+
+	if (lane >= LANES_MAX || pub->keyframe_wanted[lane])
+		return;
+	pub->keyframe_wanted[lane] = true;
+	pub->keyframe_since_us[lane] = ws->worker->now_us;
+	if (pub->keyframe_asked_us[lane] == 0 ||
+	    ws->worker->now_us - pub->keyframe_asked_us[lane] >= KEYFRAME_REQUEST_US)
+		pub_timeout(ws);
+	ws_arm(ws);
+}
+
+static struct source *
+source_of_lane(struct wsession *ws, unsigned lane)
+{
+	for (size_t i = 0; i < ws->pub->source_count; i++) {
+		struct source *s = ws->pub->sources[i];
+
+		if (s->lane == lane && !s->rtx && !s->retired)
+			return s;
+	}
+	return NULL;
+}
+
+/* A layer of simulcast that does not send. */
+static bool
+is_paused(const struct wsession *ws, unsigned lane)
+{
+	return ws->stream != NULL && ws->stream->layers[ws->stream->tracks[lane].track].count > 1 &&
+	       ws->stream->tracks[lane].last_us + LAYER_SILENCE_US < ws->worker->now_us;
+}
+
+/* PLI (RFC 4585 s.6.3.1), or FIR (RFC 5104 s.4.3.1) to who knows only that. */
+static void
+write_keyframe_requests(struct wsession *ws, struct rtcp_writer *out)
+{
+	struct publisher *pub = ws->pub;
+	uint64_t now = ws->worker->now_us;
+
+	for (unsigned i = 0; i < pub->lane_end; i++) {
+		struct source *s;
+		uint8_t feedback;
+
+		if (!pub->keyframe_wanted[i] ||
+		    (pub->keyframe_asked_us[i] != 0 &&
+		     now - pub->keyframe_asked_us[i] < KEYFRAME_REQUEST_US))
+			continue;
+		if (is_paused(ws, i)) { /* who wants it when it comes back says so then */
+			pub->keyframe_wanted[i] = false;
+			continue;
+		}
+		if (ws->stream != NULL && now - pub->keyframe_since_us[i] >= PERIODIC_US)
+			stream_set_periodic(ws->stream, ws->worker, i, true);
+		s = source_of_lane(ws, i);
+		pub->keyframe_asked_us[i] = now;
+		if (s == NULL)
+			continue; /* nothing came yet: there is no SSRC to ask */
+		feedback = ws->session->tracks.list[s->track].codecs[s->codec].feedback;
+		if ((feedback & FEEDBACK_FIR) != 0 && (feedback & FEEDBACK_PLI) == 0)
+			rtcp_add_fir(out, ws->report_ssrc, s->ssrc, pub->fir_seq++);
+		else
+			rtcp_add_pli(out, ws->report_ssrc, s->ssrc);
+		STAT_ADD(ws->session->stats.plis_sent, 1);
+	}
+}
+
+static void
+write_nacks(struct wsession *ws, struct rtcp_writer *out)
+{
+	uint64_t rtt = STAT_GET(ws->session->stats.rtt_us);
+
+	for (size_t i = 0; i < ws->pub->source_count; i++) {
+		struct source *s = ws->pub->sources[i];
+		uint16_t seqs[NACKS_PER_REPORT];
+		size_t count;
+
+		if (s->rtx)
+			continue;
+		count = rtp_recv_nack(&s->recv, ws->worker->now_us, rtt != 0 ? rtt : RTT_GUESS_US,
+				      seqs, ARRAY_COUNT(seqs));
+		if (s->recv.hole) {
+			s->recv.hole = false;
+			if (ws->session->tracks.list[s->track].kind == TRACK_VIDEO)
+				pub_ask_later(ws, s->lane);
+		}
+		if (count == 0 || !ws->session->nack)
+			continue;
+		rtcp_add_nack(out, ws->report_ssrc, s->ssrc, seqs, count);
+		STAT_ADD(ws->session->stats.nacks_sent, count);
+	}
+}
+
+/* Receiver report of every source, with our own reference time for the RTT (RFC 3611 s.4.4). */
+static void
+write_report(struct wsession *ws, struct rtcp_writer *out)
+{
+	struct rtcp_report reports[SOURCES_MAX];
+	size_t count = 0;
+	uint64_t lost = 0, ntp = clock_ntp();
+
+	for (size_t i = 0; i < ws->pub->source_count; i++) {
+		if (ws->pub->sources[i]->rtx)
+			continue;
+		rtp_recv_report(&ws->pub->sources[i]->recv, ws->worker->now_us, &reports[count++]);
+		lost += rtp_recv_lost(&ws->pub->sources[i]->recv);
+	}
+	STAT_SET(ws->session->stats.rx_lost, lost);
+	rtcp_add_rr(out, ws->report_ssrc, reports, count);
+	rtcp_add_sdes_cname(out, ws->report_ssrc, ws->session->cname);
+	rtcp_add_xr_rrtr(out, ws->report_ssrc, ntp);
+	ws->pub->rrtr_ntp = ntp;
+	ws->pub->next_report_us = ws->worker->now_us + REPORT_TICK_US;
+}
+
+void
+pub_timeout(struct wsession *ws)
+{
+	struct publisher *pub = ws->pub;
+	uint64_t now = ws->worker->now_us;
+	uint8_t buf[RTP_PACKET_MAX];
+	struct rtcp_writer out;
+	bool report = pub->next_report_us <= now;
+	size_t head;
+	int n;
+
+	if (ws->send == NULL)
+		return;
+	rtcp_start(&out, buf, RTCP_COMPOUND_MAX);
+	if (report)
+		write_report(ws, &out);
+	else
+		rtcp_add_rr(&out, ws->report_ssrc, NULL, 0);
+	head = report ? 0 : out.size;
+	if (pub->next_nack_us <= now) {
+		write_nacks(ws, &out);
+		pub->next_nack_us = now + NACK_TICK_US;
+	}
+	write_keyframe_requests(ws, &out);
+	if (pub->next_twcc_us != 0 && pub->next_twcc_us <= now) {
+		pub->next_twcc_us = 0;
+		if (rtp_twcc_pending(&pub->twcc) && pub->source_count > 0)
+			rtp_twcc_write(&pub->twcc, &out, ws->report_ssrc, pub->sources[0]->ssrc);
+		if (rtp_twcc_pending(&pub->twcc))
+			pub->next_twcc_us = now;
+	}
+	n = rtcp_finish(&out);
+	if (n == -ENOSPC) /* several sources with many losses: what fitted is whole packets */
+		n = (int)out.size;
+	if (n > 0 && (size_t)n > head) /* an empty RR alone says nothing */
+		ws_send_rtcp(ws, buf, (size_t)n, sizeof(buf));
+}
+
+uint64_t
+pub_deadline(const struct wsession *ws)
+{
+	const struct publisher *pub = ws->pub;
+	uint64_t at;
+
+	if (ws->send == NULL)
+		return CLOCK_NEVER;
+	at = pub->next_report_us;
+	if (pub->next_twcc_us != 0)
+		at = MIN_OF(at, pub->next_twcc_us);
+	for (size_t i = 0; i < pub->source_count; i++) {
+		uint64_t due = pub->sources[i]->rtx
+				   ? CLOCK_NEVER
+				   : rtp_recv_nack_deadline(&pub->sources[i]->recv);
+
+		if (due != CLOCK_NEVER)
+			at = MIN_OF(at, MAX_OF(due, pub->next_nack_us));
+	}
+	for (size_t i = 0; i < pub->lane_end; i++)
+		if (pub->keyframe_wanted[i])
+			at = MIN_OF(at, pub->keyframe_asked_us[i] + KEYFRAME_REQUEST_US);
+	return at;
 }

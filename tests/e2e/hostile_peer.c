@@ -6,7 +6,8 @@
  *
  * Prints its fingerprint, reads "PORT UFRAG PWD FINGERPRINT SSRC" (SSRC: what the relay sends with;
  * 0 if the session publishes), prints "connected", and at the end how much it sent. With "change"
- * it means well: VP8 of payload type 96 whose SSRC changes, to lower numbers, after 100 packets.
+ * it means well: VP8 of payload type 96 whose SSRC changes, to lower numbers, after 100 packets,
+ *and with "renew" after each 50.
  */
 #include <poll.h>
 #include <stdbool.h>
@@ -37,7 +38,7 @@ struct hostile {
 	struct prng rng;
 	uint64_t next_check_us;
 	unsigned sent, good;
-	bool change;
+	bool change, renew;
 	uint16_t seq[SSRCS + 1];
 };
 
@@ -146,11 +147,11 @@ static void
 send_good(struct hostile *h)
 {
 	static const uint8_t keyframe[100] = {0x10}; /* RFC 7741: start of partition 0, key frame */
-	unsigned i = h->good++;
+	unsigned i = h->good++, turn = h->renew ? i / 50 : i >= 100;
 	uint8_t buf[ROOM], hdr[RTP_HEADER_SIZE];
 
-	rtp_write_header(hdr, 96, true, false, (uint16_t)(i < 100 ? 50000 + i : 7 + i), i * 3000,
-			 i < 100 ? 1000 : 2000);
+	rtp_write_header(hdr, 96, true, false, (uint16_t)(turn % 2 == 0 ? 50000 + i : 7 + i),
+			 i * 3000, 1000 + turn);
 	put(h, buf,
 	    rtpsec_protect(h->send, hdr, sizeof(hdr), keyframe, sizeof(keyframe), buf,
 			   sizeof(buf)));
@@ -229,6 +230,7 @@ main(int argc, char **argv)
 	if (argc < 2 || ctx == NULL)
 		return 64;
 	h.change = argc > 2;
+	h.renew = argc > 2 && strcmp(argv[2], "renew") == 0;
 	puts(dtls_ctx_fingerprint(ctx));
 	fflush(stdout);
 	if (scanf("%u %63s %79s %95s %u", &port, h.ufrag, h.pwd, fingerprint, &h.ssrc) != 5)

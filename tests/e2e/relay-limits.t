@@ -3,6 +3,7 @@
 # runs under: address thread
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -121,30 +122,60 @@ check_b(sock)
 t.ok(stunlib.SUCCESS in map(stunlib.kind_of, stunlib.receive(sock, 0.3)), 'the other is answered, too')
 t.equal([paths(a['session']), paths(b['session'])], [1, 0], 'but the path stays where it was')
 
+def from_helper(mode, seconds, count):
+    """Sequence numbers of the packets of a publisher that means well, as a subscriber gets them."""
+    helper = subprocess.Popen([os.path.join(os.environ.get('RTC_BUILD', 'build'), 'tests/e2e/hostile_peer'),
+                               str(seconds), mode], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    sub = relay.connect('media')
+    sub.ask('attach', **{'as': 'subscriber', 'stream': f'live/{mode}'})
+    s = signal.ask('session.create', **session(stream=f'live/{mode}', tracks=tracks(codec('VP8')), dtls={
+        'role': 'server', 'fingerprint': {'hash': 'sha-256', 'value': helper.stdout.readline().strip()}}))
+    helper.stdin.write(f"{port[1]} {s['ice']['ufrag']} {s['ice']['pwd']} "
+                       f"{s['dtls']['fingerprint']['value']} 0\n")
+    helper.stdin.flush()
+    t.equal(helper.stdout.readline(), 'connected\n', 'a publisher connects')
+    numbers = []
+    while len(numbers) < count:
+        try:
+            m = sub.read(3)
+        except TimeoutError:
+            break
+        if isinstance(m, bytes) and m[1] & 127 == 96:
+            numbers.append(m[2] << 8 | m[3])
+    helper.communicate()
+    sub.close()
+    return numbers, [(b - a) % 65536 for a, b in zip(numbers, numbers[1:])]
+
+
 # A publisher whose SSRC changes goes on above the numbers it had.
-helper = subprocess.Popen([os.path.join(os.environ.get('RTC_BUILD', 'build'), 'tests/e2e/hostile_peer'), '3',
-                           'change'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-sub = relay.connect('media')
-sub.ask('attach', **{'as': 'subscriber', 'stream': 'live/change'})
-s = signal.ask('session.create', **session(stream='live/change', tracks=tracks(codec('VP8')), dtls={
-    'role': 'server', 'fingerprint': {'hash': 'sha-256', 'value': helper.stdout.readline().strip()}}))
-helper.stdin.write(f"{port[1]} {s['ice']['ufrag']} {s['ice']['pwd']} {s['dtls']['fingerprint']['value']} 0\n")
-helper.stdin.flush()
-t.equal(helper.stdout.readline(), 'connected\n', 'a publisher connects')
-numbers = []
-while len(numbers) < 180:
-    try:
-        m = sub.read(3)
-    except TimeoutError:
-        break
-    if isinstance(m, bytes) and m[1] & 127 == 96:
-        numbers.append(m[2] << 8 | m[3])
-steps = [(b - a) % 65536 for a, b in zip(numbers, numbers[1:])]
+numbers, steps = from_helper('change', 3, 180)
 t.ok(len(numbers) == 180 and steps.count(1) == 178, 'its packets go on behind a change of SSRC',
      f'{len(numbers)}: {[s for s in steps if s != 1]}')
 t.ok([3000 < s < 10000 for s in steps if s != 1] == [True], 'the numbers leap forward, once')
-helper.communicate()
-sub.close()
+
+# One that changes it again and again takes the slots of those it left: there are only 16.
+CHANGES = 20
+numbers, steps = from_helper('renew', 5, CHANGES * 50)
+t.ok(len(numbers) == CHANGES * 50, f'{CHANGES} SSRCs one after the other come through', len(numbers))
+t.ok([3000 < s < 10000 for s in steps if s != 1] == [True] * (CHANGES - 1), 'each above the one before',
+     [s for s in steps if s != 1])
 
 t.equal(relay.stop(), 0, 'it ends with status 0')
+
+# What a stranger gets for 20 octets: one address and nothing else; of IPv6 it has 12 octets more.
+for bind, octets in ('127.0.0.1:0', 32), ('[::1]:0', 44):
+    other = Relay(bind=bind)
+    listen = next(x for x in other.connect('admin').hello['listen'] if x['proto'] == 'udp')
+    v6 = listen['family'] == 'ipv6'
+    sock = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_DGRAM)
+    sock.connect(('::1' if v6 else '127.0.0.1', listen['port']))
+    for name, plus in ('plain', 0), ('with FINGERPRINT', 8):
+        request = stunlib.message(stunlib.BINDING, fingerprint=plus > 0)
+        sock.send(request)
+        answers = [len(m) for m in stunlib.receive(sock, 0.5)]
+        t.ok(answers == [octets + plus],
+             f'{listen["family"]}, {name}: {len(request)} octets are answered by {answers}, '
+             f'{(answers or [0])[0] / len(request):.2f} times')
+    sock.close()
+    t.equal(other.stop(), 0, f'{bind} ends with status 0')
 t.done()
