@@ -160,7 +160,7 @@ static const struct {
     STAT_ROW(nacks_sent), STAT_ROW(nacks_received), STAT_ROW(resent),
     STAT_ROW(plis_sent),  STAT_ROW(plis_received),  STAT_ROW(auth_failed),
     STAT_ROW(rtt_us),	  STAT_ROW(remb_bps),	    STAT_ROW(keyframes),
-    STAT_ROW(paths),	  STAT_ROW(layer_switches),
+    STAT_ROW(paths),	  STAT_ROW(layer_switches), STAT_ROW(layers_skipped),
 #undef STAT_ROW
 };
 

@@ -14,6 +14,7 @@
 #include "ipc/ipc.h"
 #include "msg.h"
 #include "rtp/rtp.h"
+#include "rtp/rtp_fit.h"
 #include "rtp/rtp_recv.h"
 #include "rtp/rtp_rewrite.h"
 #include "rtp/rtp_ring.h"
@@ -48,8 +49,11 @@ enum {
 	REPLAY_TICK_US = 10000,
 	RESEND_RATE = 400, /* packets a second resent to one player */
 	LAYER_SILENCE_US =
-	    500000,		 /* a simulcast layer that sent nothing for so long is not there */
-	LAYER_FRESH_US = 100000, /* a keyframe so young is joined as if it came now */
+	    500000, /* a simulcast layer that sent nothing for so long is not there */
+	LAYER_WINDOW_US = 1000000,     /* a loss is measured over so long */
+	LAYER_WINDOW_MAX_US = 3000000, /* or so long, until */
+	LAYER_WINDOW_PACKETS = 50,     /* so many were reported */
+	LAYER_FRESH_US = 100000,       /* a keyframe so young is joined as if it came now */
 	EXT_BLOCK_SIZE = 8 /* octets of the extension block of a player's packet (TWCC number) */
 };
 
@@ -142,7 +146,10 @@ struct player {
 	uint32_t epoch; /* of the binding */
 	uint16_t twcc_seq;
 	uint64_t next_report_us;
-	uint64_t next_burst_us; /* of a replay; 0: none is going on */
+	uint64_t next_burst_us;	   /* of a replay; 0: none is going on */
+	struct rtp_fit fit;	   /* layers of simulcast that its link does not take */
+	uint32_t arrived, missing; /* by its transport-wide feedback since window_us */
+	uint64_t window_us;
 	uint32_t resend_tokens;
 	uint64_t resend_us;
 };
@@ -337,6 +344,10 @@ void layers_join(const struct wstream *s, struct sink *sink);
 /* Is this sink's layer still the right one? If not, ask for a keyframe and change at it. True if it
  * changed now: the sink waits for the packet at its cursor. */
 bool layers_choose(struct wsession *ws, struct wstream *s, struct sink *sink);
+/* A player's report about a sink: is its layer too much for the link? */
+void layers_report(struct wsession *ws, const struct sink *sink, unsigned loss_q8, uint64_t rtt_us);
+/* The same from transport-wide feedback, which tells what was lost even if a resend mended it. */
+void layers_feedback(struct wsession *ws, const struct rtcp_packet *p);
 /* Pixels of the picture that a keyframe begins with this payload; 0: it does not say. */
 uint64_t codec_picture_size(enum codec_format format, const uint8_t *payload, size_t size);
 

@@ -122,6 +122,75 @@ layers_update(struct wstream *s, uint64_t now_us)
 	}
 }
 
+/*
+ * Which of the active layers, the best being 0, a player gets. What its link does not take counts
+ * from the best of all: those that are not sent are the better ones, browsers turn off from the
+ * top.
+ */
+static unsigned
+rank_for(const struct wsession *ws, const struct wlayers *layers)
+{
+	unsigned skip = ws->play != NULL ? ws->play->fit.skip : 0;
+	unsigned off = (unsigned)layers->count - layers->active;
+
+	return skip <= off ? 0 : MIN_OF(skip - off, layers->active - 1u);
+}
+
+void
+layers_report(struct wsession *ws, const struct sink *sink, unsigned loss_q8, uint64_t rtt_us)
+{
+	const struct wstream *s = ws->stream;
+	const struct wlayers *layers = &s->layers[sink->track];
+	uint64_t next_bps = 0;
+	unsigned rank = rank_for(ws, layers);
+
+	if (layers->count < 2 || layers->active == 0 || sink->waiting)
+		return;
+	if (rank > 0)
+		next_bps = s->tracks[layers->order[rank - 1]].rate_bps;
+	if (rtp_fit_report(&ws->play->fit, ws->worker->now_us, loss_q8, rtt_us,
+			   s->tracks[sink->source].rate_bps, next_bps, layers->count))
+		STAT_SET(ws->session->stats.layers_skipped, ws->play->fit.skip);
+}
+
+static void
+count_status(void *arg, uint16_t seq, int64_t delta_us)
+{
+	struct player *play = arg;
+
+	(void)seq;
+	if (delta_us == INT64_MIN)
+		play->missing++;
+	else
+		play->arrived++;
+}
+
+void
+layers_feedback(struct wsession *ws, const struct rtcp_packet *p)
+{
+	struct player *play = ws->play;
+	uint64_t now = ws->worker->now_us, since = now - play->window_us;
+	struct rtcp_twcc_head head;
+	uint32_t count;
+
+	if (ws->stream == NULL || !ws->stream->layered || play->epoch != ws->stream->epoch)
+		return;
+	rtcp_get_twcc(p, &head, count_status, play);
+	count = play->arrived + play->missing;
+	if (since < LAYER_WINDOW_US ||
+	    (count < LAYER_WINDOW_PACKETS && since < LAYER_WINDOW_MAX_US))
+		return;
+	for (size_t i = 0; i < play->sink_count && count > 0; i++)
+		if (play->sinks[i].has_twcc && play->sinks[i].source < ws->stream->lane_end &&
+		    ws->stream->layers[play->sinks[i].track].count > 1) {
+			layers_report(ws, &play->sinks[i], play->missing * 256 / count,
+				      STAT_GET(ws->session->stats.rtt_us));
+			break;
+		}
+	play->arrived = play->missing = 0;
+	play->window_us = now;
+}
+
 void
 layers_join(const struct wstream *s, struct sink *sink)
 {
@@ -176,7 +245,7 @@ layers_choose(struct wsession *ws, struct wstream *s, struct sink *sink)
 
 	if (layers->count < 2 || layers->active == 0)
 		return false;
-	best = layers->order[0];
+	best = layers->order[rank_for(ws, layers)];
 	if (best == sink->source) {
 		sink->want = PT_NONE;
 		if (sink->waiting)

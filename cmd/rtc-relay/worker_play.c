@@ -47,6 +47,7 @@ play_new(struct wsession *ws)
 		return -ENOMEM;
 	}
 	play->sink_count = tracks->count;
+	rtp_fit_init(&play->fit);
 	play->resend_tokens = RESEND_RATE;
 	play->resend_us = ws->worker->now_us;
 	for (size_t i = 0; i < tracks->count; i++) {

@@ -117,6 +117,10 @@ on_feedback(struct wsession *ws, const struct rtcp_packet *p)
 
 	if (rtcp_get_feedback(p, &sender, &media) < 0)
 		return;
+	if (p->type == RTCP_RTPFB && p->count == RTCP_FB_TWCC) {
+		layers_feedback(ws, p);
+		return;
+	}
 	sink = sink_by_ssrc(ws, media);
 	if (p->type == RTCP_RTPFB && p->count == RTCP_FB_NACK && sink != NULL)
 		on_nack(ws, sink, p);
@@ -126,8 +130,10 @@ on_feedback(struct wsession *ws, const struct rtcp_packet *p)
 		for (size_t i = 0; rtcp_get_fir(p, i, &ssrc, &seq) == 0; i++)
 			if (sink_by_ssrc(ws, ssrc) != NULL)
 				on_keyframe_request(ws, sink_by_ssrc(ws, ssrc));
-	} else if (p->type == RTCP_PSFB && rtcp_get_remb(p, &bps) == 0)
+	} else if (p->type == RTCP_PSFB && rtcp_get_remb(p, &bps) == 0) {
 		STAT_SET(ws->session->stats.remb_bps, bps);
+		rtp_fit_estimate(&ws->play->fit, ws->worker->now_us, bps);
+	}
 }
 
 /* NTP time of now on the clock that the track's sender reports carry. */
@@ -135,6 +141,13 @@ static uint64_t
 ntp_now(const struct wclock *c, uint64_t now_us)
 {
 	return c->ntp + clock_us_to_ntp(now_us - c->at_us);
+}
+
+static void
+note_loss(struct wsession *ws, const struct sink *sink, const struct rtcp_report *r)
+{
+	if (ws->play->epoch == ws->stream->epoch && !sink->has_twcc)
+		layers_report(ws, sink, r->fraction_lost, STAT_GET(ws->session->stats.rtt_us));
 }
 
 /* RFC 3550 s.6.4.1: RTT = now - LSR - DLSR. */
@@ -147,8 +160,10 @@ on_report(struct wsession *ws, const struct rtcp_packet *p)
 		struct sink *sink = sink_by_ssrc(ws, r.ssrc);
 		uint32_t now, rtt;
 
-		if (sink == NULL || r.lsr == 0 || ws->stream == NULL ||
-		    sink->source >= ws->stream->lane_end)
+		if (sink == NULL || ws->stream == NULL || sink->source >= ws->stream->lane_end)
+			continue;
+		note_loss(ws, sink, &r);
+		if (r.lsr == 0)
 			continue;
 		now = (uint32_t)(ntp_now(&ws->stream->tracks[sink->source].clock,
 					 ws->worker->now_us) >>

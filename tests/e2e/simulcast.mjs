@@ -4,8 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Browser, stateOf, stats } from './lib/browser.mjs';
 import { inbound } from './lib/figures.mjs';
-import { Process, bin, environment, scratch } from './lib/processes.mjs';
-import { Stack } from './lib/stack.mjs';
+import { Process, bin, environment, scratch, start } from './lib/processes.mjs';
+import { Proxy } from './lib/proxy.mjs';
+import { Stack, address, freePort } from './lib/stack.mjs';
 import { done, must, note, test } from './lib/tap.mjs';
 import { pause, until } from './lib/wait.mjs';
 
@@ -14,6 +15,9 @@ const RAMP_MAX_MS = 20000; // a browser begins small and adds layers as it learn
 const CHANGE_MAX_MS = 1000;
 const FREEZE_MAX_MS = 1000;
 const STEADY_MS = 2000;
+const LOSS = 0.3;
+const DOWN_MAX_MS = 10000;
+const NARROW_MAX_MS = 30000;
 const WIDTH = 960;
 const HEIGHT = 540;
 
@@ -227,6 +231,53 @@ async function changes(codec, name) {
 	return { sender, viewers };
 }
 
+// A viewer whose link loses much gets less, and more again when it does not.
+async function narrow() {
+	const proxy = await Proxy.start(address, stack.media_port, LOSS);
+	const port = await freePort();
+
+	await start(
+		'rtc-whep',
+		[
+			...['-l', String(port), '-c', `${address}:${proxy.port}`],
+			...['--no-detect', '--no-api-candidate'],
+		],
+		{ name: 'rtc-whep-narrow' },
+	);
+	const sender = await Browser.launch();
+	const viewers = await Browser.launch();
+	const publisher = await sender.open(stack.url('/'));
+
+	await publisher.evaluate(publish, {
+		url: stack.endpoint('whip', 'narrow'),
+		codec: 'video/VP8',
+		width: WIDTH,
+		height: HEIGHT,
+	});
+	const page = await viewers.open(`${stack.whep('narrow')}&port=${port}`);
+
+	await shows(page, WIDTH, RAMP_MAX_MS);
+	proxy.lossy = true;
+	const began = performance.now();
+
+	await until(
+		'a smaller layer',
+		NARROW_MAX_MS,
+		() => playerOf('narrow').layers_skipped > 0 && playerOf('narrow').layer !== 'h',
+	);
+	const down = Math.round(performance.now() - began);
+
+	await until('a smaller picture', NARROW_MAX_MS, async () => (await widthOf(page)) < WIDTH);
+	proxy.lossy = false;
+	const back = await shows(page, WIDTH, NARROW_MAX_MS);
+
+	note(JSON.stringify({ down, lost: proxy.lost, back }));
+	must(down < DOWN_MAX_MS, `a smaller layer after ${down} ms`);
+	must(proxy.lost > 10, 'packets were lost');
+	await sender.close();
+	await viewers.close();
+}
+
 for (const codec of ['video/VP8', 'video/H264'])
 	await test(`three layers of ${codec}: the best that is sent, without a break`, async () => {
 		const { sender, viewers } = await changes(codec, codec.slice(6).toLowerCase());
@@ -234,5 +285,7 @@ for (const codec of ['video/VP8', 'video/H264'])
 		await sender.close();
 		await viewers.close();
 	});
+
+await test('a link that loses a third gets a smaller layer until it is well again', narrow);
 
 await done();
