@@ -26,8 +26,9 @@ static const struct writer_column session_columns[] = {
     {"ADDRESS", "address", WRITER_PLAIN}, {"AGE", "age_ms", WRITER_MS},
     {"RTT", "rtt_us", WRITER_US},	  {"RX", "rx_octets", WRITER_OCTETS},
     {"LOST", "rx_lost", WRITER_PLAIN},	  {"TX", "tx_octets", WRITER_OCTETS},
-    {"LAYER", "layer", WRITER_PLAIN},	  {"RESENT", "resent", WRITER_PLAIN},
-    {"PROFILE", "profile", WRITER_PLAIN}, {"AGENT", "agent", WRITER_PLAIN},
+    {"JITTER", "jitter_us", WRITER_US},	  {"LAYER", "layer", WRITER_PLAIN},
+    {"RESENT", "resent", WRITER_PLAIN},	  {"PROFILE", "profile", WRITER_PLAIN},
+    {"AGENT", "agent", WRITER_PLAIN},
 };
 
 int

@@ -161,6 +161,8 @@ static const struct {
     STAT_ROW(plis_sent),  STAT_ROW(plis_received),  STAT_ROW(auth_failed),
     STAT_ROW(rtt_us),	  STAT_ROW(remb_bps),	    STAT_ROW(keyframes),
     STAT_ROW(paths),	  STAT_ROW(layer_switches), STAT_ROW(layers_skipped),
+    STAT_ROW(jitter_us),  STAT_ROW(loss_permille),  STAT_ROW(rx_duplicates),
+    STAT_ROW(rx_late),
 #undef STAT_ROW
 };
 

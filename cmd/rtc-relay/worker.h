@@ -16,6 +16,7 @@
 #include "rtp/rtp.h"
 #include "rtp/rtp_fit.h"
 #include "rtp/rtp_recv.h"
+#include "rtp/rtp_remb.h"
 #include "rtp/rtp_rewrite.h"
 #include "rtp/rtp_ring.h"
 #include "rtp/rtp_twcc.h"
@@ -100,7 +101,8 @@ struct publisher {
 	struct source *sources[SOURCES_MAX];
 	size_t source_count;
 	struct rtp_twcc twcc;
-	bool twcc_seen;
+	bool twcc_seen, has_remb; /* has_remb: it negotiated that, and not TWCC */
+	struct rtp_remb remb;
 	uint64_t next_nack_us, next_twcc_us, next_report_us;
 	uint64_t rrtr_ntp; /* NTP middle of the last RRTR, for the RTT by DLRR */
 	uint8_t fir_seq;

@@ -143,9 +143,17 @@ ntp_now(const struct wclock *c, uint64_t now_us)
 	return c->ntp + clock_us_to_ntp(now_us - c->at_us);
 }
 
+/* What the player says of one SSRC; the worst of a packet's stays. */
 static void
-note_loss(struct wsession *ws, const struct sink *sink, const struct rtcp_report *r)
+note_loss(struct wsession *ws, const struct sink *sink, const struct rtcp_report *r, bool first)
 {
+	struct session_stats *stats = &ws->session->stats;
+	uint64_t jitter_us =
+	    (uint64_t)r->jitter * 1000000 / MAX_OF(ws->stream->tracks[sink->source].clock_rate, 1u);
+	uint64_t loss = (uint64_t)r->fraction_lost * 1000 / 256;
+
+	STAT_SET(stats->jitter_us, first ? jitter_us : MAX_OF(stats->jitter_us, jitter_us));
+	STAT_SET(stats->loss_permille, first ? loss : MAX_OF(stats->loss_permille, loss));
 	if (ws->play->epoch == ws->stream->epoch && !sink->has_twcc)
 		layers_report(ws, sink, r->fraction_lost, STAT_GET(ws->session->stats.rtt_us));
 }
@@ -155,6 +163,7 @@ static void
 on_report(struct wsession *ws, const struct rtcp_packet *p)
 {
 	struct rtcp_report r;
+	bool first = true;
 
 	for (size_t i = 0; rtcp_get_report(p, i, &r) == 0; i++) {
 		struct sink *sink = sink_by_ssrc(ws, r.ssrc);
@@ -162,7 +171,8 @@ on_report(struct wsession *ws, const struct rtcp_packet *p)
 
 		if (sink == NULL || ws->stream == NULL || sink->source >= ws->stream->lane_end)
 			continue;
-		note_loss(ws, sink, &r);
+		note_loss(ws, sink, &r, first);
+		first = false;
 		if (r.lsr == 0)
 			continue;
 		now = (uint32_t)(ntp_now(&ws->stream->tracks[sink->source].clock,

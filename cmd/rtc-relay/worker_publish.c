@@ -8,6 +8,20 @@
 #include "h264/h264.h"
 #include "worker.h"
 
+static bool
+takes_remb(const struct session *s)
+{
+	for (size_t i = 0; i < s->tracks.count; i++) {
+		const struct track *t = &s->tracks.list[i];
+
+		for (size_t k = 0; k < t->codec_count && t->kind == TRACK_VIDEO; k++)
+			if ((t->codecs[k].feedback & FEEDBACK_REMB) != 0 &&
+			    (!s->twcc || t->ext_twcc == 0))
+				return true;
+	}
+	return false;
+}
+
 int
 pub_new(struct wsession *ws)
 {
@@ -15,6 +29,8 @@ pub_new(struct wsession *ws)
 	if (ws->pub == NULL)
 		return -ENOMEM;
 	rtp_twcc_init(&ws->pub->twcc);
+	rtp_remb_init(&ws->pub->remb, ws->worker->now_us);
+	ws->pub->has_remb = takes_remb(ws->session);
 	for (unsigned i = 0; i < ws->session->tracks.count; i++)
 		for (unsigned k = 0; k == 0 || k < ws->session->tracks.list[i].rid_count; k++) {
 			uint8_t lane = tracks_lane(&ws->session->tracks, i, k);
@@ -376,6 +392,7 @@ pub_rtp(struct wsession *ws, uint8_t *buf, size_t size)
 	STAT_ADD(ws->session->stats.rx_packets, 1);
 	STAT_ADD(ws->session->stats.rx_octets, size);
 	note_twcc(ws, s, &p);
+	rtp_remb_packet(&ws->pub->remb, size);
 	t = &ws->session->tracks.list[s->track];
 	if (s->rtx) {
 		codec = codec_of(t, p.pt, &rtx);
@@ -394,6 +411,10 @@ pub_rtp(struct wsession *ws, uint8_t *buf, size_t size)
 		s->codec = (uint8_t)codec;
 	}
 	result = rtp_recv_packet(&s->recv, ws->worker->now_us, p.seq, p.ts, p.size, &ext_seq);
+	if (result == RTP_RECV_DUPLICATE)
+		STAT_ADD(ws->session->stats.rx_duplicates, 1);
+	else if (result == RTP_RECV_LATE)
+		STAT_ADD(ws->session->stats.rx_late, 1);
 	if (result != RTP_RECV_DUPLICATE)
 		append(ws, s, &p, ext_seq, result == RTP_RECV_LATE);
 	ws_arm(ws);

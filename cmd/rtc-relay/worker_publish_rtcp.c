@@ -176,24 +176,59 @@ write_nacks(struct wsession *ws, struct rtcp_writer *out)
 	}
 }
 
+static void
+write_remb(struct wsession *ws, struct rtcp_writer *out)
+{
+	struct publisher *pub = ws->pub;
+	uint64_t expected = 0, received = 0, bps;
+	uint32_t ssrcs[SOURCES_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < pub->source_count; i++) {
+		const struct source *s = pub->sources[i];
+
+		if (s->rtx || s->retired || !s->recv.started)
+			continue;
+		expected += s->recv.max_seq - s->recv.base_seq + 1;
+		received += s->recv.received;
+		if (ws->session->tracks.list[s->track].kind == TRACK_VIDEO)
+			ssrcs[count++] = s->ssrc;
+	}
+	bps = rtp_remb_update(&pub->remb, ws->worker->now_us, expected, received);
+	if (count == 0)
+		return;
+	rtcp_add_remb(out, ws->report_ssrc, ssrcs, count, bps);
+	STAT_SET(ws->session->stats.remb_bps, bps);
+}
+
 /* Receiver report of every source, with our own reference time for the RTT (RFC 3611 s.4.4). */
 static void
 write_report(struct wsession *ws, struct rtcp_writer *out)
 {
 	struct rtcp_report reports[SOURCES_MAX];
 	size_t count = 0;
-	uint64_t lost = 0, ntp = clock_ntp();
+	uint64_t jitter_us = 0, loss_q8 = 0, lost = 0, ntp = clock_ntp();
 
 	for (size_t i = 0; i < ws->pub->source_count; i++) {
+		struct rtp_recv *recv = &ws->pub->sources[i]->recv;
+		struct rtcp_report *r = &reports[count];
+
 		if (ws->pub->sources[i]->rtx)
 			continue;
-		rtp_recv_report(&ws->pub->sources[i]->recv, ws->worker->now_us, &reports[count++]);
-		lost += rtp_recv_lost(&ws->pub->sources[i]->recv);
+		rtp_recv_report(recv, ws->worker->now_us, r);
+		count++;
+		lost += rtp_recv_lost(recv);
+		jitter_us = MAX_OF(jitter_us, (uint64_t)r->jitter * 1000000 / recv->clock_rate);
+		loss_q8 = MAX_OF(loss_q8, (uint64_t)r->fraction_lost);
 	}
+	STAT_SET(ws->session->stats.jitter_us, jitter_us);
+	STAT_SET(ws->session->stats.loss_permille, loss_q8 * 1000 / 256);
 	STAT_SET(ws->session->stats.rx_lost, lost);
 	rtcp_add_rr(out, ws->report_ssrc, reports, count);
 	rtcp_add_sdes_cname(out, ws->report_ssrc, ws->session->cname);
 	rtcp_add_xr_rrtr(out, ws->report_ssrc, ntp);
+	if (ws->pub->has_remb)
+		write_remb(ws, out);
 	ws->pub->rrtr_ntp = ntp;
 	ws->pub->next_report_us = ws->worker->now_us + REPORT_TICK_US;
 }

@@ -128,7 +128,8 @@ def from_helper(mode, seconds, count):
                                str(seconds), mode], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     sub = relay.connect('media')
     sub.ask('attach', **{'as': 'subscriber', 'stream': f'live/{mode}'})
-    s = signal.ask('session.create', **session(stream=f'live/{mode}', tracks=tracks(codec('VP8')), dtls={
+    s = signal.ask('session.create', **session(stream=f'live/{mode}', tracks=tracks(codec('VP8', fb=['goog-remb'])),
+                                                   dtls={
         'role': 'server', 'fingerprint': {'hash': 'sha-256', 'value': helper.stdout.readline().strip()}}))
     helper.stdin.write(f"{port[1]} {s['ice']['ufrag']} {s['ice']['pwd']} "
                        f"{s['dtls']['fingerprint']['value']} 0\n")
@@ -142,8 +143,11 @@ def from_helper(mode, seconds, count):
             break
         if isinstance(m, bytes) and m[1] & 127 == 96:
             numbers.append(m[2] << 8 | m[3])
+    told = next(x for x in relay.connect('admin').ask('sessions.list', stream=f'live/{mode}')['sessions']
+                if x['session'] == s['session'])
     helper.communicate()
     sub.close()
+    t.ok(mode == 'change' or told['remb_bps'] > 0, 'it is told an estimate by REMB, as negotiated', told)
     return numbers, [(b - a) % 65536 for a, b in zip(numbers, numbers[1:])]
 
 
