@@ -25,6 +25,7 @@
 #include "play.h"
 #include "rtmp/rtmp.h"
 #include "whip/whip_auth.h"
+#include "wire.h"
 
 enum {
 	DESCRIPTORS_MAX = 64,
@@ -40,6 +41,7 @@ static struct {
 	uv_poll_t socket;
 	uv_timer_t timer;
 	int fd;
+	struct wire wire;
 	struct rtmp *rtmp;
 	struct ingest *ingest;
 	struct play *play;
@@ -47,7 +49,7 @@ static struct {
 	struct whip_auth auth;
 	char stream[TEXT_STREAM_SIZE], credential[256], peer[ADDR_TEXT_SIZE];
 	uint64_t published_us; /* 0: not yet */
-	bool asked, ending, paused;
+	bool asked, ending, paused, closed;
 	uint64_t octets;
 } c;
 
@@ -279,23 +281,15 @@ on_event(const struct rtmp_event *e)
 /* ---- the socket ---- */
 
 static void
-read_socket(void)
+take_octets(const uint8_t *buf, size_t size)
 {
-	static uint8_t buf[RTMP_INPUT_MAX];
 	struct rtmp_event e;
-	ssize_t n = recv(c.fd, buf, sizeof(buf), 0);
 	int rc;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		fail(n == 0 ? "the peer hung up" : strerror(errno));
-		return;
-	}
-	c.octets += (uint64_t)n;
+	c.octets += size;
 	if (c.ending) /* only so that the peer can read to the end */
 		return;
-	rc = rtmp_input(c.rtmp, clock_now_us(), buf, (size_t)n);
+	rc = rtmp_input(c.rtmp, clock_now_us(), buf, size);
 	while (rc == 0 && !c.ending) {
 		rc = rtmp_poll(c.rtmp, &e);
 		if (rc <= 0)
@@ -310,23 +304,52 @@ read_socket(void)
 }
 
 static void
+on_read_error(int rc)
+{
+	char words[TLS_WORDS_SIZE];
+
+	if (rc == -EPROTO) {
+		snprintf(words, sizeof(words), "TLS: %s", wire_words(&c.wire));
+		fail(words);
+	} else if (rc != -EAGAIN)
+		fail(rc == 0 ? "the peer hung up" : strerror(-rc));
+}
+
+/* All that one read brought: of what TLS has decrypted the socket would not tell again. */
+static void
+read_socket(void)
+{
+	static uint8_t buf[RTMP_INPUT_MAX];
+	ssize_t n = wire_recv(&c.wire, buf, sizeof(buf));
+
+	while (n > 0) {
+		take_octets(buf, (size_t)n);
+		n = wire_more(&c.wire, buf, sizeof(buf));
+	}
+	on_read_error((int)n);
+}
+
+static void
 write_socket(void)
 {
 	const uint8_t *out;
 	size_t size;
 
-	while ((size = rtmp_output(c.rtmp, &out)) > 0) {
-		ssize_t n = send(c.fd, out, size, MSG_NOSIGNAL);
+	while ((size = rtmp_output(c.rtmp, &out)) > 0 || wire_waits(&c.wire)) {
+		ssize_t n = wire_send(&c.wire, out, size);
 
 		if (n < 0) {
-			if (errno != EAGAIN && errno != EINTR)
-				fail(strerror(errno));
+			fail(strerror((int)-n));
 			return;
 		}
+		if (n == 0 && (size > 0 || wire_waits(&c.wire)))
+			return;
 		rtmp_sent(c.rtmp, (size_t)n);
 	}
-	if (c.ending)
-		shutdown(c.fd, SHUT_WR); /* the peer closes when it has read all */
+	if (c.ending && !c.closed) {
+		c.closed = true;
+		wire_shutdown(&c.wire);
+	}
 }
 
 static void
@@ -345,7 +368,7 @@ on_timer(uv_timer_t *timer)
 
 	(void)timer;
 	if (rtmp_timeout(c.rtmp, now) < 0) {
-		fail("silent for too long");
+		fail(wire_is_open(&c.wire) ? "silent for too long" : "no TLS handshake in time");
 		return;
 	}
 	if (c.ingest != NULL && c.published_us != 0 && now - c.published_us > TRACKS_WAIT_US)
@@ -364,7 +387,9 @@ settle(void)
 	write_socket();
 	if (c.play != NULL && rtmp_output(c.rtmp, &out) <= BEHIND / 2)
 		play_hold(c.play, false);
-	events = (c.paused ? 0 : UV_READABLE) | (rtmp_output(c.rtmp, &out) > 0 ? UV_WRITABLE : 0);
+	events = c.paused ? 0 : UV_READABLE;
+	if (wire_waits(&c.wire) || (rtmp_output(c.rtmp, &out) > 0 && wire_is_open(&c.wire)))
+		events |= UV_WRITABLE;
 	if (events != 0)
 		uv_poll_start(&c.socket, events, on_socket);
 	else
@@ -401,6 +426,27 @@ name_peer(void)
 		addr_format(&a, c.peer);
 }
 
+/* The certificates are read for each connection: renewed ones need no restart. */
+static int
+set_up_wire(void)
+{
+	const struct tls_pair pair = {.cert = c.options->cert, .key = c.options->key};
+	char words[TLS_WORDS_SIZE];
+	struct tls_ctx *ctx = NULL;
+	int rc;
+
+	if (pair.cert != NULL) {
+		ctx = tls_ctx_load(&pair, 1, NULL, words);
+		if (ctx == NULL) {
+			log_error("tls", "%s", words);
+			return EX_CONFIG;
+		}
+	}
+	rc = wire_init(&c.wire, c.fd, ctx);
+	tls_ctx_unref(ctx);
+	return rc < 0 ? EX_OSERR : EX_OK;
+}
+
 static int
 set_up(void)
 {
@@ -418,6 +464,9 @@ set_up(void)
 	fcntl(c.fd, F_SETFL, fcntl(c.fd, F_GETFL) | O_NONBLOCK);
 	fcntl(c.fd, F_SETFD, FD_CLOEXEC);
 	setrlimit(RLIMIT_NOFILE, &descriptors);
+	rc = set_up_wire();
+	if (rc != EX_OK)
+		return rc;
 	loop_drop_privileges(NULL);
 	c.rtmp = rtmp_server_new(random_u64(), clock_now_us());
 	uv_loop_init(&c.loop);
@@ -448,6 +497,7 @@ child_run(const struct options *o, const char *media_socket, const char *live_so
 	ingest_free(c.ingest);
 	play_free(c.play);
 	rtmp_free(c.rtmp);
+	wire_fini(&c.wire);
 	whip_auth_fini(&c.auth);
 	loop_finish(&c.loop);
 	close(c.fd);

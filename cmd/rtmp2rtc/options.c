@@ -14,6 +14,9 @@ enum {
 	OPT_MAX_CHILDREN,
 	OPT_MAX_PER_ADDRESS,
 	OPT_CONNECTION,
+	OPT_TLS,
+	OPT_CERT,
+	OPT_KEY,
 	OPT_LOG_LEVEL
 };
 
@@ -23,6 +26,8 @@ static const char usage_text[] =
     "       rtmp2rtc [option ...] - app/stream\n"
     "\n"
     "  -l, --listen [ADDRESS:]PORT   serve RTMP there; may be repeated (1935)\n"
+    "      --tls [ADDRESS:]PORT      serve RTMPS there; may be repeated\n"
+    "      --cert FILE, --key FILE   its certificate and key, PEM\n"
     "  -r, --relay PATH              the relay's media socket\n"
     "  -t, --token-file FILE         tokens of which publishers must carry one: ?secret= or "
     "?token=\n"
@@ -38,6 +43,9 @@ static const char usage_text[] =
 
 static const struct option long_options[] = {
     {"listen", required_argument, NULL, 'l'},
+    {"tls", required_argument, NULL, OPT_TLS},
+    {"cert", required_argument, NULL, OPT_CERT},
+    {"key", required_argument, NULL, OPT_KEY},
     {"relay", required_argument, NULL, 'r'},
     {"token-file", required_argument, NULL, 't'},
     {"opus-bitrate", required_argument, NULL, OPT_OPUS_BITRATE},
@@ -80,6 +88,17 @@ take_text(struct options *o, int opt, const char *arg)
 		if (o->listen_count == LISTEN_MAX)
 			usage();
 		o->listen[o->listen_count++] = arg;
+		break;
+	case OPT_TLS:
+		if (o->tls_count == LISTEN_MAX)
+			usage();
+		o->tls[o->tls_count++] = arg;
+		break;
+	case OPT_CERT:
+		o->cert = arg;
+		break;
+	case OPT_KEY:
+		o->key = arg;
 		break;
 	case 'r':
 		o->relay = arg;
@@ -132,6 +151,18 @@ take(struct options *o, int opt, const char *arg)
 	}
 }
 
+static void
+check_tls(const struct options *o)
+{
+	bool is_used = o->tls_count > 0 || o->connection_fd >= 0;
+
+	if ((o->cert == NULL) == (o->key == NULL) && (o->tls_count == 0 || o->cert != NULL) &&
+	    (o->cert == NULL || is_used))
+		return;
+	log_error("options", "--tls, --cert and --key go together");
+	usage();
+}
+
 void
 options_parse(struct options *o, int argc, char **argv)
 {
@@ -144,8 +175,9 @@ options_parse(struct options *o, int argc, char **argv)
 			      .connection_fd = -1};
 	while ((opt = getopt_long(argc, argv, "l:r:t:u:R:hV", long_options, NULL)) != -1)
 		take(o, opt, optarg);
+	check_tls(o);
 	if (argc - optind == 2 && strcmp(argv[optind], "-") == 0 && o->listen_count == 0 &&
-	    o->connection_fd < 0) {
+	    o->tls_count == 0 && o->connection_fd < 0) {
 		o->input = argv[optind];
 		o->stream = argv[optind + 1];
 		if (text_is_stream(o->stream))
@@ -155,6 +187,6 @@ options_parse(struct options *o, int argc, char **argv)
 	}
 	if (argc != optind)
 		usage();
-	if (o->listen_count == 0)
+	if (o->listen_count == 0 && o->tls_count == 0)
 		o->listen[o->listen_count++] = "1935";
 }

@@ -7,9 +7,10 @@
 enum { LISTEN_MAX = 16 };
 
 struct options {
-	const char *listen[LISTEN_MAX];
-	unsigned listen_count;
-	const char *relay; /* media socket; NULL: in the run directory */
+	const char *listen[LISTEN_MAX], *tls[LISTEN_MAX];
+	unsigned listen_count, tls_count;
+	const char *cert, *key; /* PEM files: of RTMPS listeners, or of the one connection */
+	const char *relay;	/* media socket; NULL: in the run directory */
 	const char *token_file, *user, *log_level;
 	const char *input, *stream; /* "-" and a name: FLV on standard input */
 	unsigned opus_bps, children_max, per_address_max;

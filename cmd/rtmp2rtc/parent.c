@@ -19,13 +19,14 @@
 #include "log/log.h"
 #include "loop/loop.h"
 #include "modes.h"
+#include "tls/tls.h"
 #include "whip/whip_auth.h"
 
 enum {
 	BACKLOG = 512,
 	CHILD_FD = 3,
 	ARGS_MAX = 64,
-	SOCKETS_MAX = 2 * LISTEN_MAX, /* both families */
+	SOCKETS_MAX = 4 * LISTEN_MAX, /* both families, with TLS and without */
 	STOP_MS = 3000,		      /* for children to say goodbye */
 	REST_MS = 100		      /* after accept() found no descriptor left */
 };
@@ -40,12 +41,15 @@ static struct {
 	const struct options *options;
 	uv_loop_t loop;
 	uv_poll_t sockets[SOCKETS_MAX];
-	int fds[SOCKETS_MAX];
+	struct listener {
+		int fd;
+		bool tls;
+	} listeners[SOCKETS_MAX];
 	unsigned socket_count, child_count;
 	uv_timer_t stop, rest;
 	bool stopping;
 	struct child *children;
-	char *args[ARGS_MAX], fd_text[16];
+	char *args[2][ARGS_MAX], fd_text[16]; /* of children without TLS and with it */
 	struct log_limit limit;
 } p = {.limit = {.interval_us = 10000000, .burst = 5}};
 
@@ -109,7 +113,7 @@ has_room(const struct addr *peer)
 }
 
 static void
-spawn(int fd, const struct addr *peer)
+spawn(int fd, bool tls, const struct addr *peer)
 {
 	struct child *child = calloc(1, sizeof(*child));
 	uv_stdio_container_t stdio[] = {
@@ -120,7 +124,7 @@ spawn(int fd, const struct addr *peer)
 	};
 	const uv_process_options_t options = {.exit_cb = on_exit_of,
 					      .file = "/proc/self/exe",
-					      .args = p.args,
+					      .args = p.args[tls],
 					      .stdio_count = ARRAY_COUNT(stdio),
 					      .stdio = stdio};
 	int rc;
@@ -164,7 +168,8 @@ on_connection(uv_poll_t *poll, int status, int events)
 	struct sockaddr_storage ss;
 	socklen_t size = sizeof(ss);
 	struct addr peer = {0};
-	int fd = accept4(*(const int *)poll->data, (struct sockaddr *)&ss, &size, SOCK_CLOEXEC);
+	const struct listener *from = poll->data;
+	int fd = accept4(from->fd, (struct sockaddr *)&ss, &size, SOCK_CLOEXEC);
 
 	(void)status;
 	(void)events;
@@ -175,13 +180,13 @@ on_connection(uv_poll_t *poll, int status, int events)
 	}
 	addr_from_sockaddr(&peer, (struct sockaddr *)&ss);
 	if (has_room(&peer))
-		spawn(fd, &peer);
+		spawn(fd, from->tls, &peer);
 	close(fd);
 }
 
 /* One socket that listens on *a. 0 or -errno. */
 static int
-listen_on(const struct addr *a)
+listen_on(const struct addr *a, bool tls)
 {
 	int on = 1, fd, rc;
 
@@ -198,16 +203,16 @@ listen_on(const struct addr *a)
 		close(fd);
 		return rc;
 	}
-	p.fds[p.socket_count] = fd;
+	p.listeners[p.socket_count] = (struct listener){.fd = fd, .tls = tls};
 	uv_poll_init(&p.loop, &p.sockets[p.socket_count], fd);
-	p.sockets[p.socket_count].data = &p.fds[p.socket_count];
+	p.sockets[p.socket_count].data = &p.listeners[p.socket_count];
 	uv_poll_start(&p.sockets[p.socket_count++], UV_READABLE, on_connection);
 	return 0;
 }
 
 /* "port", "v4:port", "[v6]:port"; a port alone is of both families, where there are both. */
 static int
-listen_text(const char *text)
+listen_text(const char *text, bool tls)
 {
 	char with_host[128];
 	struct addr a;
@@ -217,21 +222,21 @@ listen_text(const char *text)
 		snprintf(with_host, sizeof(with_host), "0.0.0.0:%s", text);
 		if (addr_parse(&a, with_host, 0) < 0)
 			return -EINVAL;
-		v4 = listen_on(&a);
+		v4 = listen_on(&a, tls);
 		snprintf(with_host, sizeof(with_host), "[::]:%s", text);
 		addr_parse(&a, with_host, 0);
-		v6 = listen_on(&a);
+		v6 = listen_on(&a, tls);
 		return v4 == 0 || (v6 == 0 && v4 == -EAFNOSUPPORT) ? 0 : v4;
 	}
-	return addr_parse(&a, text, 0) < 0 || addr_port(&a) == 0 ? -EINVAL : listen_on(&a);
+	return addr_parse(&a, text, 0) < 0 || addr_port(&a) == 0 ? -EINVAL : listen_on(&a, tls);
 }
 
 static int
-listen_all(void)
+listen_all(const char *const *texts, unsigned count, bool tls)
 {
-	for (unsigned i = 0; i < p.options->listen_count; i++) {
-		const char *text = p.options->listen[i];
-		int rc = listen_text(text);
+	for (unsigned i = 0; i < count; i++) {
+		const char *text = texts[i];
+		int rc = listen_text(text, tls);
 
 		if (rc == -EINVAL) {
 			log_error("listen", "%s: want [ADDRESS:]PORT", text);
@@ -270,11 +275,12 @@ on_signal(void *arg, int signum)
 
 /* The same options and the descriptor; not those that are the parent's. */
 static void
-make_args(void)
+make_args(char **args, bool tls)
 {
 	static char opus[16], connection[] = "--connection", opus_flag[] = "--opus-bitrate",
 			      relay[] = "--relay", token[] = "--token-file",
-			      level[] = "--log-level", name[] = "rtmp2rtc";
+			      level[] = "--log-level", cert[] = "--cert", key[] = "--key",
+			      name[] = "rtmp2rtc";
 	const struct {
 		char *flag;
 		const char *value;
@@ -282,17 +288,19 @@ make_args(void)
 		    {token, p.options->token_file},
 		    {level, p.options->log_level},
 		    {opus_flag, opus},
+		    {cert, tls ? p.options->cert : NULL},
+		    {key, tls ? p.options->key : NULL},
 		    {connection, p.fd_text}};
 	size_t n = 0;
 
 	snprintf(opus, sizeof(opus), "%u", p.options->opus_bps);
 	snprintf(p.fd_text, sizeof(p.fd_text), "%d", CHILD_FD);
-	p.args[n++] = name;
+	args[n++] = name;
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		if (rows[i].value == NULL)
 			continue;
-		p.args[n++] = rows[i].flag;
-		p.args[n++] = (char *)(uintptr_t)rows[i].value;
+		args[n++] = rows[i].flag;
+		args[n++] = (char *)(uintptr_t)rows[i].value;
 	}
 }
 
@@ -310,6 +318,25 @@ check_tokens(void)
 	return EX_NOINPUT;
 }
 
+/* Likewise; a child reads the files again, as they are then. */
+static int
+check_certificate(void)
+{
+	const struct tls_pair pair = {.cert = p.options->cert, .key = p.options->key};
+	char words[TLS_WORDS_SIZE];
+	struct tls_ctx *ctx;
+
+	if (pair.cert == NULL)
+		return EX_OK;
+	ctx = tls_ctx_load(&pair, 1, NULL, words);
+	if (ctx == NULL) {
+		log_error("tls", "%s", words);
+		return EX_CONFIG;
+	}
+	tls_ctx_unref(ctx);
+	return EX_OK;
+}
+
 static void
 tear_down(void)
 {
@@ -321,7 +348,7 @@ tear_down(void)
 	}
 	loop_finish(&p.loop);
 	for (unsigned i = 0; i < p.socket_count; i++)
-		close(p.fds[i]);
+		close(p.listeners[i].fd);
 }
 
 int
@@ -331,15 +358,20 @@ parent_run(const struct options *o)
 
 	p.options = o;
 	code = check_tokens();
+	if (code == EX_OK)
+		code = check_certificate();
 	if (code != EX_OK)
 		return code;
-	make_args();
+	make_args(p.args[false], false);
+	make_args(p.args[true], true);
 	uv_loop_init(&p.loop);
 	uv_timer_init(&p.loop, &p.stop);
 	uv_timer_init(&p.loop, &p.rest);
 	loop_on_signal(&p.loop, SIGINT, on_signal, NULL);
 	loop_on_signal(&p.loop, SIGTERM, on_signal, NULL);
-	code = listen_all();
+	code = listen_all(o->listen, o->listen_count, false);
+	if (code == EX_OK)
+		code = listen_all(o->tls, o->tls_count, true);
 	rc = code == EX_OK ? loop_drop_privileges(o->user) : 0;
 	if (rc < 0) {
 		log_error("options", "user %s: %s", o->user, strerror(-rc));
