@@ -196,12 +196,14 @@ publish(struct ingest *in)
 /* ---- tags ---- */
 
 static void
-complain(bool *told, const char *kind, enum flv_codec codec, const char *cure)
+complain(bool *told, const char *kind, enum flv_codec codec, const char *fourcc, const char *cure)
 {
 	if (*told)
 		return;
 	*told = true;
-	log_warn("source", "%s codec %s is not carried: %s", kind, flv_codec_name(codec), cure);
+	log_warn("source", "%s codec %s is not carried: %s", kind,
+		 codec == FLV_CODEC_NONE && fourcc[0] != '\0' ? fourcc : flv_codec_name(codec),
+		 cure);
 }
 
 static void
@@ -227,7 +229,7 @@ take_video(struct ingest *in, const struct flv_tag *tag, int64_t time_us, uint64
 	if (rc == 0 && v.codec == FLV_CODEC_NONE) /* no track 0 */
 		return 0;
 	if (rc < 0 || v.codec != FLV_AVC) {
-		complain(&in->told_video, "video", v.codec, "set the encoder to H.264");
+		complain(&in->told_video, "video", v.codec, v.fourcc, "set the encoder to H.264");
 		return 0;
 	}
 	in->video.jump |= jump;
@@ -254,7 +256,7 @@ take_audio(struct ingest *in, const struct flv_tag *tag, int64_t time_us, uint64
 	if (rc == -EBADMSG)
 		return 0;
 	if (rc == -ENOMSG) {
-		complain(&in->told_audio, "audio", a.codec, "set the encoder to AAC");
+		complain(&in->told_audio, "audio", a.codec, a.fourcc, "set the encoder to AAC");
 		return 0;
 	}
 	tell_multitrack(in, a.multitrack);

@@ -73,8 +73,9 @@ void amf_add_string(struct amf_writer *w, const char *s); /* cut to 65535 octets
 void amf_add_null(struct amf_writer *w);
 void amf_begin_object(struct amf_writer *w);
 void amf_begin_ecma_array(struct amf_writer *w, uint32_t count);
-void amf_add_key(struct amf_writer *w, const char *key); /* then its value */
-void amf_end_object(struct amf_writer *w);		 /* also of an ECMA array */
+void amf_begin_strict_array(struct amf_writer *w, uint32_t count); /* then count values */
+void amf_add_key(struct amf_writer *w, const char *key);	   /* then its value */
+void amf_end_object(struct amf_writer *w);			   /* also of an ECMA array */
 /* Octets written or -ENOSPC. */
 int amf_finish(const struct amf_writer *w);
 

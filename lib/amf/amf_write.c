@@ -102,6 +102,17 @@ amf_begin_ecma_array(struct amf_writer *w, uint32_t count)
 }
 
 void
+amf_begin_strict_array(struct amf_writer *w, uint32_t count)
+{
+	uint8_t *p = room(w, 5);
+
+	if (p == NULL)
+		return;
+	p[0] = AMF_STRICT_ARRAY;
+	put_be32(p + 1, count);
+}
+
+void
 amf_add_key(struct amf_writer *w, const char *key)
 {
 	add_text(w, key);

@@ -82,6 +82,8 @@ enum flv_kind {
 	FLV_OTHER /* seek marks, HDR metadata, multichannel configuration: to be skipped */
 };
 
+enum { FLV_FOURCC_SIZE = 5 /* terminated */ };
+
 struct flv_video {
 	enum flv_codec codec;
 	enum flv_kind kind;
@@ -91,9 +93,10 @@ struct flv_video {
 	const uint8_t *data;
 	size_t size;
 	bool multitrack; /* track 0 of several; if there is none: codec NONE, kind OTHER */
+	char fourcc[FLV_FOURCC_SIZE]; /* of a codec not listed, printable; "" if it has none */
 };
-/* The body of a video tag. 0; -ENOMSG (a codec not listed: *v has codec NONE); -EBADMSG. An empty
- * body is -EBADMSG. data borrows from body. */
+/* The body of a video tag. 0; -ENOMSG (a codec not listed: *v has codec NONE and its fourcc);
+ * -EBADMSG. An empty body is -EBADMSG. data borrows from body. */
 int flv_video_parse(struct flv_video *v, const uint8_t *body, size_t size);
 /*
  * What comes before v->data in a body; AVC in the old form unless v->enhanced. cts_ms is cut to 24
@@ -110,6 +113,7 @@ struct flv_audio {
 	const uint8_t *data;
 	size_t size;
 	bool multitrack; /* as of video */
+	char fourcc[FLV_FOURCC_SIZE];
 };
 int flv_audio_parse(struct flv_audio *a, const uint8_t *body, size_t size);
 int flv_write_audio(uint8_t *out, size_t cap, const struct flv_audio *a);

@@ -71,6 +71,15 @@ fourcc_by_text(const uint8_t *p, bool video)
 	return -ENOMSG;
 }
 
+/* Of one that is not in the table: what a log may show. */
+static void
+copy_fourcc(char out[static FLV_FOURCC_SIZE], const uint8_t *p)
+{
+	for (size_t i = 0; i < FOURCC_SIZE; i++)
+		out[i] = p[i] > ' ' && p[i] <= '~' ? (char)p[i] : '?';
+	out[FOURCC_SIZE] = '\0';
+}
+
 static int
 fourcc_by_codec(enum flv_codec codec, bool video)
 {
@@ -160,8 +169,10 @@ video_parse_ex(struct flv_video *v, const uint8_t *body, size_t size)
 	if (p.fourcc == NULL)
 		return 0;
 	i = fourcc_by_text(p.fourcc, true);
-	if (i < 0)
+	if (i < 0) {
+		copy_fourcc(v->fourcc, p.fourcc);
 		return -ENOMSG;
+	}
 	v->codec = fourccs[i].codec;
 	if (frame == VIDEO_COMMAND || p.type > EX_CODED_FRAMES_X)
 		return 0;
@@ -269,8 +280,10 @@ audio_parse_ex(struct flv_audio *a, const uint8_t *body, size_t size)
 	if (p.fourcc == NULL)
 		return 0;
 	i = fourcc_by_text(p.fourcc, false);
-	if (i < 0)
+	if (i < 0) {
+		copy_fourcc(a->fourcc, p.fourcc);
 		return -ENOMSG;
+	}
 	a->codec = fourccs[i].codec;
 	a->kind = p.type == EX_SEQUENCE_START ? FLV_SEQUENCE_HEADER
 		  : p.type == EX_CODED_FRAMES ? FLV_FRAME

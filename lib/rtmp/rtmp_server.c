@@ -61,6 +61,18 @@ take_connect_object(struct rtmp *r, struct amf_reader *args)
 		r->app[n - 1] = '\0';
 }
 
+/* What of enhanced RTMP's codecs is taken ("Enhancing NetConnection connect Command"). */
+static void
+add_fourccs(struct amf_writer *w)
+{
+	static const char *const fourccs[] = {"avc1", "mp4a", "Opus", ".mp3"};
+
+	amf_add_key(w, "fourCcList");
+	amf_begin_strict_array(w, ARRAY_COUNT(fourccs));
+	for (size_t i = 0; i < ARRAY_COUNT(fourccs); i++)
+		amf_add_string(w, fourccs[i]);
+}
+
 static int
 on_connect(struct rtmp *r, struct rtmp_event *event, const struct call *call)
 {
@@ -85,6 +97,7 @@ on_connect(struct rtmp *r, struct rtmp_event *event, const struct call *call)
 	amf_add_number(&c.w, 31);
 	amf_add_key(&c.w, "mode");
 	amf_add_number(&c.w, 1);
+	add_fourccs(&c.w);
 	amf_end_object(&c.w);
 	amf_begin_object(&c.w);
 	amf_add_key(&c.w, "level");

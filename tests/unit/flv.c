@@ -99,20 +99,24 @@ video_heads(void **state)
 		int rc;
 		struct flv_video v;
 	} rows[] = {
-	    {"170000000001", 0, {FLV_AVC, FLV_SEQUENCE_HEADER, true, false, 0, NULL, 1, false}},
-	    {"1701000050aabb", 0, {FLV_AVC, FLV_FRAME, true, false, 80, NULL, 2, false}},
-	    {"2701fffff6aa", 0, {FLV_AVC, FLV_FRAME, false, false, -10, NULL, 1, false}},
-	    {"1702000000", 0, {FLV_AVC, FLV_SEQUENCE_END, true, false, 0, NULL, 0, false}},
-	    {"1c0000000001", 0, {FLV_HEVC, FLV_SEQUENCE_HEADER, true, false, 0, NULL, 1, false}},
-	    {"9068766331aa", 0, {FLV_HEVC, FLV_SEQUENCE_HEADER, true, true, 0, NULL, 1, false}},
-	    {"916176633100000aaa", 0, {FLV_AVC, FLV_FRAME, true, true, 10, NULL, 1, false}},
-	    {"a361766331aa", 0, {FLV_AVC, FLV_FRAME, false, true, 0, NULL, 1, false}},
-	    {"9161763031aabb", 0, {FLV_AV1, FLV_FRAME, true, true, 0, NULL, 2, false}},
-	    {"9276703039", 0, {FLV_VP9, FLV_SEQUENCE_END, true, true, 0, NULL, 0, false}},
-	    {"9468766331aa", 0, {FLV_HEVC, FLV_OTHER, true, true, 0, NULL, 0, false}},
-	    {"5700", 0, {FLV_AVC, FLV_OTHER, false, false, 0, NULL, 0, false}},
-	    {"12", -ENOMSG, {FLV_CODEC_NONE, FLV_OTHER, true, false, 0, NULL, 0, false}},
-	    {"9061626364", -ENOMSG, {FLV_CODEC_NONE, FLV_OTHER, true, true, 0, NULL, 0, false}},
+	    {"170000000001", 0, {FLV_AVC, FLV_SEQUENCE_HEADER, true, false, 0, NULL, 1, false, ""}},
+	    {"1701000050aabb", 0, {FLV_AVC, FLV_FRAME, true, false, 80, NULL, 2, false, ""}},
+	    {"2701fffff6aa", 0, {FLV_AVC, FLV_FRAME, false, false, -10, NULL, 1, false, ""}},
+	    {"1702000000", 0, {FLV_AVC, FLV_SEQUENCE_END, true, false, 0, NULL, 0, false, ""}},
+	    {"1c0000000001",
+	     0,
+	     {FLV_HEVC, FLV_SEQUENCE_HEADER, true, false, 0, NULL, 1, false, ""}},
+	    {"9068766331aa", 0, {FLV_HEVC, FLV_SEQUENCE_HEADER, true, true, 0, NULL, 1, false, ""}},
+	    {"916176633100000aaa", 0, {FLV_AVC, FLV_FRAME, true, true, 10, NULL, 1, false, ""}},
+	    {"a361766331aa", 0, {FLV_AVC, FLV_FRAME, false, true, 0, NULL, 1, false, ""}},
+	    {"9161763031aabb", 0, {FLV_AV1, FLV_FRAME, true, true, 0, NULL, 2, false, ""}},
+	    {"9276703039", 0, {FLV_VP9, FLV_SEQUENCE_END, true, true, 0, NULL, 0, false, ""}},
+	    {"9468766331aa", 0, {FLV_HEVC, FLV_OTHER, true, true, 0, NULL, 0, false, ""}},
+	    {"5700", 0, {FLV_AVC, FLV_OTHER, false, false, 0, NULL, 0, false, ""}},
+	    {"12", -ENOMSG, {FLV_CODEC_NONE, FLV_OTHER, true, false, 0, NULL, 0, false, ""}},
+	    {"9061626364",
+	     -ENOMSG,
+	     {FLV_CODEC_NONE, FLV_OTHER, true, true, 0, NULL, 0, false, "abcd"}},
 	    {"", -EBADMSG, {0}},
 	    {"17010000", -EBADMSG, {0}},
 	    {"90687663", -EBADMSG, {0}},
@@ -136,6 +140,7 @@ video_heads(void **state)
 		assert_int_equal(v.kind, rows[i].v.kind);
 		assert_int_equal(v.keyframe, rows[i].v.keyframe);
 		assert_int_equal(v.enhanced, rows[i].v.enhanced);
+		assert_string_equal(v.fourcc, rows[i].v.fourcc);
 		if (v.kind == FLV_OTHER || buf[0] == 0x1c || buf[0] == 0x92)
 			continue;
 		n = flv_write_video(again, sizeof(again), &v);
@@ -153,16 +158,16 @@ audio_heads(void **state)
 		int rc;
 		struct flv_audio a;
 	} rows[] = {
-	    {"af001210", 0, {FLV_AAC, FLV_SEQUENCE_HEADER, false, 44100, 2, NULL, 2, false}},
-	    {"af01aa", 0, {FLV_AAC, FLV_FRAME, false, 44100, 2, NULL, 1, false}},
-	    {"2faabb", 0, {FLV_MP3, FLV_FRAME, false, 44100, 2, NULL, 2, false}},
-	    {"2aaabb", 0, {FLV_MP3, FLV_FRAME, false, 22050, 1, NULL, 2, false}},
-	    {"72aa", 0, {FLV_PCMA, FLV_FRAME, false, 8000, 1, NULL, 1, false}},
-	    {"82aa", 0, {FLV_PCMU, FLV_FRAME, false, 8000, 1, NULL, 1, false}},
-	    {"904f707573aa", 0, {FLV_OPUS, FLV_SEQUENCE_HEADER, true, 0, 0, NULL, 1, false}},
-	    {"914f707573aabb", 0, {FLV_OPUS, FLV_FRAME, true, 0, 0, NULL, 2, false}},
-	    {"906d7034611210", 0, {FLV_AAC, FLV_SEQUENCE_HEADER, true, 0, 0, NULL, 2, false}},
-	    {"944f707573aa", 0, {FLV_OPUS, FLV_OTHER, true, 0, 0, NULL, 1, false}},
+	    {"af001210", 0, {FLV_AAC, FLV_SEQUENCE_HEADER, false, 44100, 2, NULL, 2, false, ""}},
+	    {"af01aa", 0, {FLV_AAC, FLV_FRAME, false, 44100, 2, NULL, 1, false, ""}},
+	    {"2faabb", 0, {FLV_MP3, FLV_FRAME, false, 44100, 2, NULL, 2, false, ""}},
+	    {"2aaabb", 0, {FLV_MP3, FLV_FRAME, false, 22050, 1, NULL, 2, false, ""}},
+	    {"72aa", 0, {FLV_PCMA, FLV_FRAME, false, 8000, 1, NULL, 1, false, ""}},
+	    {"82aa", 0, {FLV_PCMU, FLV_FRAME, false, 8000, 1, NULL, 1, false, ""}},
+	    {"904f707573aa", 0, {FLV_OPUS, FLV_SEQUENCE_HEADER, true, 0, 0, NULL, 1, false, ""}},
+	    {"914f707573aabb", 0, {FLV_OPUS, FLV_FRAME, true, 0, 0, NULL, 2, false, ""}},
+	    {"906d7034611210", 0, {FLV_AAC, FLV_SEQUENCE_HEADER, true, 0, 0, NULL, 2, false, ""}},
+	    {"944f707573aa", 0, {FLV_OPUS, FLV_OTHER, true, 0, 0, NULL, 1, false, ""}},
 	    {"b0", -ENOMSG, {0}},
 	    {"9061626364", -ENOMSG, {0}},
 	    {"", -EBADMSG, {0}},
