@@ -86,7 +86,7 @@ audio_want(struct audio *a, bool wanted)
 static uint32_t
 original_ts(struct audio *a, int64_t time_us, bool jump)
 {
-	uint32_t ts = track_ts(&a->original, time_us);
+	uint32_t ts = link_track_ts(&a->original, time_us);
 	int32_t off = (int32_t)(ts - a->next_ts);
 	int32_t follow = (int32_t)(a->aac.rate_hz * FOLLOW_MS / 1000);
 
@@ -101,20 +101,20 @@ static void
 send_original(struct audio *a, const struct flv_audio *body, int64_t time_us)
 {
 	const struct aac_unit unit = {body->data, body->size};
-	struct track_note note = {.discontinuity = a->jump};
-	uint8_t payload[TRACK_PAYLOAD_MAX];
+	struct link_note note = {.discontinuity = a->jump};
+	uint8_t payload[LINK_PAYLOAD_MAX];
 	struct aac_pack pack;
 	uint32_t ts = original_ts(a, time_us, a->jump);
 	bool last;
 	int n;
 
-	if (aac_pack_start(&pack, &unit, TRACK_PAYLOAD_MAX) < 0)
+	if (aac_pack_start(&pack, &unit, LINK_PAYLOAD_MAX) < 0)
 		return;
 	while ((n = aac_pack_next(&pack, payload, sizeof(payload), &last)) > 0) {
-		track_send(&a->original, payload, (size_t)n, last, ts, &note);
+		link_track_send(&a->original, payload, (size_t)n, last, ts, &note);
 		note.discontinuity = false;
 	}
-	track_report(&a->original, a->now_us, time_us);
+	link_track_report(&a->original, a->now_us, time_us);
 }
 
 /* ---- Opus ---- */
@@ -123,11 +123,11 @@ static int
 send_opus(void *arg, const struct media_unit *unit)
 {
 	struct audio *a = arg;
-	const struct track_note note = {0};
+	const struct link_note note = {0};
 
-	track_send(&a->opus, unit->data, unit->size, false, track_ts(&a->opus, unit->time_us),
-		   &note);
-	track_report(&a->opus, a->now_us, unit->time_us);
+	link_track_send(&a->opus, unit->data, unit->size, false,
+			link_track_ts(&a->opus, unit->time_us), &note);
+	link_track_report(&a->opus, a->now_us, unit->time_us);
 	return 0;
 }
 
@@ -162,7 +162,7 @@ pass_opus(struct audio *a, const struct flv_audio *body, int64_t time_us)
 	const struct media_unit unit = {
 	    .kind = MEDIA_AUDIO, .time_us = time_us, .data = body->data, .size = body->size};
 
-	if (media_opus_samples(body->data, body->size) < 0 || body->size > TRACK_PAYLOAD_MAX)
+	if (media_opus_samples(body->data, body->size) < 0 || body->size > LINK_PAYLOAD_MAX)
 		return -EBADMSG;
 	return send_opus(a, &unit);
 }

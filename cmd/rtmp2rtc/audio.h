@@ -8,7 +8,7 @@
 #include "aac/aac.h"
 #include "flv/flv.h"
 #include "media/media_audio.h"
-#include "track.h"
+#include "link/link_track.h"
 
 enum { AUDIO_AAC_PT = 97, AUDIO_OPUS_PT = 111 };
 
@@ -21,11 +21,11 @@ struct audio {
 	uint8_t channel_count;
 	unsigned opus_bps;
 
-	struct track original; /* AAC */
-	bool has_next;	       /* the next unit's time is expected to be */
+	struct link_track original; /* AAC */
+	bool has_next;		    /* the next unit's time is expected to be */
 	uint32_t next_ts;
 
-	struct track opus;
+	struct link_track opus;
 	bool wanted, jump;
 	struct media_audio *encoder; /* NULL while not wanted */
 	int64_t last_us;	     /* never goes back */

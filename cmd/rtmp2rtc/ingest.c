@@ -20,6 +20,8 @@ enum {
 	TRACK_NONE = 255
 };
 
+static const char CNAME[] = "rtmp2rtc";
+
 struct held {
 	uint8_t *data; /* owned */
 	struct flv_tag tag;
@@ -98,8 +100,11 @@ static const struct link_events link_events = {
 static int
 ask_relay(struct ingest *in, json_t *tracks, const char **words)
 {
-	struct link *link = link_new(in->config.loop, in->config.media_socket, in->config.stream,
-				     in->credential, tracks, &link_events, in, words);
+	const struct link_config config = {.path = in->config.media_socket,
+					   .stream = in->config.stream,
+					   .credential = in->credential,
+					   .tracks = tracks};
+	struct link *link = link_new(in->config.loop, &config, &link_events, in, words);
 
 	if (link == NULL)
 		return -ECONNREFUSED;
@@ -179,10 +184,10 @@ publish(struct ingest *in)
 	if (in->renewals++ == RENEWALS_MAX)
 		return -EBADMSG;
 	audio_want(&in->audio, false); /* the new publication says anew who wants it */
-	track_init(&in->video.track, VIDEO_PT, 90000, in->ntp_base);
-	track_init(&in->audio.opus, AUDIO_OPUS_PT, 48000, in->ntp_base);
-	track_init(&in->audio.original, AUDIO_AAC_PT, MAX_OF(in->audio.aac.rate_hz, 1u),
-		   in->ntp_base);
+	link_track_init(&in->video.track, VIDEO_PT, 90000, in->ntp_base, CNAME);
+	link_track_init(&in->audio.opus, AUDIO_OPUS_PT, 48000, in->ntp_base, CNAME);
+	link_track_init(&in->audio.original, AUDIO_AAC_PT, MAX_OF(in->audio.aac.rate_hz, 1u),
+			in->ntp_base, CNAME);
 	in->audio.has_next = false;
 	in->published = true;
 	log_tracks(in);

@@ -7,7 +7,7 @@
 #define RTMP2RTC_INGEST_H
 
 #include "audio.h"
-#include "link.h"
+#include "link/link.h"
 #include "video.h"
 
 struct ingest;

@@ -157,19 +157,19 @@ build_unit(struct video *v, const struct flv_video *frame, bool with_sets)
 }
 
 static void
-send_unit(struct video *v, int64_t pts_us, struct track_note *note)
+send_unit(struct video *v, int64_t pts_us, struct link_note *note)
 {
-	uint8_t payload[TRACK_PAYLOAD_MAX];
-	uint32_t ts = track_ts(&v->track, pts_us);
+	uint8_t payload[LINK_PAYLOAD_MAX];
+	uint32_t ts = link_track_ts(&v->track, pts_us);
 	bool last = false;
 	int n;
 
-	if (h264_pack_start(&v->pack, v->unit, v->unit_size, TRACK_PAYLOAD_MAX) < 0) {
+	if (h264_pack_start(&v->pack, v->unit, v->unit_size, LINK_PAYLOAD_MAX) < 0) {
 		v->damaged++;
 		return;
 	}
 	while ((n = h264_pack_next(&v->pack, payload, sizeof(payload), &last)) > 0) {
-		track_send(&v->track, payload, (size_t)n, last, ts, note);
+		link_track_send(&v->track, payload, (size_t)n, last, ts, note);
 		note->discontinuity = false;
 	}
 	v->frames++;
@@ -199,7 +199,7 @@ int
 video_frame(struct video *v, const struct flv_video *frame, int64_t dts_us, uint64_t now_us)
 {
 	struct unit_facts facts;
-	struct track_note note = {.discontinuity = v->jump};
+	struct link_note note = {.discontinuity = v->jump};
 	int64_t pts_us;
 	bool keyframe;
 	int rc;
@@ -226,6 +226,6 @@ video_frame(struct video *v, const struct flv_video *frame, int64_t dts_us, uint
 	if (rc < 0)
 		return rc;
 	send_unit(v, pts_us, &note);
-	track_report(&v->track, now_us, pts_us);
+	link_track_report(&v->track, now_us, pts_us);
 	return 0;
 }

@@ -4,12 +4,12 @@
 
 #include "flv/flv.h"
 #include "h264/h264.h"
-#include "track.h"
+#include "link/link_track.h"
 
 enum { VIDEO_CONFIG_MAX = 4096, VIDEO_PT = 96, VIDEO_FMTP_SIZE = 128 };
 
 struct video {
-	struct track track;
+	struct link_track track;
 	uint8_t config[VIDEO_CONFIG_MAX]; /* as the sequence header had it */
 	size_t config_size;
 	struct flv_avc_config sets; /* borrows from config */

@@ -1,14 +1,15 @@
-#include "link.h"
+#include "link/link.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "ipc/ipc.h"
 
-enum { QUEUE_MIN = 64 << 10, LENGTH_SIZE = 2, ATTACH_ID = 1 };
+enum { QUEUE_MIN = 64 << 10, LENGTH_SIZE = 2, ATTACH_ID = 1, TRACKS_MAX = 8 };
 
 struct link {
 	struct ipc_conn *conn;
@@ -65,7 +66,7 @@ flush_queue(struct link *link)
 	}
 	if (link->head == link->tail)
 		link->head = link->tail = 0;
-	if (was_full && !link_is_full(link))
+	if (was_full && !link_is_full(link) && link->events->drained != NULL)
 		link->events->drained(link->arg, link);
 }
 
@@ -121,8 +122,12 @@ on_json(struct ipc_conn *conn, json_t *msg)
 
 	if (json_is_integer(json_object_get(msg, "id")) && link->state == LINK_ASKING)
 		on_reply(link, msg);
-	else if (event != NULL && track >= 0 && track < 8 &&
-		 (strcmp(event, "wanted") == 0 || strcmp(event, "unwanted") == 0))
+	else if (event == NULL || track < 0 || track >= TRACKS_MAX)
+		return;
+	else if (strcmp(event, "keyframe") == 0 && link->events->keyframe != NULL)
+		link->events->keyframe(link->arg, link, (unsigned)track);
+	else if ((strcmp(event, "wanted") == 0 || strcmp(event, "unwanted") == 0) &&
+		 link->events->wanted != NULL)
 		link->events->wanted(link->arg, link, (unsigned)track, event[0] == 'w');
 }
 
@@ -148,15 +153,26 @@ on_closed(struct ipc_conn *conn, int error)
 static const struct ipc_handlers handlers = {
     .json = on_json, .writable = on_writable, .closed = on_closed};
 
+static json_t *
+attach_message(const struct link_config *config)
+{
+	json_t *msg =
+	    json_pack("{s:i, s:i, s:s, s:s, s:s, s:s, s:o}", "v", 1, "id", ATTACH_ID, "op",
+		      "attach", "as", "publisher", "stream", config->stream, "keyframes",
+		      config->on_demand ? "on-demand" : "periodic", "tracks", config->tracks);
+
+	if (msg != NULL && config->credential != NULL)
+		json_object_set_new(msg, "credential", json_string(config->credential));
+	return msg;
+}
+
 struct link *
-link_new(uv_loop_t *loop, const char *path, const char *stream, const char *credential,
-	 json_t *tracks, const struct link_events *events, void *arg, const char **words)
+link_new(uv_loop_t *loop, const struct link_config *config, const struct link_events *events,
+	 void *arg, const char **words)
 {
 	struct link *link = calloc(1, sizeof(*link));
-	int fd = ipc_connect(path, SOCK_SEQPACKET), rc = fd;
-	json_t *msg = json_pack("{s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:o}", "v", 1, "id", ATTACH_ID,
-				"op", "attach", "as", "publisher", "stream", stream, "credential",
-				credential, "keyframes", "periodic", "tracks", tracks);
+	int fd = ipc_connect(config->path, SOCK_SEQPACKET), rc = fd;
+	json_t *msg = attach_message(config);
 
 	if (link != NULL && fd >= 0 && msg != NULL) {
 		link->events = events;
@@ -166,6 +182,8 @@ link_new(uv_loop_t *loop, const char *path, const char *stream, const char *cred
 		rc = link->conn != NULL ? ipc_conn_send(link->conn, msg) : -ENOMEM;
 	}
 	json_decref(msg);
+	if (fd >= 0)
+		close(fd);
 	if (link != NULL && link->conn != NULL && rc >= 0)
 		return link;
 	*words = rc < 0 ? strerror(-rc) : "out of memory";

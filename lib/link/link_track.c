@@ -1,4 +1,4 @@
-#include "track.h"
+#include "link/link_track.h"
 
 #include <string.h>
 
@@ -19,24 +19,26 @@ enum { /* rtc-control(5), Local header extension */
 };
 
 void
-track_init(struct track *t, uint8_t pt, uint32_t clock_rate, uint64_t ntp_base)
+link_track_init(struct link_track *t, uint8_t pt, uint32_t clock_rate, uint64_t ntp_base,
+		const char *cname)
 {
-	*t = (struct track){.pt = pt,
-			    .clock_rate = clock_rate,
-			    .ntp_base = ntp_base,
-			    .ssrc = random_u32(),
-			    .seq = (uint16_t)(random_u32() & 0x7fff),
-			    .ts_base = random_u32()};
+	*t = (struct link_track){.pt = pt,
+				 .clock_rate = clock_rate,
+				 .ntp_base = ntp_base,
+				 .cname = cname,
+				 .ssrc = random_u32(),
+				 .seq = (uint16_t)(random_u32() & 0x7fff),
+				 .ts_base = random_u32()};
 }
 
 uint32_t
-track_ts(const struct track *t, int64_t time_us)
+link_track_ts(const struct link_track *t, int64_t time_us)
 {
 	return t->ts_base + (uint32_t)(time_us * (int64_t)t->clock_rate / 1000000);
 }
 
 static size_t
-write_note(uint8_t *out, const struct track *t, const struct track_note *note)
+write_note(uint8_t *out, const struct link_track *t, const struct link_note *note)
 {
 	uint8_t data[4] = {0};
 	struct rtp_ext ext = {.id = EXT_ID, .data = data, .size = 1};
@@ -59,13 +61,13 @@ write_note(uint8_t *out, const struct track *t, const struct track_note *note)
 }
 
 void
-track_send(struct track *t, const uint8_t *payload, size_t size, bool marker, uint32_t ts,
-	   const struct track_note *note)
+link_track_send(struct link_track *t, const uint8_t *payload, size_t size, bool marker, uint32_t ts,
+		const struct link_note *note)
 {
-	uint8_t buf[RTP_HEADER_SIZE + EXT_ROOM + TRACK_PAYLOAD_MAX];
+	uint8_t buf[RTP_HEADER_SIZE + EXT_ROOM + LINK_PAYLOAD_MAX];
 	size_t at = RTP_HEADER_SIZE;
 
-	if (t->link == NULL || size > TRACK_PAYLOAD_MAX)
+	if (t->link == NULL || size > LINK_PAYLOAD_MAX)
 		return;
 	at += write_note(buf + at, t, note);
 	rtp_write_header(buf, t->pt, marker, at > RTP_HEADER_SIZE, t->seq++, ts, t->ssrc);
@@ -76,11 +78,11 @@ track_send(struct track *t, const uint8_t *payload, size_t size, bool marker, ui
 }
 
 void
-track_report(struct track *t, uint64_t now_us, int64_t time_us)
+link_track_report(struct link_track *t, uint64_t now_us, int64_t time_us)
 {
 	const struct rtcp_sr sr = {.ssrc = t->ssrc,
 				   .ntp = t->ntp_base + clock_us_to_ntp((uint64_t)time_us),
-				   .rtp_ts = track_ts(t, time_us),
+				   .rtp_ts = link_track_ts(t, time_us),
 				   .packets = t->packets,
 				   .octets = t->octets};
 	uint8_t buf[RTCP_COMPOUND_MAX];
@@ -93,7 +95,7 @@ track_report(struct track *t, uint64_t now_us, int64_t time_us)
 	t->reported_us = now_us;
 	rtcp_start(&w, buf, sizeof(buf));
 	rtcp_add_sr(&w, &sr, NULL, 0);
-	rtcp_add_sdes_cname(&w, t->ssrc, "rtmp2rtc");
+	rtcp_add_sdes_cname(&w, t->ssrc, t->cname);
 	n = rtcp_finish(&w);
 	if (n > 0)
 		link_send(t->link, buf, (size_t)n);
