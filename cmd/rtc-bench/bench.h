@@ -1,4 +1,4 @@
-/* bench.h - the parts of rtc-bench: options, publisher, players, processes, report. */
+/* bench.h - the parts of rtc-bench: options, publishers, players, processes, report. */
 #ifndef RTCKIT_RTC_BENCH_BENCH_H
 #define RTCKIT_RTC_BENCH_BENCH_H
 
@@ -7,20 +7,24 @@
 #include <uv.h>
 
 #include "client/session.h"
+#include "base/histogram.h"
 #include "publisher.h"
 
 enum {
 	BENCH_PIDS_MAX = 16,
-	BENCH_PLAYERS_MAX = 20000, /* a socket each: the descriptors end first */
-	BENCH_TRACKS = 2	   /* video, audio */
+	BENCH_PLAYERS_MAX = 20000, /* in all; a socket each: the descriptors end first */
+	BENCH_STREAMS_MAX = 2000,
+	BENCH_TRACKS = 2 /* video, audio */
 };
 
 enum bench_decrypt { BENCH_ALL, BENCH_SAMPLE, BENCH_NONE };
 
 struct bench_options {
-	char play_url[WHIP_URL_SIZE], publish_url[WHIP_URL_SIZE];
+	/* As given; "[s]" stands for the number of the stream, see bench_url(). */
+	const char *play_url, *publish_url;
 	bool publish, json;
-	unsigned players, rate; /* rate: joins per second */
+	unsigned streams, players; /* players of each stream */
+	unsigned rate;		   /* joins per second */
 	uint64_t duration_us, settle_us, join_timeout_us;
 	enum bench_decrypt decrypt;
 	double max_loss, drop; /* percent */
@@ -32,6 +36,9 @@ struct bench_options {
 
 /* 0 go on, else the exit status + 1 (help and version are 1: exit 0). */
 int bench_options_parse(struct bench_options *o, int argc, char **argv);
+/* The endpoint of one stream (1...) for a URL of the options. 0 or as whip_url(). */
+int bench_url(char out[static WHIP_URL_SIZE], const char *url, unsigned stream,
+	      enum whip_action action);
 
 /* Sequence numbers of one track of one player, within the measured interval. */
 struct track_count {
@@ -55,6 +62,7 @@ struct player {
 	/* What those were at the end of the measured interval. */
 	uint64_t measured_packets, measured_octets, measured_repaired;
 	uint64_t expected[BENCH_TRACKS], lost[BENCH_TRACKS];
+	uint64_t jitter_us; /* of the audio, RFC 3550 s.6.4.1; 0: unknown */
 	uint64_t post_us, dtls_us, packet_us, keyframe_us; /* since its start; 0: not yet */
 };
 
@@ -81,8 +89,9 @@ struct bench {
 	uv_timer_t timer; /* drives the stages */
 	struct whip_http *http;
 	struct dtls_ctx *dtls;
-	struct publisher publisher;
+	struct publishers publishers;
 	struct player *players;
+	unsigned player_count; /* of all streams */
 	enum bench_stage stage;
 	bool interrupted;
 	unsigned started, playing, ended, stopped, stop_next;
@@ -90,7 +99,10 @@ struct bench {
 	uint64_t tick_us, lag_us; /* the last tick, and how long after the one before */
 	uint64_t measure_begin_us, measure_end_us;
 	struct publisher_count sent_begin, sent_end;
-	struct process_use base[BENCH_PIDS_MAX]; /* before the first player */
+	unsigned connected_end; /* publishers, at the end of the interval */
+	double loss_told;	/* percent; the worst that receiver reports told our publishers */
+	struct histogram delay; /* from our publishers' socket to our players' */
+	struct process_use base[BENCH_PIDS_MAX]; /* before the first session */
 	struct process_use begin[BENCH_PIDS_MAX], end[BENCH_PIDS_MAX];
 	struct process_use own_begin, own_end;
 	char words[WHIP_WORDS_SIZE]; /* why the first player failed */
@@ -99,10 +111,9 @@ struct bench {
 /* players.c */
 int player_start(struct bench *b, unsigned index); /* 0 or -errno */
 void player_measure(struct player *p);		   /* count from here on */
+void player_freeze(struct player *p);		   /* keep the counts of the interval */
 void player_stop(struct player *p,
 		 void (*stopped)(void *arg, enum client_code code, const char *words));
-/* Packets expected, and of them lost, of one track since player_measure(). */
-void player_losses(const struct player *p, unsigned track, uint64_t *expected, uint64_t *lost);
 
 /* report.c: prints it and returns the exit status. */
 int bench_report(const struct bench *b, FILE *out);

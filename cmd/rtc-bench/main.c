@@ -1,6 +1,6 @@
 /*
- * rtc-bench - load on a stream: N players (and, if asked, its publisher) in one process; what they
- * lose, how long they take to join, and what that costs the processes that serve them.
+ * rtc-bench - load on streams: N players of each (and, if asked, their publishers) in one process;
+ * what they lose, how long they take to join, and what that costs the processes that serve them.
  */
 #include "bench.h"
 
@@ -36,12 +36,37 @@ read_processes(const struct bench *b, struct process_use *out)
 		process_read(b->o->pids[i], &out[i]);
 }
 
+static bool
+start_publisher(struct bench *b, unsigned index)
+{
+	char url[WHIP_URL_SIZE];
+
+	(void)bench_url(url, b->o->publish_url, index + 1,
+			WHIP_PUBLISH); /* the options were tried */
+	return publisher_start(&b->publishers.all[index], &b->loop, b->http, b->dtls, &b->o->whip,
+			       url) == 0;
+}
+
 static void
 tick_publishing(struct bench *b, uint64_t now_us)
 {
-	if (b->publisher.connected || !b->o->publish)
+	struct publishers *ps = &b->publishers;
+	uint64_t due = (now_us - b->stage_us) * b->o->rate / 1000000 + 1;
+	unsigned connected = publishers_connected(ps);
+
+	while (ps->started < ps->count && ps->started < due &&
+	       ps->started - connected < JOINING_MAX) {
+		if (!start_publisher(b, ps->started)) {
+			enter(b, BENCH_STOPPING);
+			return;
+		}
+		ps->started++;
+	}
+	if (connected == ps->count)
 		enter(b, BENCH_JOINING);
-	else if (b->publisher.ended || now_us - b->stage_us > PUBLISH_TIMEOUT_US)
+	else if (publishers_ended(ps) != NULL ||
+		 now_us - b->stage_us >
+		     PUBLISH_TIMEOUT_US + (uint64_t)ps->count * 1000000 / b->o->rate)
 		enter(b, BENCH_STOPPING);
 }
 
@@ -51,15 +76,15 @@ tick_joining(struct bench *b, uint64_t now_us)
 	uint64_t due = (now_us - b->stage_us) * b->o->rate / 1000000 + 1;
 
 	/* Servers limit the sessions of one address that are not connected yet. */
-	while (b->started < b->o->players && b->started < due &&
+	while (b->started < b->player_count && b->started < due &&
 	       b->started - b->playing - b->ended < JOINING_MAX)
 		(void)player_start(b, b->started++); /* a failure is counted as an end */
-	if (b->started < b->o->players)
+	if (b->started < b->player_count)
 		return;
-	if (b->playing + b->ended == b->o->players ||
+	if (b->playing + b->ended == b->player_count ||
 	    now_us - b->stage_us >
-		b->o->join_timeout_us + (uint64_t)b->o->players * 1000000 / b->o->rate)
-		enter(b, b->playing > 0 ? BENCH_SETTLING : BENCH_STOPPING);
+		b->o->join_timeout_us + (uint64_t)b->player_count * 1000000 / b->o->rate)
+		enter(b, b->playing > 0 || b->player_count == 0 ? BENCH_SETTLING : BENCH_STOPPING);
 }
 
 /*
@@ -103,26 +128,15 @@ on_stopped(void *arg, enum client_code code, const char *words)
 }
 
 static void
-on_publisher_stopped(void *arg, enum client_code code, const char *words)
-{
-	struct publisher *p = arg;
-
-	(void)code;
-	(void)words;
-	client_session_free(p->session);
-	p->session = NULL;
-}
-
-static void
 tick_stopping(struct bench *b, uint64_t now_us)
 {
 	uint64_t due = (now_us - b->stage_us) * b->o->rate * 2 / 1000000 + 1;
 
 	while (b->stop_next < b->started && b->stop_next < due)
 		player_stop(&b->players[b->stop_next++], on_stopped);
-	if (b->stopped == b->started && b->publisher.session != NULL)
-		publisher_stop(&b->publisher, on_publisher_stopped); /* again: ignored */
-	if ((b->stopped == b->started && b->publisher.session == NULL) ||
+	if (b->stopped == b->started)
+		publishers_stop(&b->publishers);
+	if ((b->stopped == b->started && publishers_stopped(&b->publishers)) ||
 	    now_us - b->stage_us > STOP_TIMEOUT_US + (uint64_t)b->started * 1000000 / b->o->rate)
 		enter(b, BENCH_DONE);
 }
@@ -132,7 +146,7 @@ begin_measuring(struct bench *b)
 {
 	for (unsigned i = 0; i < b->started; i++)
 		player_measure(&b->players[i]);
-	b->sent_begin = b->publisher.sent;
+	publishers_sum(&b->publishers, &b->sent_begin);
 	read_processes(b, b->begin);
 	process_read(0, &b->own_begin);
 	b->measure_begin_us = clock_now_us();
@@ -144,22 +158,9 @@ end_measuring(struct bench *b)
 	b->measure_end_us = clock_now_us();
 	process_read(0, &b->own_end);
 	read_processes(b, b->end);
-	b->sent_end = b->publisher.sent;
-}
-
-/* What the interval's counts say, before anything that comes later changes them. */
-static void
-freeze(struct bench *b)
-{
-	for (unsigned i = 0; i < b->started; i++) {
-		struct player *p = &b->players[i];
-
-		for (unsigned k = 0; k < BENCH_TRACKS; k++)
-			player_losses(p, k, &p->expected[k], &p->lost[k]);
-		p->measured_packets = p->packets;
-		p->measured_octets = p->octets;
-		p->measured_repaired = p->repaired;
-	}
+	publishers_sum(&b->publishers, &b->sent_end);
+	b->connected_end = publishers_connected(&b->publishers);
+	b->loss_told = publishers_loss(&b->publishers);
 }
 
 static void
@@ -167,12 +168,11 @@ enter(struct bench *b, enum bench_stage stage)
 {
 	if (b->stage == BENCH_MEASURING && stage != BENCH_MEASURING) {
 		end_measuring(b);
-		freeze(b);
+		for (unsigned i = 0; i < b->started; i++)
+			player_freeze(&b->players[i]); /* before what comes later changes them */
 	}
 	b->stage = stage;
 	b->stage_us = clock_now_us();
-	if (stage == BENCH_JOINING)
-		read_processes(b, b->base);
 	if (stage == BENCH_MEASURING)
 		begin_measuring(b);
 	if (stage == BENCH_DONE)
@@ -208,12 +208,12 @@ on_signal(void *arg, int signum)
 
 /* ---- life ---- */
 
-/* A socket per player, and one for each request under way. */
+/* A socket per session, and one for each request under way. */
 static int
-raise_descriptor_limit(unsigned players)
+raise_descriptor_limit(unsigned sessions)
 {
 	struct rlimit limit;
-	rlim_t want = 2 * (rlim_t)players + DESCRIPTORS_SPARE;
+	rlim_t want = 2 * (rlim_t)sessions + DESCRIPTORS_SPARE;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return 0;
@@ -223,7 +223,7 @@ raise_descriptor_limit(unsigned players)
 				     : limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	return limit.rlim_cur < players + DESCRIPTORS_SPARE ? -EMFILE : 0;
+	return limit.rlim_cur < sessions + DESCRIPTORS_SPARE ? -EMFILE : 0;
 }
 
 static int
@@ -235,7 +235,8 @@ set_up(struct bench *b)
 		return r;
 	uv_timer_init(&b->loop, &b->timer);
 	b->timer.data = b;
-	b->players = calloc(b->o->players, sizeof(*b->players));
+	b->player_count = b->o->players * b->o->streams;
+	b->players = calloc(b->player_count + 1, sizeof(*b->players));
 	b->http = whip_http_new(&b->loop);
 	b->dtls = dtls_ctx_new();
 	if (b->players == NULL || b->http == NULL || b->dtls == NULL)
@@ -244,8 +245,8 @@ set_up(struct bench *b)
 	if (r == 0)
 		r = loop_on_signal(&b->loop, SIGTERM, on_signal, b);
 	if (r == 0 && b->o->publish)
-		r = publisher_start(&b->publisher, &b->loop, b->http, b->dtls, &b->o->whip,
-				    b->o->publish_url);
+		r = publishers_init(&b->publishers, b->o->streams);
+	read_processes(b, b->base);
 	return r != 0 ? r : uv_timer_start(&b->timer, on_tick, 0, TICK_MS);
 }
 
@@ -254,12 +255,13 @@ tear_down(struct bench *b)
 {
 	for (unsigned i = 0; i < b->started; i++)
 		client_session_free(b->players[i].session);
-	client_session_free(b->publisher.session);
+	publishers_free(&b->publishers);
 	uv_run(&b->loop, UV_RUN_NOWAIT); /* requests that were cancelled leave the multi handle */
 	whip_http_free(b->http);
 	loop_finish(&b->loop);
 	dtls_ctx_free(b->dtls);
 	free(b->players);
+	free(b->publishers.all);
 }
 
 int
@@ -268,13 +270,14 @@ main(int argc, char **argv)
 	static struct bench_options options;
 	static struct bench bench = {.o = &options};
 	int r = bench_options_parse(&options, argc, argv);
+	unsigned sessions = options.streams * (options.players + options.publish);
 
 	if (r != 0)
 		return r - 1;
-	if (raise_descriptor_limit(options.players) != 0) {
+	if (raise_descriptor_limit(sessions) != 0) {
 		fprintf(stderr,
-			"rtc-bench: fatal: the limit of descriptors is too low for %u players\n",
-			options.players);
+			"rtc-bench: fatal: the limit of descriptors is too low for %u sessions\n",
+			sessions);
 		return EX_OSERR;
 	}
 	signal(SIGPIPE, SIG_IGN);

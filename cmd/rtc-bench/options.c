@@ -12,11 +12,13 @@
 #include "base/text.h"
 
 static const char usage_text[] =
-    "usage: rtc-bench [-jk] [-n players] [-d seconds] [-r joins] [-s seconds] [-m percent]\n"
-    "                 [-D all|sample|none] [-x percent] [-p pid] [-t file] [--publish[=URL]] URL\n";
+    "usage: rtc-bench [-jk] [-n players] [-M streams] [-d seconds] [-r joins] [-s seconds]\n"
+    "                 [-m percent] [-D all|sample|none] [-x percent] [-p pid] [-t file]\n"
+    "                 [--publish[=URL]] URL\n";
 
 static const char help_text[] =
-    "  -n, --players N        players (50)\n"
+    "  -n, --players N        players of each stream (50)\n"
+    "  -M, --streams N        streams; [s] in the URLs stands for the number, 1 to N (1)\n"
     "  -d, --duration S       seconds that are measured (10)\n"
     "  -r, --rate N           players that join per second (50)\n"
     "  -s, --settle S         seconds between the last join and the measured interval (2)\n"
@@ -84,9 +86,14 @@ take_option(struct bench_options *o, int c, const char *text, const char **publi
 
 	switch (c) {
 	case 'n':
-		if (!take_number(text, 1, BENCH_PLAYERS_MAX, &v) || v != floor(v))
-			return bad("--players is 1 to 20000, not", text);
+		if (!take_number(text, 0, BENCH_PLAYERS_MAX, &v) || v != floor(v))
+			return bad("--players is 0 to 20000, not", text);
 		o->players = (unsigned)v;
+		break;
+	case 'M':
+		if (!take_number(text, 1, BENCH_STREAMS_MAX, &v) || v != floor(v))
+			return bad("--streams is 1 to 2000, not", text);
+		o->streams = (unsigned)v;
 		break;
 	case 'r':
 		if (!take_number(text, 1, 10000, &v))
@@ -140,18 +147,50 @@ take_option(struct bench_options *o, int c, const char *text, const char **publi
 	return 0;
 }
 
+int
+bench_url(char out[static WHIP_URL_SIZE], const char *url, unsigned stream, enum whip_action action)
+{
+	const char *mark = strstr(url, "[s]");
+	char one[WHIP_URL_SIZE];
+	int n;
+
+	if (mark == NULL)
+		return whip_url(out, WHIP_URL_SIZE, url, action);
+	n = snprintf(one, sizeof(one), "%.*s%u%s", (int)(mark - url), url, stream, mark + 3);
+	return n < (int)sizeof(one) ? whip_url(out, WHIP_URL_SIZE, one, action) : -ENOSPC;
+}
+
+/* Every number must give a URL; the longest is that of the last. */
+static int
+try_url(const struct bench_options *o, const char *url, enum whip_action action)
+{
+	char whole[WHIP_URL_SIZE];
+
+	if (o->streams > 1 && strstr(url, "[s]") == NULL)
+		return bad("more than one stream wants [s] in the URL where the number goes", url);
+	if (bench_url(whole, url, o->streams, action) != 0)
+		return bad("not a URL of http, https or webrtc", url);
+	return 0;
+}
+
 static int
 take_urls(struct bench_options *o, const char *play, const char *publish, const char *token_file)
 {
-	int r = whip_url(o->play_url, sizeof(o->play_url), play, WHIP_PLAY);
+	int r = try_url(o, play, WHIP_PLAY);
 
 	if (r != 0)
-		return bad("not a URL of http, https or webrtc", play);
+		return r;
 	if (o->publish && publish == NULL && strncmp(play, "webrtc://", 9) != 0)
 		return bad("--publish needs its own URL, for this one only plays", play);
-	if (o->publish && whip_url(o->publish_url, sizeof(o->publish_url),
-				   publish != NULL ? publish : play, WHIP_PUBLISH) != 0)
-		return bad("not a URL of http, https or webrtc", publish);
+	o->play_url = play;
+	o->publish_url = publish != NULL ? publish : play;
+	r = o->publish ? try_url(o, o->publish_url, WHIP_PUBLISH) : 0;
+	if (r != 0)
+		return r;
+	if (o->players == 0 && !o->publish)
+		return bad("nothing to do: no players and no --publish", play);
+	if ((uint64_t)o->players * o->streams > BENCH_PLAYERS_MAX)
+		return bad("more than 20000 players in all", play);
 	r = whip_token(o->token, token_file);
 	if (r != 0) {
 		fprintf(stderr, "rtc-bench: fatal: cannot read the token: %s\n", strerror(-r));
@@ -166,6 +205,7 @@ bench_options_parse(struct bench_options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
 	    {"players", required_argument, NULL, 'n'},
+	    {"streams", required_argument, NULL, 'M'},
 	    {"duration", required_argument, NULL, 'd'},
 	    {"rate", required_argument, NULL, 'r'},
 	    {"settle", required_argument, NULL, 's'},
@@ -184,6 +224,7 @@ bench_options_parse(struct bench_options *o, int argc, char **argv)
 	const char *publish = NULL, *token_file = NULL;
 
 	*o = (struct bench_options){.players = 50,
+				    .streams = 1,
 				    .rate = 50,
 				    .duration_us = 10000000,
 				    .settle_us = 2000000,
@@ -191,7 +232,7 @@ bench_options_parse(struct bench_options *o, int argc, char **argv)
 				    .decrypt = BENCH_SAMPLE,
 				    .max_loss = 0.5};
 	for (;;) {
-		int c = getopt_long(argc, argv, "n:d:r:s:p:D:m:x:t:kjhV", longs, NULL), r;
+		int c = getopt_long(argc, argv, "n:M:d:r:s:p:D:m:x:t:kjhV", longs, NULL), r;
 
 		if (c < 0)
 			break;

@@ -12,6 +12,7 @@
 
 enum {
 	TRACK_VIDEO = 0,
+	TRACK_AUDIO = 1,
 	RESTART_DISTANCE = 3000, /* RFC 3550 A.1 */
 	SAMPLE = 100,		 /* one packet in so many is decrypted by those that sample */
 	SAMPLE_PLAYERS = 20 /* with --decrypt sample, one player in so many decrypts everything */
@@ -34,6 +35,19 @@ count_sequence(struct track_count *t, uint64_t ext_seq, bool restarted)
 	t->received++;
 }
 
+/* How long a packet of our own publishers was under way. Resent ones waited for their request. */
+static void
+count_delay(struct bench *b, uint64_t now_us, const struct peer_packet *packet)
+{
+	uint64_t sent_us;
+
+	if (!b->o->publish || b->stage != BENCH_MEASURING || packet->repaired)
+		return;
+	sent_us = publisher_sent_us(packet->payload, packet->payload_size);
+	if (sent_us >= b->measure_begin_us && sent_us <= now_us)
+		histogram_add(&b->delay, now_us - sent_us);
+}
+
 static void
 on_packet(void *arg, uint64_t now_us, const struct peer_packet *packet)
 {
@@ -46,6 +60,8 @@ on_packet(void *arg, uint64_t now_us, const struct peer_packet *packet)
 	p->packets++;
 	p->octets += packet->size;
 	p->repaired += packet->repaired;
+	if (p->decrypts)
+		count_delay(p->bench, now_us, packet);
 	if (p->packet_us != 0 && (p->keyframe_us != 0 || !p->decrypts))
 		return;
 	age_us = now_us - client_session_start_us(p->session);
@@ -181,12 +197,13 @@ player_start(struct bench *b, unsigned index)
 	     .exts = exts,
 	     .ext_count = ext_count},
 	};
+	char url[WHIP_URL_SIZE];
 	struct client_session_config config = {
 	    .loop = &b->loop,
 	    .http = b->http,
 	    .dtls = b->dtls,
 	    .whip = &b->o->whip,
-	    .url = b->o->play_url,
+	    .url = url,
 	    .tracks = tracks,
 	    .track_count = BENCH_TRACKS,
 	    .events = b->o->decrypt == BENCH_NONE ? &counting_events : &events,
@@ -200,6 +217,7 @@ player_start(struct bench *b, unsigned index)
 	p->rng.state = index;
 	p->decrypts = config.decrypt == PEER_DECRYPT_ALL;
 	p->state = PLAYER_JOINING;
+	(void)bench_url(url, b->o->play_url, index % b->o->streams + 1, WHIP_PLAY);
 	p->session = client_session_start(&config);
 	if (p->session == NULL) {
 		on_ended(p, CLIENT_INTERNAL, strerror(errno));
@@ -220,13 +238,27 @@ player_measure(struct player *p)
 	p->packets = p->octets = p->repaired = 0;
 }
 
-void
-player_losses(const struct player *p, unsigned track, uint64_t *expected, uint64_t *lost)
+/* Packets expected, and of them lost, of one track since player_measure(). */
+static void
+losses_of(const struct track_count *t, uint64_t *expected, uint64_t *lost)
 {
-	const struct track_count *t = &p->tracks[track];
-
 	*expected = t->expected_before + (t->started ? t->max + 1 - t->first : 0);
 	*lost = *expected > t->received ? *expected - t->received : 0;
+}
+
+void
+player_freeze(struct player *p)
+{
+	const struct peer *peer = p->session != NULL ? client_session_peer(p->session) : NULL;
+	struct peer_stats stats;
+
+	for (unsigned k = 0; k < BENCH_TRACKS; k++)
+		losses_of(&p->tracks[k], &p->expected[k], &p->lost[k]);
+	p->measured_packets = p->packets;
+	p->measured_octets = p->octets;
+	p->measured_repaired = p->repaired;
+	if (p->decrypts && peer != NULL && peer_track_stats(peer, TRACK_AUDIO, &stats) == 0)
+		p->jitter_us = stats.jitter_us;
 }
 
 void

@@ -1,6 +1,7 @@
 #include "publisher.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -16,6 +17,7 @@ enum {
 	KEYFRAME_FRAGMENTS = 26,
 	FRAGMENT = 1100, /* octets of a NALU in one packet */
 	AUDIO_SIZE = 130,
+	STAMPED_MIN = 100,	      /* octets: no parameter sets */
 	PACING_BPS = 1090000 / 2 * 5, /* 2.5 times the stream's rate */
 	VIDEO_CLOCK = 90000,
 	AUDIO_CLOCK = 48000,
@@ -92,8 +94,31 @@ make_frame(struct publisher *p, uint64_t capture_us)
 
 /* ---- sending ---- */
 
+/* Seven bits an octet: the high bit is set, so no start code comes about. */
+static void
+stamp(uint8_t *payload, size_t size, uint64_t now_us)
+{
+	for (unsigned i = 0; i < PUBLISHER_STAMP; i++)
+		payload[size - 1 - i] = (uint8_t)(0x80 | (now_us >> 7 * i & 127));
+}
+
+uint64_t
+publisher_sent_us(const uint8_t *payload, size_t size)
+{
+	uint64_t us = 0;
+
+	if (size < PUBLISHER_STAMP + 2)
+		return 0;
+	for (unsigned i = PUBLISHER_STAMP; i > 0; i--) {
+		if ((payload[size - i] & 0x80) == 0)
+			return 0; /* parameter sets: too short for a stamp */
+		us = us << 7 | (payload[size - i] & 127u);
+	}
+	return us;
+}
+
 static bool
-send_packet(struct publisher *p, unsigned track, const struct publisher_packet *packet)
+send_packet(struct publisher *p, unsigned track, struct publisher_packet *packet)
 {
 	const struct peer_track *t = client_session_track(p->session, track);
 	struct peer_media media = {.marker = packet->marker,
@@ -106,6 +131,8 @@ send_packet(struct publisher *p, unsigned track, const struct publisher_packet *
 	if (t == NULL || t->codec_count == 0 || (t->direction & PEER_SEND) == 0)
 		return false;
 	media.pt = t->codecs[0].pt;
+	if (packet->size > STAMPED_MIN)
+		stamp(packet->payload, packet->size, clock_now_us());
 	if (client_session_send(p->session, track, &media) != 0)
 		return false;
 	p->sent.packets++;
@@ -140,15 +167,17 @@ on_wake(uv_timer_t *timer)
 	p->budget += (int64_t)((now_us - p->last_us) * PACING_BPS / 8 / 1000000);
 	p->last_us = now_us;
 	while (p->count > 0 && p->budget > 0) {
-		const struct publisher_packet *packet = &p->queue[p->head];
+		struct publisher_packet *packet = &p->queue[p->head];
 
 		any |= send_packet(p, TRACK_VIDEO, packet);
 		p->budget -= (int64_t)packet->size;
 		p->head = (p->head + 1) % PUBLISHER_QUEUE;
 		p->count--;
 	}
-	if (p->count == 0)
+	if (p->count == 0) {
 		p->budget = MIN_OF(p->budget, 0); /* idle time is not saved up */
+		p->head = 0;			  /* the same memory again */
+	}
 	p->sent.wakes += any;
 	if (any)
 		client_session_flush(p->session);
@@ -235,4 +264,99 @@ publisher_stop(struct publisher *p,
 {
 	uv_timer_stop(&p->timer);
 	client_session_stop(p->session, stopped);
+}
+
+/* ---- all of them ---- */
+
+int
+publishers_init(struct publishers *ps, unsigned count)
+{
+	*ps = (struct publishers){.all = calloc(count, sizeof(*ps->all)), .count = count};
+	return ps->all != NULL ? 0 : -ENOMEM;
+}
+
+unsigned
+publishers_connected(const struct publishers *ps)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ps->started; i++)
+		n += ps->all[i].connected && !ps->all[i].ended;
+	return n;
+}
+
+const struct publisher *
+publishers_ended(const struct publishers *ps)
+{
+	for (unsigned i = 0; i < ps->started; i++)
+		if (ps->all[i].ended)
+			return &ps->all[i];
+	return NULL;
+}
+
+void
+publishers_sum(const struct publishers *ps, struct publisher_count *out)
+{
+	*out = (struct publisher_count){0};
+	for (unsigned i = 0; i < ps->started; i++) {
+		out->packets += ps->all[i].sent.packets;
+		out->octets += ps->all[i].sent.octets;
+		out->wakes += ps->all[i].sent.wakes;
+	}
+}
+
+double
+publishers_loss(const struct publishers *ps)
+{
+	uint8_t worst = 0;
+
+	for (unsigned i = 0; i < ps->started; i++) {
+		const struct peer *peer =
+		    ps->all[i].session != NULL ? client_session_peer(ps->all[i].session) : NULL;
+		struct peer_stats stats;
+
+		if (peer == NULL)
+			continue;
+		peer_stats(peer, &stats);
+		worst = MAX_OF(worst, stats.remote_loss);
+	}
+	return worst * 100.0 / 256;
+}
+
+static void
+on_stopped(void *arg, enum client_code code, const char *words)
+{
+	struct publisher *p = arg;
+
+	(void)code;
+	(void)words;
+	client_session_free(p->session);
+	p->session = NULL;
+}
+
+void
+publishers_stop(struct publishers *ps)
+{
+	if (ps->stopping)
+		return;
+	ps->stopping = true;
+	for (unsigned i = 0; i < ps->started; i++)
+		if (ps->all[i].session != NULL)
+			publisher_stop(&ps->all[i], on_stopped);
+}
+
+bool
+publishers_stopped(const struct publishers *ps)
+{
+	for (unsigned i = 0; i < ps->started; i++)
+		if (ps->all[i].session != NULL)
+			return false;
+	return true;
+}
+
+void
+publishers_free(struct publishers *ps)
+{
+	for (unsigned i = 0; i < ps->started; i++)
+		client_session_free(ps->all[i].session);
 }

@@ -24,6 +24,9 @@ struct publisher_count {
 	uint64_t packets, octets, wakes; /* wakes: of the pacer, with something to send */
 };
 
+/* Every payload ends with when it was given to the socket: see publisher_sent_us(). */
+enum { PUBLISHER_STAMP = 8 /* octets */ };
+
 struct publisher_packet {
 	size_t size;
 	bool marker, keyframe;
@@ -47,10 +50,34 @@ struct publisher {
 	struct prng rng;
 };
 
-/* Connects and publishes until publisher_stop(). Borrows everything. 0 or -errno. */
+/* Connects and publishes until publisher_stop(). Borrows everything but the URL. 0 or -errno. */
 int publisher_start(struct publisher *p, uv_loop_t *loop, struct whip_http *http,
 		    struct dtls_ctx *dtls, const struct whip_options *whip, const char *url);
 void publisher_stop(struct publisher *p, void (*stopped)(void *arg, enum client_code code,
 							 const char *words)); /* arg is p */
+
+/* clock_now_us() of when a packet with this payload left a publisher of this process; 0 if it is
+ * none of theirs. */
+uint64_t publisher_sent_us(const uint8_t *payload, size_t size);
+
+/* All publishers of a run. */
+struct publishers {
+	struct publisher *all;
+	unsigned count, started;
+	bool stopping;
+};
+
+/* count publishers, none of them started. 0 or -ENOMEM. */
+int publishers_init(struct publishers *ps, unsigned count);
+/* Of those that were started. */
+unsigned publishers_connected(const struct publishers *ps);
+/* The first that ended, or NULL. */
+const struct publisher *publishers_ended(const struct publishers *ps);
+void publishers_sum(const struct publishers *ps, struct publisher_count *out);
+/* The worst loss that the server's receiver reports told last, in percent. */
+double publishers_loss(const struct publishers *ps);
+void publishers_stop(struct publishers *ps); /* again: ignored */
+bool publishers_stopped(const struct publishers *ps);
+void publishers_free(struct publishers *ps);
 
 #endif

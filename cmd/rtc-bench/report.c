@@ -24,10 +24,12 @@ struct result {
 	unsigned players, joined, ended, silent; /* silent: no packet in the interval */
 	uint64_t packets, octets, repaired, expected, lost;
 	double loss_percent, packets_per_s, mbit_per_s;
+	unsigned publishers, connected; /* asked for; alive at the end */
 	uint64_t track_expected[BENCH_TRACKS], track_lost[BENCH_TRACKS];
 	uint64_t sent; /* by our publisher in the interval */
 	double sent_per_s, packets_per_wake, delivered_percent; /* of sent x players */
 	struct percentiles post, dtls, packet, keyframe;
+	struct percentiles delay, jitter; /* count: packets, players */
 	struct process_cost cost[BENCH_PIDS_MAX], own;
 };
 
@@ -44,7 +46,7 @@ static struct percentiles
 percentiles_of(const struct bench *b, size_t offset)
 {
 	struct percentiles p = {0};
-	uint64_t *v = calloc(b->o->players, sizeof(*v));
+	uint64_t *v = calloc(b->player_count + 1, sizeof(*v));
 
 	if (v == NULL)
 		return p;
@@ -69,14 +71,18 @@ cost_of(int pid, const struct process_use *begin, const struct process_use *end,
 {
 	struct process_cost c = {.pid = pid, .alive = begin->alive && end->alive};
 	double cpu_us = (double)(end->cpu_ns - begin->cpu_ns) / 1000;
+	unsigned sessions = r->players > 0 ? r->joined : r->connected;
+	uint64_t packets;
 
 	if (!c.alive || r->seconds <= 0)
 		return c;
 	c.cpu_percent = cpu_us / r->seconds / 10000;
-	c.us_per_packet = r->packets > 0 ? cpu_us / (double)r->packets : 0;
+	/* Without players the work is receiving. */
+	packets = r->players > 0 ? r->packets : r->sent;
+	c.us_per_packet = packets > 0 ? cpu_us / (double)packets : 0;
 	c.rss_mb = (double)end->rss_octets / 1048576;
 	c.kb_per_player =
-	    r->joined > 0 ? ((double)end->rss_octets - (double)base_rss) / 1024 / r->joined : 0;
+	    sessions > 0 ? ((double)end->rss_octets - (double)base_rss) / 1024 / sessions : 0;
 	return c;
 }
 
@@ -111,7 +117,9 @@ make_result(const struct bench *b, struct result *r)
 {
 	uint64_t wakes = b->sent_end.wakes - b->sent_begin.wakes;
 
-	*r = (struct result){.players = b->o->players,
+	*r = (struct result){.players = b->player_count,
+			     .publishers = b->publishers.count,
+			     .connected = b->connected_end,
 			     .ended = b->ended,
 			     .seconds = (double)(b->measure_end_us - b->measure_begin_us) / 1e6,
 			     .sent = b->sent_end.packets - b->sent_begin.packets};
@@ -123,13 +131,20 @@ make_result(const struct bench *b, struct result *r)
 		r->sent_per_s = (double)r->sent / r->seconds;
 	}
 	r->packets_per_wake = wakes > 0 ? (double)r->sent / (double)wakes : 0;
-	r->delivered_percent = r->sent > 0 && r->joined > 0
-				   ? 100.0 * (double)r->packets / ((double)r->sent * r->joined)
-				   : 0;
+	r->delivered_percent =
+	    r->sent > 0 && r->joined > 0
+		? 100.0 * (double)r->packets / ((double)r->sent * r->joined / b->o->streams)
+		: 0;
 	r->post = percentiles_of(b, offsetof(struct player, post_us));
 	r->dtls = percentiles_of(b, offsetof(struct player, dtls_us));
 	r->packet = percentiles_of(b, offsetof(struct player, packet_us));
 	r->keyframe = percentiles_of(b, offsetof(struct player, keyframe_us));
+	r->jitter = percentiles_of(b, offsetof(struct player, jitter_us));
+	r->delay = (struct percentiles){.count = b->delay.count,
+					.p50_us = histogram_percentile(&b->delay, 50),
+					.p95_us = histogram_percentile(&b->delay, 95),
+					.p99_us = histogram_percentile(&b->delay, 99),
+					.max_us = b->delay.max_us};
 	for (size_t i = 0; i < b->o->pid_count; i++)
 		r->cost[i] =
 		    cost_of(b->o->pids[i], &b->begin[i], &b->end[i], b->base[i].rss_octets, r);
@@ -139,17 +154,17 @@ make_result(const struct bench *b, struct result *r)
 /* ---- text ---- */
 
 static void
-print_times(FILE *out, const char *name, const struct percentiles *p)
+print_times(FILE *out, const char *name, const struct percentiles *p, const char *of)
 {
 	if (p->count == 0)
 		return;
-	fprintf(out, "  %-14s %8.1f %8.1f %8.1f %8.1f ms  (%zu players)\n", name,
+	fprintf(out, "  %-14s %8.1f %8.1f %8.1f %8.1f ms  (%zu %s)\n", name,
 		(double)p->p50_us / 1e3, (double)p->p95_us / 1e3, (double)p->p99_us / 1e3,
-		(double)p->max_us / 1e3, p->count);
+		(double)p->max_us / 1e3, p->count, of);
 }
 
 static void
-print_text(const struct bench *b, const struct result *r, FILE *out)
+print_players(const struct result *r, FILE *out)
 {
 	fprintf(out, "players   %u asked, %u joined, %u ended, %u silent\n", r->players, r->joined,
 		r->ended, r->silent);
@@ -160,15 +175,37 @@ print_text(const struct bench *b, const struct result *r, FILE *out)
 		r->loss_percent, (unsigned long long)r->lost, (unsigned long long)r->expected,
 		percent(r->track_lost[0], r->track_expected[0]),
 		percent(r->track_lost[1], r->track_expected[1]));
+}
+
+static void
+print_publishers(const struct bench *b, const struct result *r, FILE *out)
+{
+	fprintf(out, "publishers %u asked, %u there at the end; loss told by the server %.1f %%\n",
+		r->publishers, r->connected, b->loss_told);
+	fprintf(out, "sent      %llu packets: %.0f/s, %.2f per wake", (unsigned long long)r->sent,
+		r->sent_per_s, r->packets_per_wake);
+	if (r->players > 0)
+		fprintf(out, "; %.3f %% delivered", r->delivered_percent);
+	fputc('\n', out);
+}
+
+static void
+print_text(const struct bench *b, const struct result *r, FILE *out)
+{
+	if (r->players > 0)
+		print_players(r, out);
 	if (b->o->publish)
-		fprintf(out, "sent      %llu packets: %.0f/s, %.2f per wake; %.3f %% delivered\n",
-			(unsigned long long)r->sent, r->sent_per_s, r->packets_per_wake,
-			r->delivered_percent);
-	fprintf(out, "joining             p50      p95      p99      max\n");
-	print_times(out, "answer", &r->post);
-	print_times(out, "keys", &r->dtls);
-	print_times(out, "first packet", &r->packet);
-	print_times(out, "first keyframe", &r->keyframe);
+		print_publishers(b, r, out);
+	if (r->players > 0)
+		fprintf(out, "joining             p50      p95      p99      max\n");
+	print_times(out, "answer", &r->post, "players");
+	print_times(out, "keys", &r->dtls, "players");
+	print_times(out, "first packet", &r->packet, "players");
+	print_times(out, "first keyframe", &r->keyframe, "players");
+	if (r->delay.count + r->jitter.count > 0)
+		fprintf(out, "under way\n");
+	print_times(out, "delay", &r->delay, "packets");
+	print_times(out, "jitter", &r->jitter, "players");
 	for (size_t i = 0; i < b->o->pid_count; i++) {
 		const struct process_cost *c = &r->cost[i];
 
@@ -188,11 +225,11 @@ print_text(const struct bench *b, const struct result *r, FILE *out)
 /* ---- JSON ---- */
 
 static json_t *
-json_times(const struct percentiles *p)
+json_times(const struct percentiles *p, const char *of)
 {
 	if (p->count == 0)
 		return json_null();
-	return json_pack("{s:I,s:f,s:f,s:f,s:f}", "players", (json_int_t)p->count, "p50_ms",
+	return json_pack("{s:I,s:f,s:f,s:f,s:f}", of, (json_int_t)p->count, "p50_ms",
 			 (double)p->p50_us / 1e3, "p95_ms", (double)p->p95_us / 1e3, "p99_ms",
 			 (double)p->p99_us / 1e3, "max_ms", (double)p->max_us / 1e3);
 }
@@ -222,15 +259,21 @@ print_json(const struct bench *b, const struct result *r, int status, FILE *out)
 			   "loss_percent", r->loss_percent, "packets_per_s", r->packets_per_s,
 			   "mbit_per_s", r->mbit_per_s));
 	if (b->o->publish)
-		json_object_set_new(all, "publisher",
-				    json_pack("{s:I,s:f,s:f,s:f}", "sent", (json_int_t)r->sent,
-					      "packets_per_s", r->sent_per_s, "packets_per_wake",
-					      r->packets_per_wake, "delivered_percent",
-					      r->delivered_percent));
+		json_object_set_new(
+		    all, "publisher",
+		    json_pack("{s:i,s:i,s:I,s:f,s:f,s:f,s:f}", "asked", (int)r->publishers,
+			      "connected", (int)r->connected, "sent", (json_int_t)r->sent,
+			      "packets_per_s", r->sent_per_s, "packets_per_wake",
+			      r->packets_per_wake, "delivered_percent", r->delivered_percent,
+			      "loss_told_percent", b->loss_told));
 	json_object_set_new(all, "join",
-			    json_pack("{s:o,s:o,s:o,s:o}", "answer", json_times(&r->post), "keys",
-				      json_times(&r->dtls), "first_packet", json_times(&r->packet),
-				      "first_keyframe", json_times(&r->keyframe)));
+			    json_pack("{s:o,s:o,s:o,s:o}", "answer",
+				      json_times(&r->post, "players"), "keys",
+				      json_times(&r->dtls, "players"), "first_packet",
+				      json_times(&r->packet, "players"), "first_keyframe",
+				      json_times(&r->keyframe, "players")));
+	json_object_set_new(all, "delay", json_times(&r->delay, "packets"));
+	json_object_set_new(all, "jitter", json_times(&r->jitter, "players"));
 	json_object_set_new(all, "video_loss_percent",
 			    json_real(percent(r->track_lost[0], r->track_expected[0])));
 	json_object_set_new(all, "audio_loss_percent",
@@ -247,11 +290,15 @@ print_json(const struct bench *b, const struct result *r, int status, FILE *out)
 static int
 verdict(const struct bench *b, const struct result *r)
 {
-	if (b->publisher.ended) {
-		fprintf(stderr, "rtc-bench: fatal: the publisher ended: %s\n", b->publisher.words);
+	const struct publisher *gone = publishers_ended(&b->publishers);
+
+	if (gone != NULL || (b->measure_begin_us == 0 && b->publishers.started > r->connected)) {
+		fprintf(stderr, "rtc-bench: fatal: %s ended: %s\n",
+			r->publishers == 1 ? "the publisher" : "a publisher",
+			gone != NULL ? gone->words : "no connection in time");
 		return EX_UNAVAILABLE;
 	}
-	if (r->joined == 0) {
+	if (r->players > 0 && r->joined == 0) {
 		fprintf(stderr, "rtc-bench: fatal: no player joined: %s\n",
 			b->words[0] != '\0' ? b->words : "no answer in time");
 		return EX_UNAVAILABLE;
@@ -260,7 +307,8 @@ verdict(const struct bench *b, const struct result *r)
 		fprintf(stderr, "rtc-bench: %u of %u players ended: %s\n", r->ended, r->players,
 			b->words);
 	return r->joined < r->players || r->ended > 0 || r->silent > 0 ||
-	       r->loss_percent > b->o->max_loss;
+	       r->connected < r->publishers || r->loss_percent > b->o->max_loss ||
+	       b->loss_told > b->o->max_loss;
 }
 
 int

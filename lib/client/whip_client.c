@@ -9,9 +9,10 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "client/whip_api.h"
 #include "client/whip_http.h"
 
-enum { DETAIL_SIZE = 256, CREATED = 201 };
+enum { DETAIL_SIZE = 256, OK = 200, CREATED = 201 };
 
 enum method { POST_OFFER, DELETE_SESSION };
 
@@ -24,7 +25,8 @@ struct whip_client {
 	enum method method;
 	CURL *easy; /* of the request that runs; NULL: none */
 	struct curl_slist *headers, *resolve;
-	char *offer;	/* owned */
+	char *offer;	/* owned; of the JSON interface: the whole body */
+	bool json;	/* see whip_api.h */
 	bool was_https; /* a hop before this one was encrypted */
 	unsigned redirects;
 	size_t body_size;
@@ -69,8 +71,10 @@ set_method(struct whip_client *c)
 		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, "DELETE");
 		return;
 	}
-	c->headers = curl_slist_append(c->headers, "Content-Type: application/sdp");
-	c->headers = curl_slist_append(c->headers, "Accept: application/sdp");
+	c->headers = curl_slist_append(c->headers, c->json ? "Content-Type: application/json"
+							   : "Content-Type: application/sdp");
+	if (!c->json)
+		c->headers = curl_slist_append(c->headers, "Accept: application/sdp");
 	curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE, (long)strlen(c->offer));
 	curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, c->offer);
 }
@@ -266,11 +270,32 @@ resolve_location(const struct whip_client *c, char *out)
 }
 
 static enum client_code
+judge_json(struct whip_client *c, int status)
+{
+	long code;
+
+	if (status != OK)
+		return refuse_status(c, status);
+	c->body[c->body_size] = '\0';
+	switch (whip_api_answer(c->body, &c->body_size, &code)) {
+	case 0:
+		return CLIENT_OK;
+	case -EPROTO:
+		snprintf(c->words, sizeof(c->words), "the server refuses with code %ld", code);
+		return CLIENT_HTTP;
+	default:
+		return fail(c, CLIENT_HTTP, "the answer is not {\"code\":0,\"sdp\":...}");
+	}
+}
+
+static enum client_code
 judge_post(struct whip_client *c, int status)
 {
 	char location[WHIP_URL_SIZE];
 	int r;
 
+	if (c->json)
+		return judge_json(c, status);
 	if (status != CREATED)
 		return refuse_status(c, status);
 	r = resolve_location(c, location);
@@ -376,7 +401,8 @@ whip_client_post(struct whip_http *http, const struct whip_options *options, con
 	c->done = done;
 	c->arg = arg;
 	c->transfer = (struct whip_http_transfer){on_done, c};
-	c->offer = strdup(offer);
+	c->json = whip_api_is(url);
+	c->offer = c->json ? whip_api_request(url, offer) : strdup(offer);
 	if (c->offer == NULL || !text_copy(c->url, sizeof(c->url), url) || begin_request(c) < 0) {
 		whip_client_free(c);
 		return NULL;

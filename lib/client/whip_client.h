@@ -59,9 +59,10 @@ void whip_http_free(struct whip_http *http);
 struct whip_client;
 
 /*
- * Send the offer (copied) to url (copied). done is called once, from the loop, unless the client is
- * freed before. NULL without memory. A session may exist although code is not OK (e.g. an empty
- * answer with a Location): whip_client_delete() then deletes it.
+ * Send the offer (copied) to url (copied), by WHIP or WHEP, or by the older JSON interface if the
+ * URL has its path (whip_api.h; then there is nothing to delete). done is called once, from the
+ * loop, unless the client is freed before. NULL without memory. A session may exist although code
+ * is not OK (e.g. an empty answer with a Location): whip_client_delete() then deletes it.
  */
 struct whip_client *whip_client_post(struct whip_http *http, const struct whip_options *options,
 				     const char *url, const char *offer, whip_done_fn *done,

@@ -65,8 +65,24 @@ is "$(get '.join.first_keyframe.players == 2')" true "two players decrypted and 
 is "$(get '.processes[0].alive and .processes[0].us_per_packet > 0 and .processes[0].rss_mb > 1')" \
     true "the relay's use was measured"
 
-run -n 3 -d 0.5 -s 0.5 -D none "--publish=$publish" "$play"
-is "$status" 0 "the text form, headers only"
+is "$(get '.delay.packets > 100 and .delay.p50_ms > 0 and .delay.p50_ms <= .delay.max_ms and
+    .jitter.players == 2')" true "how long its packets were under way, and how evenly they came"
+
+run -j -n 4 -M 3 -r 200 -d 1 -s 0.5 -p "$relay" \
+    "--publish=http://127.0.0.1:$whip/rtc/v1/whip/?app=live&stream=b[s]" \
+    "http://127.0.0.1:$whep/rtc/v1/whep/?app=live&stream=b[s]"
+is "$status $(get '"\(.joined) \(.publisher.connected) \(.lost)"')" "0 12 3 0" \
+    "three streams with four players each"
+is "$(get '.publisher.delivered_percent > 90 and .publisher.delivered_percent < 110')" true \
+    "each stream's packets reached its players"
+like "$(cat "$dir/log")" 'play live/b3 ' "the number stands in the URL"
+run -j -n 0 -M 5 -r 200 -d 1.5 -s 0.2 -p "$relay" \
+    "--publish=http://127.0.0.1:$whip/rtc/v1/publish/?app=live&stream=p[s]" "$play&x=[s]"
+is "$status $(get '.publisher.connected == 5 and .publisher.loss_told_percent == 0 and
+    .processes[0].us_per_packet > 0 and .join.answer == null')" "0 true" \
+    "publishers alone, by the older JSON interface"
+run -n 3 -d 0.5 -s 0.5 -D none "--publish=$publish" "http://127.0.0.1:$whep/rtc/v1/play/?app=live&stream=bench"
+is "$status" 0 "the text form, headers only, by the older JSON interface"
 like "$(cat "$dir/report")" '^loss +0\.0000 %' "says the loss"
 run -n 3 -d 0.5 -s 0.2 -D all -j "--publish=$publish" "$play"
 is "$(get '.join.first_keyframe.players')" 3 "with everything decrypted every player saw a keyframe"
@@ -88,6 +104,7 @@ is "$status" 69 "a publisher that is refused: exit 69"
 like "$(cat "$dir/errors")" 'publisher ended' "and why"
 
 for bad in "" "-n 0 $play" "-D some $play" "--publish $play" "ftp://x/" "-p x $play" \
+    "-M 2 $play" "-M 0 $play" "-n 0 $play" "-M 2000 -n 11 $play[s]" \
     "$play more"; do
 	# shellcheck disable=SC2086
 	run $bad
