@@ -380,6 +380,9 @@ void play_bye(struct wsession *ws);
 /* worker_local.c */
 void local_add(struct worker *w, const struct chan_msg *msg);
 void local_text(struct worker *w, const struct chan_msg *msg); /* M_LOCAL_TEXT */
+/* Does its track index make keyframes by its own clock? An on-demand one is encoded only while it
+ * is wanted, so it can make them when asked. */
+bool local_is_periodic(const struct wsession *ws, unsigned index);
 void local_bind(struct wsession *ws, const struct msg_bind *bind);
 void local_free(struct wsession *ws);
 void local_fanout(struct wsession *ws, struct wstream *s);

@@ -222,6 +222,15 @@ local_new(struct wsession *ws, int fd)
 	return local->conn == NULL || (local->recv == NULL && local->sinks == NULL) ? -ENOMEM : 0;
 }
 
+bool
+local_is_periodic(const struct wsession *ws, unsigned index)
+{
+	const struct tracks *t = &ws->session->tracks;
+
+	return ws->session->periodic && index < t->count && t->list[index].kind == TRACK_VIDEO &&
+	       !t->list[index].on_demand;
+}
+
 void
 local_add(struct worker *w, const struct chan_msg *msg)
 {
@@ -256,10 +265,8 @@ local_add(struct worker *w, const struct chan_msg *msg)
 	}
 	if (ws->stream != NULL && ws->stream->epoch == ws->session->epoch) {
 		ws->stream->publisher = ws;
-		for (unsigned i = 0; i < ws->stream->lane_end; i++)
-			stream_set_periodic(ws->stream, w, i,
-					    ws->session->periodic &&
-						ws->stream->tracks[i].kind == TRACK_VIDEO);
+		for (unsigned i = 0; i < ws->session->tracks.count; i++)
+			stream_set_periodic(ws->stream, w, i, local_is_periodic(ws, i));
 	} else
 		ws->stream = NULL;
 }

@@ -134,7 +134,7 @@ stream_link(struct wstream *s, struct worker *w)
 			continue;
 		t->source = ws;
 		ws->local->base = (uint8_t)(i - t->index);
-		stream_set_periodic(s, w, i, ws->session->periodic && t->kind == TRACK_VIDEO);
+		stream_set_periodic(s, w, i, local_is_periodic(ws, t->index));
 		if (s->subscriber_count > 0 || s->mask != 0)
 			stream_want_keyframe(s, w, i);
 	}
