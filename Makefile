@@ -22,9 +22,10 @@ PKGS := libuv openssl libsrtp2 libcurl opus libavcodec libavformat libavfilter l
 # Packages are checked before anything is compiled. The goals that a newcomer types first also
 # install what is missing (DEPS=0 forbids it); the others name the command to run.
 GOALS      := $(or $(MAKECMDGOALS),all)
-TEST_GOALS := check check-long asan tsan tidy fuzz bench
-DEPS_JOB   := $(if $(filter $(TEST_GOALS),$(GOALS)),test,$(if $(filter demo run,$(GOALS)),demo,build))
-DEPS       ?= $(if $(filter $(TEST_GOALS) demo run,$(GOALS)),1,0)
+TEST_GOALS := check check-long asan tsan tidy fuzz
+DEPS_JOB   := $(if $(filter $(TEST_GOALS),$(GOALS)),test,$(or $(filter demo bench,$(GOALS)),\
+              $(if $(filter run,$(GOALS)),demo,build)))
+DEPS       ?= $(if $(filter $(TEST_GOALS) demo run bench,$(GOALS)),1,0)
 ifneq ($(filter-out help clean install-files,$(GOALS)),)
 ifndef DEPS_DONE
 DEPS_STATE := $(shell DEPS=$(DEPS) tools/deps.sh $(DEPS_JOB) >&2 || echo missing)

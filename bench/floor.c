@@ -3,8 +3,9 @@
  * AES-128-GCM (OpenSSL EVP, the key scheduled once per destination) and sends it to as many sockets
  * that another process drains, by sendmmsg with UDP_SEGMENT.  No receiving, no parsing, no
  * bookkeeping.  Prints the sender's CPU microseconds per packet; the relay is measured beside it.
+ * With -p every packet is sent by a sendto() of its own, as a plain server does it.
  *
- *   floor [-j] -n DESTINATIONS -w PACKETS_PER_WAKE [-d SECONDS] [-r PACKETS_PER_S] [-s OCTETS]
+ *   floor [-jp] -n DESTINATIONS -w PACKETS_PER_WAKE [-d SECONDS] [-r PACKETS_PER_S] [-s OCTETS]
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -43,7 +44,7 @@ enum {
 struct options {
 	unsigned destinations, wake, size, rate;
 	double seconds;
-	bool json;
+	bool json, plain;
 };
 
 struct destination {
@@ -177,6 +178,20 @@ send_batch(int fd, struct destination *d, unsigned count, const struct options *
 	}
 }
 
+static void
+send_plain(int fd, struct destination *d, unsigned count, const struct options *o,
+	   const uint8_t *packets, uint32_t seq)
+{
+	for (unsigned k = 0; k < o->wake; k++) {
+		for (unsigned i = 0; i < count; i++) {
+			encrypt_packet(&d[i], packets + k * o->size, o->size, seq + k, d[i].out);
+			if (sendto(fd, d[i].out, o->size + TAG, 0, (struct sockaddr *)&d[i].to,
+				   sizeof(d[i].to)) < 0)
+				fail("sendto");
+		}
+	}
+}
+
 static uint64_t
 own_cpu_ns(void)
 {
@@ -200,7 +215,9 @@ run(int fd, struct destination *d, const struct options *o, uint64_t *cpu_ns)
 		uint64_t now_us = clock_now_us();
 		struct timespec rest;
 
-		for (unsigned i = 0; i < o->destinations; i += MESSAGES)
+		if (o->plain)
+			send_plain(fd, d, o->destinations, o, packets, (uint32_t)sent);
+		for (unsigned i = 0; i < o->destinations && !o->plain; i += MESSAGES)
 			send_batch(fd, d + i, MIN_OF(o->destinations - i, (unsigned)MESSAGES), o,
 				   packets, (uint32_t)sent);
 		sent += o->wake;
@@ -265,7 +282,7 @@ static bool
 parse(struct options *o, int argc, char **argv)
 {
 	for (int c = 0; c >= 0;) {
-		c = getopt(argc, argv, "jn:w:d:r:s:");
+		c = getopt(argc, argv, "jpn:w:d:r:s:");
 		switch (c) {
 		case -1:
 			break;
@@ -287,6 +304,9 @@ parse(struct options *o, int argc, char **argv)
 		case 'j':
 			o->json = true;
 			break;
+		case 'p':
+			o->plain = true;
+			break;
 		default:
 			return false;
 		}
@@ -306,7 +326,7 @@ main(int argc, char **argv)
 	pid_t child;
 
 	if (!parse(&o, argc, argv)) {
-		fputs("usage: floor [-j] [-n destinations] [-w packets-per-wake] [-d seconds] "
+		fputs("usage: floor [-jp] [-n destinations] [-w packets-per-wake] [-d seconds] "
 		      "[-r packets-per-s] [-s octets]\n",
 		      stderr);
 		return EX_USAGE;

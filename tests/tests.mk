@@ -20,7 +20,7 @@
 ## make tsan         the tests of what has threads under the thread sanitizer
 ## make tidy         no warning of clang either; the mechanical half of the house style, as a test
 ## make fuzz         libFuzzer on every parser, FUZZ_SECONDS each (10)
-## make bench        CPU per packet, memory per player; BENCH_PLAYERS (50 100 300)
+## make bench        CPU per packet, memory per player: table, JSON and picture; see tools/bench
 ## make unit/NAME    one unit test, verbosely; likewise sim/NAME, replay/NAME, e2e/NAME
 
 E2E      := $(sort $(wildcard tests/e2e/*.t))
@@ -33,7 +33,7 @@ UNITS_TSAN := $(patsubst tests/%.c,$(B)/tests/%.t,$(shell grep -lE '^/\* runs un
         /dev/null $(wildcard tests/unit/*.c)))
 
 FUZZ_SECONDS  ?= 10
-BENCH_PLAYERS ?= 50 100 300
+BENCH_OUT     ?= $(B)/bench/results
 
 ENV := RTC_BIN=$(CURDIR)/$(B)/bin RTC_BUILD=$(CURDIR)/$(B) RTC_VECTORS=$(CURDIR)/tests/vectors \
        CMOCKA_MESSAGE_OUTPUT=TAP HARNESS_RULESFILE=tests/prove.yml
@@ -90,7 +90,8 @@ run-fuzz: $(patsubst %,$(B)/fuzz/%,$(FUZZ))
 	@$(ENV) FUZZ_SECONDS=$(FUZZ_SECONDS) prove --exec '' --timer -v tools/fuzz
 
 bench: all $(B)/bench/floor
-	@$(ENV) BENCH_PLAYERS='$(BENCH_PLAYERS)' tools/bench
+	@$(ENV) BENCH_OUT='$(BENCH_OUT)' tools/bench >/dev/null
+	@echo "kept in $(BENCH_OUT)"
 
 # Unit and simulation tests: cmocka programs.
 $(B)/tests/unit/%.t: $(B)/tests/unit/%.o $(B)/tests/support.a $(B)/librtckit.a

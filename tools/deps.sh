@@ -1,5 +1,5 @@
 #!/bin/sh
-# Debian packages that a job needs: tools/deps.sh build|demo|test
+# Debian packages that a job needs: tools/deps.sh build|demo|bench|test
 # Silent when all are present.  With DEPS=1, as root or with passwordless sudo, prints the apt-get
 # line and runs it; otherwise prints the line to run and exits 1.
 set -u
@@ -8,6 +8,7 @@ build="gcc make pkg-config libuv1-dev libssl-dev libsrtp2-dev libcurl4-openssl-d
 libavcodec-dev libavformat-dev libavfilter-dev libavutil-dev libswresample-dev libswscale-dev
 libmicrohttpd-dev libjansson-dev uthash-dev"
 demo="$build"
+bench="$build jq gnuplot-nox"
 test="$build
 libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev mandoc perl socat curl jq busybox
 netcat-openbsd iproute2 procps python3 openssl
@@ -23,8 +24,9 @@ command -v npm >/dev/null 2>&1 || test="$test npm"
 case "${1-}" in
 build) want=$build ;;
 demo) want=$demo ;;
+bench) want=$bench ;;
 test) want=$test ;;
-*) echo "usage: deps.sh build|demo|test" >&2; exit 64 ;;
+*) echo "usage: deps.sh build|demo|bench|test" >&2; exit 64 ;;
 esac
 
 command -v dpkg-query >/dev/null 2>&1 || exit 0	# not Debian: the compiler will tell
