@@ -13,17 +13,21 @@
 enum { PAGE = 50, EXIT_NEGATIVE = 1 };
 
 static const struct writer_column stream_columns[] = {
-    {"STREAM", "name", WRITER_PLAIN},	      {"PUBLISHER", "publisher", WRITER_PLAIN},
-    {"PLAYERS", "players", WRITER_PLAIN},     {"TRACKS", "tracks", WRITER_CODECS},
-    {"EPOCH", "epoch", WRITER_PLAIN},	      {"RX", "rx_octets", WRITER_OCTETS},
-    {"TX", "tx_octets", WRITER_OCTETS},	      {"LOST", "rx_lost", WRITER_PLAIN},
-    {"KEYFRAMES", "keyframes", WRITER_PLAIN}, {"LAYERS", "layers", WRITER_LAYERS},
+    {"STREAM", "name", WRITER_PLAIN},	  {"PUBLISHER", "publisher", WRITER_PLAIN},
+    {"PLAYERS", "players", WRITER_PLAIN}, {"TRACKS", "tracks", WRITER_CODECS},
+    {"PICTURE", "media", WRITER_PICTURE}, {"IN", "rx_bps", WRITER_BPS},
+    {"OUT", "tx_bps", WRITER_BPS},	  {"EPOCH", "epoch", WRITER_PLAIN},
+    {"RX", "rx_octets", WRITER_OCTETS},	  {"TX", "tx_octets", WRITER_OCTETS},
+    {"LOST", "rx_lost", WRITER_PLAIN},	  {"KEYFRAMES", "keyframes", WRITER_PLAIN},
+    {"LAYERS", "layers", WRITER_LAYERS},
 };
 
 static const struct writer_column session_columns[] = {
     {"SESSION", "session", WRITER_PLAIN}, {"KIND", "kind", WRITER_PLAIN},
     {"STREAM", "stream", WRITER_PLAIN},	  {"STATE", "state", WRITER_PLAIN},
     {"ADDRESS", "address", WRITER_PLAIN}, {"AGE", "age_ms", WRITER_MS},
+    {"CODECS", "media", WRITER_CODECS},	  {"PICTURE", "media", WRITER_PICTURE},
+    {"IN", "rx_bps", WRITER_BPS},	  {"OUT", "tx_bps", WRITER_BPS},
     {"RTT", "rtt_us", WRITER_US},	  {"RX", "rx_octets", WRITER_OCTETS},
     {"LOST", "rx_lost", WRITER_PLAIN},	  {"TX", "tx_octets", WRITER_OCTETS},
     {"JITTER", "jitter_us", WRITER_US},	  {"LAYER", "layer", WRITER_PLAIN},
@@ -75,9 +79,9 @@ collect(const struct request *r, const char *op, const char *member, const char 
 	int code = EX_OK;
 
 	while (got > 0) {
-		json_t *page,
-		    *request = json_pack("{s:s, s:I, s:i}", "op", op, "start",
-					 (json_int_t)json_array_size(list), "count", PAGE);
+		json_t *page, *request = json_pack("{s:s, s:I, s:i, s:b}", "op", op, "start",
+						   (json_int_t)json_array_size(list), "count", PAGE,
+						   "media", 1);
 
 		if (stream != NULL)
 			json_object_set_new(request, "stream", json_string(stream));

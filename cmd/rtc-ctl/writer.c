@@ -103,6 +103,41 @@ layers_text(char *out, size_t size, const json_t *layers)
 	}
 }
 
+static void
+bps_text(char *out, size_t size, double bps)
+{
+	if (bps >= 999500)
+		snprintf(out, size, "%.2fMbit/s", bps / 1000000);
+	else
+		snprintf(out, size, "%.0fkbit/s", bps / 1000);
+}
+
+/* The first picture of the list that comes now; "-" if none does. */
+static void
+picture_text(char *out, size_t size, const json_t *media)
+{
+	size_t i;
+	json_t *m;
+
+	out[0] = '\0';
+	json_array_foreach(media, i, m)
+	{
+		const char *kind = json_string_value(json_object_get(m, "kind"));
+		long long width = json_integer_value(json_object_get(m, "width"));
+		double fps = json_number_value(json_object_get(m, "fps"));
+
+		if (kind == NULL || strcmp(kind, "video") != 0 ||
+		    !json_is_true(json_object_get(m, "active")))
+			continue;
+		if (width > 0)
+			snprintf(out, size, "%lldx%lld@%.0f", width,
+				 (long long)json_integer_value(json_object_get(m, "height")), fps);
+		else
+			snprintf(out, size, "?@%.0f", fps);
+		return;
+	}
+}
+
 /* What has an inside of its own, as JSON. */
 static void
 compact_text(char *out, size_t size, const json_t *value)
@@ -154,6 +189,12 @@ cell_text(char out[static WRITER_CELL_SIZE], const json_t *value, enum writer_un
 		break;
 	case WRITER_LAYERS:
 		layers_text(out, WRITER_CELL_SIZE, value);
+		break;
+	case WRITER_BPS:
+		bps_text(out, WRITER_CELL_SIZE, v);
+		break;
+	case WRITER_PICTURE:
+		picture_text(out, WRITER_CELL_SIZE, value);
 		break;
 	case WRITER_CODECS:
 		codecs_text(out, WRITER_CELL_SIZE, value);

@@ -16,7 +16,9 @@ enum writer_unit {
 	WRITER_US,     /* of microseconds: 1.2ms */
 	WRITER_COUNT,  /* of an array: its size */
 	WRITER_CODECS, /* of tracks: "H264+opus" */
-	WRITER_LAYERS  /* of simulcast layers: "l 240x135, h off" */
+	WRITER_LAYERS, /* of simulcast layers: "l 240x135, h off" */
+	WRITER_BPS,    /* of bits a second: "1.50Mbit/s" */
+	WRITER_PICTURE /* of what a stream carries: "640x360@25" */
 };
 
 struct writer_column {
@@ -24,7 +26,7 @@ struct writer_column {
 	enum writer_unit unit;
 };
 
-enum { WRITER_COLUMNS_MAX = 16, WRITER_CELL_SIZE = 256 };
+enum { WRITER_COLUMNS_MAX = 24, WRITER_CELL_SIZE = 256 };
 
 /* Print the records (an array of objects, borrowed), a row each, under a line of titles. */
 void writer_table(const json_t *records, const struct writer_column *columns, size_t count,

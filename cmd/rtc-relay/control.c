@@ -154,6 +154,7 @@ on_tick(uv_timer_t *timer)
 
 	c->now_us = clock_now_us();
 	csession_expire(c);
+	control_measure(c);
 	control_settle(c);
 	if (c->stopping && c->now_us - c->stop_us > STOP_US)
 		uv_stop(&c->loop);

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "base/keyhash.h"
+#include "base/meter.h"
 #include "base/text.h"
 #include "dtls/dtls.h"
 #include "ipc/ipc.h"
@@ -82,7 +83,9 @@ struct csession {
 	uint8_t base;	 /* a contributor's: the stream's track that its first is; PT_NONE */
 	unsigned worker; /* a contributor's */
 	uint32_t told;	 /* a local source's: bit per track of its own that it was told is wanted */
-	unsigned forgets; /* workers that still know it */
+	struct meter meter;	   /* octets received and sent */
+	struct meter *lane_meters; /* octets and pictures of shared.lanes; owned, NULL with them */
+	unsigned forgets;	   /* workers that still know it */
 	UT_hash_handle by_serial, by_secret, by_id, by_ufrag;
 };
 
@@ -98,10 +101,11 @@ struct stream {
 	struct csession *owners[TRACKS_MAX]; /* whose they are */
 	struct csession *players;	     /* utlist; WebRTC players and local subscribers */
 	unsigned player_count;
-	unsigned wanted[TRACKS_MAX]; /* players that take each track of the publisher */
-	unsigned holds;		     /* newcomers on their way in: do not free it under them */
-	uint32_t mask;		     /* workers with subscribers */
-	int home;		     /* the publisher's; -1 unknown */
+	uint64_t gone_packets, gone_octets; /* that players who left were sent */
+	unsigned wanted[TRACKS_MAX];	    /* players that take each track of the publisher */
+	unsigned holds; /* newcomers on their way in: do not free it under them */
+	uint32_t mask;	/* workers with subscribers */
+	int home;	/* the publisher's; -1 unknown */
 	UT_hash_handle by_name, by_serial;
 };
 
@@ -123,6 +127,8 @@ struct control {
 	struct worker *workers[WORKERS_MAX];
 	struct chan *to[WORKERS_MAX], *from[WORKERS_MAX];
 	unsigned worker_count;
+	struct meter meter,
+	    cpu_meter; /* octets received and sent; microseconds of processor time */
 	uint64_t next_serial, now_us, started_us;
 	uint64_t sessions_total, takeovers, dtls_failed;
 	unsigned handshakes; /* begun in the present second */
@@ -222,6 +228,18 @@ void cstream_interest(struct control *c, unsigned worker, const struct msg_inter
 void cstream_home(struct stream *s, struct control *c, int home);
 void event_stream(struct control *c, const struct stream *s, const char *event);
 void event_send(struct control *c, json_t *event); /* steals */
+
+/* control_measure.c: rates, pictures and codecs, as lists tell them. */
+void csession_measured(struct csession *cs); /* before it is announced: make room for what comes */
+void control_measure(struct control *c);     /* once a second */
+uint64_t control_cpu_us(void);		     /* processor time of the process */
+void measure_session_json(json_t *o, const struct csession *cs, uint64_t now_us);
+void measure_stream_json(json_t *o, const struct stream *s, uint64_t now_us);
+void measure_stats_json(json_t *o, const struct control *c);
+/* Of a source's own lane; it has lanes. */
+json_t *measure_lane_json(const struct csession *cs, uint8_t lane, uint64_t now_us);
+/* What comes as each of the stream's tracks; with a player: of those that it gets, in its layer. */
+json_t *measure_media_json(const struct stream *s, const struct csession *player, uint64_t now_us);
 
 /* control_dtls.c */
 void cdtls_input(struct csession *cs, const uint8_t *buf, size_t size);

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -46,36 +45,28 @@ stat_of(const uint64_t *v)
 	return (json_int_t)__atomic_load_n(v, __ATOMIC_RELAXED);
 }
 
-static json_t *
-layer_json(const struct csession *pub, const struct track *t, unsigned layer, uint8_t lane)
-{
-	const struct lane_stats *s = &pub->shared.lanes[lane];
-	uint64_t last = STAT_GET(s->last_us), now = clock_now_us(), size = STAT_GET(s->size);
-
-	return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I}", "mid", t->mid, "rid",
-			 t->rids[layer], "active",
-			 last != 0 && (last > now || now - last < LAYER_SILENCE_US), "width",
-			 (json_int_t)(size >> 32), "height", (json_int_t)(size & UINT32_MAX),
-			 "packets", stat_of(&s->packets), "octets", stat_of(&s->octets));
-}
-
 /* A publisher's simulcast layers. NULL if it has none. */
 static json_t *
-layers_json(const struct csession *pub)
+layers_json(const struct csession *pub, uint64_t now_us)
 {
 	const struct tracks *tracks = &pub->shared.tracks;
-	json_t *list;
+	json_t *list = NULL;
 
 	if (pub->shared.lanes == NULL)
 		return NULL;
-	list = json_array();
 	for (unsigned i = 0; i < tracks->count; i++)
-		for (unsigned k = 0; k < tracks->list[i].rid_count; k++) {
+		for (unsigned k = 0; tracks->list[i].rid_count > 1 && k < tracks->list[i].rid_count;
+		     k++) {
 			uint8_t lane = tracks_lane(tracks, i, k);
+			json_t *o = lane != PT_NONE ? measure_lane_json(pub, lane, now_us) : NULL;
 
-			if (lane != PT_NONE)
-				json_array_append_new(list,
-						      layer_json(pub, &tracks->list[i], k, lane));
+			if (o == NULL)
+				continue;
+			json_object_set_new(o, "mid", json_string(tracks->list[i].mid));
+			json_object_set_new(o, "rid", json_string(tracks->list[i].rids[k]));
+			if (list == NULL)
+				list = json_array();
+			json_array_append_new(list, o);
 		}
 	return list;
 }
@@ -95,10 +86,11 @@ rid_of(const struct csession *player)
 }
 
 static json_t *
-stream_json(const struct stream *s)
+stream_json(const struct stream *s, uint64_t now_us)
 {
 	const struct csession *pub = s->publisher, *player;
-	json_int_t tx_packets = 0, tx_octets = 0, rx[4] = {0};
+	json_int_t tx_packets = (json_int_t)s->gone_packets, rx[4] = {0};
+	json_int_t tx_octets = (json_int_t)s->gone_octets;
 	json_t *publisher = json_null(), *tracks = json_array(), *layers, *o;
 	json_t *contributors = json_array();
 
@@ -127,7 +119,9 @@ stream_json(const struct stream *s)
 	DL_FOREACH2(s->contributors, player, stream_next)
 	json_array_append_new(contributors, json_string(player->shared.id));
 	json_object_set_new(o, "contributors", contributors);
-	layers = pub != NULL ? layers_json(pub) : NULL;
+	json_object_set_new(o, "media", measure_media_json(s, NULL, now_us));
+	measure_stream_json(o, s, now_us);
+	layers = pub != NULL ? layers_json(pub, now_us) : NULL;
 	if (layers != NULL)
 		json_object_set_new(o, "layers", layers);
 	return o;
@@ -137,12 +131,21 @@ void
 op_streams_list(struct peer *peer, json_t *q)
 {
 	struct control *c = peer->control;
+	const char *name = json_string_value(json_object_get(q, "stream"));
 	size_t start, count, i = 0, octets = 0;
 	json_t *list = json_array();
+	struct stream *s;
 
 	get_page(q, &start, &count);
-	for (struct stream *s = c->streams_by_name; s != NULL; s = s->by_name.next, i++)
-		if (i >= start && i < start + count && !add_element(list, &octets, stream_json(s)))
+	if (name != NULL) {
+		s = cstream_find(c, name);
+		i = s != NULL;
+		if (s != NULL)
+			json_array_append_new(list, stream_json(s, c->now_us));
+	}
+	for (s = name == NULL ? c->streams_by_name : NULL; s != NULL; s = s->by_name.next, i++)
+		if (i >= start && i < start + count &&
+		    !add_element(list, &octets, stream_json(s, c->now_us)))
 			count = 0;
 	reply_ok(peer, q, json_pack("{s:i, s:o}", "total", (int)i, "streams", list));
 }
@@ -170,7 +173,7 @@ static json_t *
 session_json(const struct csession *cs, uint64_t now_us)
 {
 	char address[ADDR_TEXT_SIZE] = "";
-	json_t *o;
+	json_t *o, *layers = layers_json(cs, now_us);
 
 	if (cs->has_path)
 		addr_format(&cs->path.remote, address);
@@ -185,11 +188,22 @@ session_json(const struct csession *cs, uint64_t now_us)
 		    o, session_stats[i].name,
 		    json_integer(stat_of((const uint64_t *)((const char *)&cs->shared.stats +
 							    session_stats[i].offset))));
-	if (cs->shared.lanes != NULL)
-		json_object_set_new(o, "layers", layers_json(cs));
+	if (layers != NULL)
+		json_object_set_new(o, "layers", layers);
 	else
 		json_object_set_new(o, "layer", json_string(rid_of(cs)));
+	measure_session_json(o, cs, now_us);
 	return o;
+}
+
+static void
+add_media(json_t *o, const struct csession *cs, uint64_t now_us)
+{
+	bool plays = cs->shared.kind == SESSION_PLAY || cs->shared.kind == SESSION_LOCAL_SUBSCRIBE;
+
+	if (plays || cs->stream->publisher == cs)
+		json_object_set_new(o, "media",
+				    measure_media_json(cs->stream, plays ? cs : NULL, now_us));
 }
 
 void
@@ -197,16 +211,24 @@ op_sessions_list(struct peer *peer, json_t *q)
 {
 	struct control *c = peer->control;
 	const char *stream = json_string_value(json_object_get(q, "stream"));
+	const char *id = json_string_value(json_object_get(q, "session"));
+	bool media = json_is_true(json_object_get(q, "media"));
 	size_t start, count, i = 0, octets = 0;
 	json_t *list = json_array();
 
 	get_page(q, &start, &count);
 	for (struct csession *cs = c->by_id; cs != NULL; cs = cs->by_id.next) {
-		if (stream != NULL && strcmp(stream, cs->stream->name) != 0)
+		if ((stream != NULL && strcmp(stream, cs->stream->name) != 0) ||
+		    (id != NULL && strcmp(id, cs->shared.id) != 0))
 			continue;
-		if (i >= start && i < start + count &&
-		    !add_element(list, &octets, session_json(cs, c->now_us)))
-			count = 0;
+		if (i >= start && i < start + count) {
+			json_t *o = session_json(cs, c->now_us);
+
+			if (media)
+				add_media(o, cs, c->now_us);
+			if (!add_element(list, &octets, o))
+				count = 0;
+		}
 		i++;
 	}
 	reply_ok(peer, q, json_pack("{s:i, s:o}", "total", (int)i, "sessions", list));
@@ -241,16 +263,6 @@ count_sessions(struct control *c, json_int_t *publishers, json_int_t *players)
 	}
 }
 
-static json_int_t
-cpu_us(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (json_int_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 + u.ru_utime.tv_usec +
-	       u.ru_stime.tv_usec;
-}
-
 static const struct {
 	const char *name;
 	size_t offset;
@@ -280,7 +292,7 @@ op_stats(struct peer *peer, json_t *q)
 		      "sessions", (int)HASH_CNT(by_id, c->by_id), "sessions_total",
 		      (json_int_t)c->sessions_total, "publishers", publishers, "players", players,
 		      "dtls_failed", (json_int_t)c->dtls_failed, "takeovers",
-		      (json_int_t)c->takeovers, "cpu_us", cpu_us(), "waiting",
+		      (json_int_t)c->takeovers, "cpu_us", (json_int_t)control_cpu_us(), "waiting",
 		      (int)c->waiting_count);
 	for (size_t i = 0; i < ARRAY_COUNT(worker_stats); i++) {
 		json_int_t sum = 0;
@@ -290,6 +302,7 @@ op_stats(struct peer *peer, json_t *q)
 							  worker_stats[i].offset));
 		json_object_set_new(o, worker_stats[i].name, json_integer(sum));
 	}
+	measure_stats_json(o, c);
 	reply_ok(peer, q, o);
 }
 

@@ -92,6 +92,7 @@ csession_free(struct csession *cs)
 	dtls_free(cs->dtls);
 	tracks_free(&cs->shared.tracks);
 	free(cs->shared.lanes);
+	free(cs->lane_meters);
 	free(cs->shared.local);
 	free(cs->shared.remote);
 	free(cs->credential);
@@ -148,6 +149,7 @@ csession_announce(struct csession *cs)
 	}
 	c->sessions_total++;
 	cs->forgets = c->worker_count;
+	csession_measured(cs);
 	control_post_all(c, M_SESSION_ADD, &s, sizeof(s));
 	if (s->kind == SESSION_PUBLISH || s->kind == SESSION_LOCAL_PUBLISH)
 		cstream_publish(cs->stream, cs);

@@ -270,16 +270,6 @@ log_refusal(struct control *c, const char *name, const struct refusal *r)
 			 r->detail, held);
 }
 
-static bool
-has_layers(const struct tracks *tracks)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < tracks->count; i++)
-		any |= tracks->list[i].rid_count > 1;
-	return any;
-}
-
 void
 op_session_create(struct peer *peer, json_t *q)
 {
@@ -311,8 +301,6 @@ op_session_create(struct peer *peer, json_t *q)
 	}
 	if (cs->shared.kind == SESSION_PLAY)
 		assign_ssrcs(cs);
-	else if (has_layers(&cs->shared.tracks)) /* without memory: no statistics of them */
-		cs->shared.lanes = calloc(LANES_MAX, sizeof(*cs->shared.lanes));
 	csession_announce(cs);
 	reply_ok(peer, q, created(cs));
 }

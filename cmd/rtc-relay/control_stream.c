@@ -250,6 +250,8 @@ void
 cstream_leave(struct stream *s, struct csession *cs)
 {
 	cstream_use(s, cs, 0);
+	s->gone_packets += STAT_GET(cs->shared.stats.tx_packets);
+	s->gone_octets += STAT_GET(cs->shared.stats.tx_octets);
 	DL_DELETE2(s->players, cs, stream_prev, stream_next);
 	s->player_count--;
 }

@@ -55,10 +55,15 @@ struct session_stats {
 	uint64_t check_interval_us;	/* between the last two checks */
 };
 
-/* What came of one simulcast layer; written and read as the statistics are. */
+/* What came of one lane of a source; written and read as the statistics are. */
 struct lane_stats {
-	uint64_t packets, octets, size; /* size: width << 32 | height of its last keyframe */
-	uint64_t last_us;		/* of its last packet */
+	uint64_t packets, octets; /* octets: of the payloads */
+	uint64_t frames;	  /* pictures, by their timestamps; 0 of sound */
+	uint64_t size;		  /* width << 32 | height of its last keyframe; 0 unknown */
+	uint64_t profile;	  /* profile_idc << 8 | level_idc of its last H264 SPS; 0 unknown */
+	uint64_t codec;		  /* place in the track's list of what it sends, + 1; 0: nothing */
+	uint64_t last_us;	  /* of its last packet */
+	uint32_t frame_ts;	  /* the worker's own: of the newest picture */
 };
 
 #define STAT_ADD(field, n) __atomic_store_n(&(field), (field) + (uint64_t)(n), __ATOMIC_RELAXED)
@@ -81,7 +86,8 @@ struct session {
 	struct tracks tracks; /* owned */
 	_Atomic int owner;    /* worker that claimed it; -1 nobody yet */
 	struct session_stats stats;
-	struct lane_stats *lanes; /* owned, LANES_MAX of them; NULL: not a simulcast publisher */
+	struct lane_stats
+	    *lanes; /* owned, LANES_MAX of them, by its own numbers; NULL: no source */
 };
 
 #endif

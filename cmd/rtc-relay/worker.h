@@ -339,6 +339,13 @@ void pub_timeout(struct wsession *ws);
 uint64_t pub_deadline(const struct wsession *ws);
 bool codec_starts_keyframe(enum codec_format format, const uint8_t *payload, size_t size);
 
+/* worker_measure.c: what comes of a source, by its own numbers of lane and track. */
+void measure_packet(struct wsession *ws, uint8_t lane, uint8_t track, uint8_t codec,
+		    const struct rtp_packet *p);
+/* p begins a keyframe. Returns codec_picture_size() of it. */
+uint64_t measure_keyframe(struct wsession *ws, uint8_t lane, enum codec_format format,
+			  const struct rtp_packet *p);
+
 /* worker_layers.c: simulcast. Everything else takes a layer for a track of its own, a lane. */
 void layers_update(struct wstream *s, uint64_t now_us); /* once per batch, before the fan-out */
 /* The sink begins in its track: at the best layer that sends. */

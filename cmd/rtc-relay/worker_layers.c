@@ -9,31 +9,16 @@
 
 enum {
 	RATE_WINDOW_US = 500000,
-	VP8_KEYFRAME_HEADER = 10, /* RFC 6386 s.9.1: tag, start code, width, height */
-	STAP_A_UNITS_MAX = 8
+	VP8_KEYFRAME_HEADER = 10 /* RFC 6386 s.9.1: tag, start code, width, height */
 };
 
 static uint64_t
 h264_size(const uint8_t *payload, size_t size)
 {
 	struct h264_sps sps;
-	size_t at = 1;
 
-	if (h264_sps_parse(&sps, payload, size) == 0)
-		return (uint64_t)sps.width << 32 | sps.height;
-	if (size == 0 || (payload[0] & 0x1f) != H264_STAP_A)
-		return 0;
-	for (int i = 0; i < STAP_A_UNITS_MAX && at + 2 < size; i++) {
-		size_t unit = be16(payload + at);
-
-		at += 2;
-		if (unit > size - at)
-			return 0;
-		if (h264_sps_parse(&sps, payload + at, unit) == 0)
-			return (uint64_t)sps.width << 32 | sps.height;
-		at += unit;
-	}
-	return 0;
+	return h264_payload_sps(&sps, payload, size) == 0 ? (uint64_t)sps.width << 32 | sps.height
+							  : 0;
 }
 
 /* RFC 7741 s.4.2: the payload descriptor; then the frame's own header with 14 bits each. */

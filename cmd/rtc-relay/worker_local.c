@@ -122,6 +122,7 @@ on_packet(struct ipc_conn *conn, const uint8_t *buf, size_t size)
 	struct rtp_recv *recv;
 	struct rtp_ring_slot slot = {0};
 	enum rtp_recv_result result;
+	enum codec_format format;
 	int track;
 
 	ws->worker->now_us = clock_now_us();
@@ -149,10 +150,13 @@ on_packet(struct ipc_conn *conn, const uint8_t *buf, size_t size)
 	slot.payload_size = (uint16_t)p.payload_size;
 	slot.pt = p.pt;
 	slot.marker = p.marker;
-	if (codec_starts_keyframe(ws->session->tracks.list[track].codecs[slot.tag].format,
-				  p.payload, p.payload_size))
+	format = ws->session->tracks.list[track].codecs[slot.tag].format;
+	if (codec_starts_keyframe(format, p.payload, p.payload_size)) {
 		slot.flags |= RTP_RING_KEYFRAME;
+		measure_keyframe(ws, (uint8_t)track, format, &p);
+	}
 	read_local_ext(&slot, &p);
+	measure_packet(ws, (uint8_t)track, (uint8_t)track, slot.tag, &p);
 	STAT_ADD(ws->session->stats.rx_packets, 1);
 	STAT_ADD(ws->session->stats.rx_octets, size);
 	stream_append(ws->stream, ws->worker, lane_of(ws, (unsigned)track), &slot, p.payload);

@@ -325,24 +325,10 @@ note_keyframe(struct wsession *ws, const struct source *s, enum codec_format for
 	pub->keyframe_wanted[s->lane] = false;
 	if (format != FORMAT_ANY)
 		STAT_ADD(ws->session->stats.keyframes, 1);
-	size = ws->session->tracks.list[s->track].rid_count > 1
-		   ? codec_picture_size(format, p->payload, p->payload_size)
-		   : 0;
-	if (size == 0)
-		return;
-	if (ws->session->lanes != NULL)
-		STAT_SET(ws->session->lanes[s->lane].size, size);
-	if (ws->stream != NULL && !s->retired)
+	size = measure_keyframe(ws, s->lane, format, p);
+	if (size != 0 && ws->stream != NULL && !s->retired)
 		stream_set_area(ws->stream, ws->worker, s->lane,
 				(uint32_t)((size >> 32) * (uint32_t)size));
-}
-
-static void
-note_lane(struct wsession *ws, struct lane_stats *lane, size_t octets)
-{
-	STAT_ADD(lane->packets, 1);
-	STAT_ADD(lane->octets, octets);
-	STAT_SET(lane->last_us, ws->worker->now_us);
 }
 
 static void
@@ -366,8 +352,7 @@ append(struct wsession *ws, struct source *s, const struct rtp_packet *p, uint64
 		s->key_ts = p->ts;
 		note_keyframe(ws, s, c->format, p);
 	}
-	if (ws->session->lanes != NULL && s->lane != PT_NONE)
-		note_lane(ws, &ws->session->lanes[s->lane], p->payload_size);
+	measure_packet(ws, s->lane, s->track, s->codec, p);
 	if (ws->stream != NULL && s->lane != PT_NONE && !s->retired)
 		stream_append(ws->stream, ws->worker, s->lane, &slot, p->payload);
 }

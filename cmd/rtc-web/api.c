@@ -1,25 +1,35 @@
-/* api.c - the management interface under /api/v1, and /metrics: the relay's admin socket by HTTP.
- */
-#include "web.h"
+/* api.c - the management interface under /api/v1: the relay's admin socket by HTTP. */
+#include "api.h"
 
-#include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/addr.h"
-#include "base/bytes.h"
 #include "base/text.h"
 
-enum { COUNT_DEFAULT = 10, COUNT_MAX = 100, PART_SIZE = TEXT_NAME_MAX + 1 };
+enum {
+	COUNT_DEFAULT = 10,
+	COUNT_MAX = 100,
+	STREAMS_TOLD_MAX = 500, /* of which /metrics speaks */
+	CODE_NO_STREAM = 2048,	/* what SRS says of those that are not there */
+	CODE_NO_CLIENT = 2049,
+	CODE_NO_VHOST = 2014
+};
+
+struct ask;
+typedef void finish_fn(struct ask *ask, json_t *reply);
 
 /* A request while the relay is asked. The client may go: then req is NULL. */
 struct ask {
 	struct http_request *req;
-	json_t *(*make)(json_t *reply); /* new reference: the members beside code; NULL: /metrics */
+	struct web *web;
+	finish_fn *finish; /* with the last reply (borrowed); ask->list has all elements */
+	const char *op, *member, *filter; /* of a list; op NULL: it is none */
+	char id[TEXT_STREAM_SIZE];	  /* its one element, if filter says what it is */
+	json_t *list, *stats;
+	size_t start, count;
 };
 
 static const struct http_header json_headers[] = {
@@ -46,6 +56,26 @@ reply_object(struct http_request *req, json_t *more)
 	free(text);
 }
 
+/* A problem body (RFC 9457) that scripts for SRS understand too: code is not 0. */
+static void
+reply_missing(struct http_request *req, int code, const char *what)
+{
+	static const struct http_header headers[] = {{"Content-Type", "application/problem+json"},
+						     {"Cache-Control", "no-store"},
+						     {NULL, NULL}};
+	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:i, s:o}", "code", code, "server", "rtckit",
+			      "type", "urn:rtckit:problem:not-found", "title", "Not Found",
+			      "status", 404, "detail", json_sprintf("no %s has this id", what));
+	char *text = json_dumps(o, JSON_COMPACT);
+
+	json_decref(o);
+	if (text != NULL)
+		http_reply(req, 404, headers, text, strlen(text));
+	else
+		http_problem(req, 503, "no-memory", "Out Of Memory", "try again later");
+	free(text);
+}
+
 void
 web_versions(struct http_request *req)
 {
@@ -56,203 +86,12 @@ web_versions(struct http_request *req)
 				    minor, "revision", revision, "version", RTCKIT_VERSION));
 }
 
-static json_int_t
-number_of(json_t *o, const char *name)
-{
-	return json_integer_value(json_object_get(o, name));
-}
-
-static const char *
-text_of(json_t *o, const char *name)
-{
-	const char *text = json_string_value(json_object_get(o, name));
-
-	return text != NULL ? text : "";
-}
-
-/* "app/stream" or "vhost/app/stream" into its parts. */
 static void
-split_name(const char *whole, char vhost[static PART_SIZE], char app[static PART_SIZE],
-	   char stream[static PART_SIZE])
+ask_free(struct ask *ask)
 {
-	const char *last = strrchr(whole, '/'), *first = strchr(whole, '/');
-	size_t size;
-
-	text_copy(vhost, PART_SIZE, "__defaultVhost__");
-	text_copy(app, PART_SIZE, "");
-	text_copy(stream, PART_SIZE, last != NULL ? last + 1 : whole);
-	if (last == NULL)
-		return;
-	if (first != last) {
-		snprintf(vhost, PART_SIZE, "%.*s", (int)(first - whole), whole);
-		whole = first + 1;
-	}
-	size = (size_t)(last - whole);
-	snprintf(app, PART_SIZE, "%.*s", (int)size, whole);
-}
-
-static json_t *
-make_codec(json_t *track)
-{
-	json_t *codec = json_array_get(json_object_get(track, "codecs"), 0);
-	json_t *o = json_pack("{s:s}", "codec", text_of(codec, "name"));
-
-	if (strcmp(text_of(track, "kind"), "audio") == 0) {
-		json_int_t channels = number_of(codec, "channels");
-
-		json_object_set_new(o, "sample_rate", json_integer(number_of(codec, "clock_rate")));
-		json_object_set_new(o, "channel", json_integer(channels > 0 ? channels : 1));
-	}
-	return o;
-}
-
-static json_t *
-make_stream(json_t *s)
-{
-	char vhost[PART_SIZE], app[PART_SIZE], stream[PART_SIZE];
-	const char *name = text_of(s, "name"), *publisher = text_of(s, "publisher");
-	json_t *o, *track;
-	size_t i;
-
-	split_name(name, vhost, app, stream);
-	o = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:{s:b, s:s}, s:n, s:n}", "id", name,
-		      "name", stream, "vhost", vhost, "app", app, "clients",
-		      number_of(s, "players") + (publisher[0] != '\0'), "send_bytes",
-		      number_of(s, "tx_octets"), "recv_bytes", number_of(s, "rx_octets"), "publish",
-		      "active", strcmp(text_of(s, "state"), "live") == 0, "cid", publisher, "video",
-		      "audio");
-	json_array_foreach(json_object_get(s, "tracks"), i, track)
-	    json_object_set_new(o, text_of(track, "kind"), make_codec(track));
-	return o;
-}
-
-static json_t *
-make_client(json_t *s)
-{
-	static const struct {
-		const char *kind, *type;
-		bool publishes;
-	} kinds[] = {{"publish", "rtc-publish", true},
-		     {"play", "rtc-play", false},
-		     {"local-publish", "local-publish", true},
-		     {"local-subscribe", "local-play", false}};
-	char vhost[PART_SIZE], app[PART_SIZE], stream[PART_SIZE], ip[ADDR_TEXT_SIZE] = "";
-	const char *kind = text_of(s, "kind"), *type = kind;
-	bool publishes = false;
-	struct addr a;
-
-	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
-		if (strcmp(kinds[i].kind, kind) == 0) {
-			type = kinds[i].type;
-			publishes = kinds[i].publishes;
-		}
-	split_name(text_of(s, "stream"), vhost, app, stream);
-	if (addr_parse(&a, text_of(s, "address"), 0) == 0)
-		addr_format_host(&a, ip);
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:b, s:f, s:I, s:I}", "id",
-			 text_of(s, "session"), "vhost", vhost, "stream", text_of(s, "stream"),
-			 "ip", ip, "url", json_sprintf("/%s/%s", app, stream), "name", stream,
-			 "type", type, "publish", publishes, "alive",
-			 (double)number_of(s, "age_ms") / 1000, "send_bytes",
-			 number_of(s, "tx_octets"), "recv_bytes", number_of(s, "rx_octets"));
-}
-
-/* Each element of a list of the reply through one. */
-static json_t *
-make_list(json_t *reply, const char *from, const char *to, json_t *(*one)(json_t *))
-{
-	json_t *list = json_array(), *item;
-	size_t i;
-
-	json_array_foreach(json_object_get(reply, from), i, item)
-	    json_array_append_new(list, one(item));
-	return json_pack("{s:o, s:I}", to, list, "total", number_of(reply, "total"));
-}
-
-static json_t *
-make_streams(json_t *reply)
-{
-	return make_list(reply, "streams", "streams", make_stream);
-}
-
-static json_t *
-make_clients(json_t *reply)
-{
-	return make_list(reply, "sessions", "clients", make_client);
-}
-
-static json_t *
-make_summaries(json_t *s)
-{
-	return json_pack("{s:{s:b, s:I, s:{s:s, s:i, s:f}, s:{s:I, s:I, s:I, s:I, s:I}}}", "data",
-			 "ok", 1, "now_ms", (json_int_t)time(NULL) * 1000, "self", "version",
-			 RTCKIT_VERSION, "pid", (int)getpid(), "srs_uptime",
-			 (double)number_of(s, "uptime_ms") / 1000, "system", "conn_srs",
-			 number_of(s, "sessions"), "streams", number_of(s, "streams"), "send_bytes",
-			 number_of(s, "tx_octets"), "recv_bytes", number_of(s, "rx_octets"),
-			 "cpu_us", number_of(s, "cpu_us"));
-}
-
-static json_t *
-make_vhosts(json_t *s)
-{
-	return json_pack("{s:[{s:s, s:s, s:b, s:I, s:I, s:I, s:I}]}", "vhosts", "id",
-			 "__defaultVhost__", "name", "__defaultVhost__", "enabled", 1, "clients",
-			 number_of(s, "sessions"), "streams", number_of(s, "streams"), "send_bytes",
-			 number_of(s, "tx_octets"), "recv_bytes", number_of(s, "rx_octets"));
-}
-
-static json_t *
-make_nothing(json_t *reply)
-{
-	(void)reply;
-	return json_object();
-}
-
-/* Prometheus' text format 0.0.4. */
-static void
-reply_metrics(struct http_request *req, json_t *stats)
-{
-	static const struct http_header headers[] = {
-	    {"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
-	    {"Cache-Control", "no-store"},
-	    {NULL, NULL}};
-	static const struct {
-		const char *name, *type, *member, *help;
-	} rows[] = {
-	    {"srs_send_bytes_total", "counter", "tx_octets", "Octets sent to clients"},
-	    {"srs_receive_bytes_total", "counter", "rx_octets", "Octets received from clients"},
-	    {"srs_streams", "gauge", "streams", "Streams"},
-	    {"srs_clients", "gauge", "sessions", "Sessions"},
-	    {"srs_clients_total", "counter", "sessions_total", "Sessions since the start"},
-	    {"srs_clients_errs_total", "counter", "dtls_failed", "Sessions whose DTLS failed"},
-	    {"rtc_publishers", "gauge", "publishers", "Sessions that publish"},
-	    {"rtc_players", "gauge", "players", "Sessions that play"},
-	    {"rtc_workers", "gauge", "workers", "Threads that carry media"},
-	    {"rtc_send_packets_total", "counter", "tx_packets", "Packets sent"},
-	    {"rtc_receive_packets_total", "counter", "rx_packets", "Packets received"},
-	    {"rtc_send_dropped_total", "counter", "tx_dropped", "Packets that the kernel refused"},
-	    {"rtc_stun_answered_total", "counter", "stun_answered", "STUN requests answered"},
-	    {"rtc_stun_limited_total", "counter", "stun_limited", "STUN requests over the limit"},
-	    {"rtc_auth_failed_total", "counter", "auth_failed", "Packets that SRTP refused"},
-	    {"rtc_unknown_packets_total", "counter", "unknown_packets", "Packets of no session"},
-	    {"rtc_takeovers_total", "counter", "takeovers", "Publishers that were replaced"},
-	    {"rtc_cpu_microseconds_total", "counter", "cpu_us", "Processor time of the relay"},
-	    {"rtc_uptime_milliseconds", "gauge", "uptime_ms", "Time since the relay's start"},
-	};
-	char text[8192];
-	size_t at =
-	    (size_t)snprintf(text, sizeof(text),
-			     "# HELP srs_build_info The program.\n# TYPE srs_build_info gauge\n"
-			     "srs_build_info{program=\"rtckit\",version=\"%s\"} 1\n",
-			     RTCKIT_VERSION);
-
-	for (size_t i = 0; i < ARRAY_COUNT(rows) && at < sizeof(text); i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at,
-				       "# HELP %s %s.\n# TYPE %s %s\n%s %" JSON_INTEGER_FORMAT "\n",
-				       rows[i].name, rows[i].help, rows[i].name, rows[i].type,
-				       rows[i].name, number_of(stats, rows[i].member));
-	http_reply(req, 200, headers, text, strlen(text));
+	json_decref(ask->list);
+	json_decref(ask->stats);
+	free(ask);
 }
 
 static void
@@ -264,51 +103,84 @@ on_gone(struct http_request *req, void *arg)
 	ask->req = NULL;
 }
 
+static void ask_again(struct ask *ask);
+
+/* A page of a list. True: another one is wanted. */
+static bool
+take_page(struct ask *ask, json_t *reply)
+{
+	json_t *page = json_object_get(reply, ask->member);
+	size_t total = (size_t)json_integer_value(json_object_get(reply, "total"));
+
+	json_array_extend(ask->list, page);
+	return json_array_size(page) > 0 && json_array_size(ask->list) < ask->count &&
+	       ask->start + json_array_size(ask->list) < total;
+}
+
 static void
 on_reply(void *arg, json_t *reply, int error)
 {
 	static const struct http_header retry[] = {{"Retry-After", "1"}, {NULL, NULL}};
 	struct ask *ask = arg;
 	struct http_request *req = ask->req;
-	json_t *(*make)(json_t *) = ask->make;
 
 	(void)error;
-	free(ask);
-	if (req == NULL)
-		return;
-	if (reply == NULL)
+	if (req != NULL && reply == NULL) {
 		http_problem_with(req, retry, 503, "relay-unreachable", "Relay Not Reachable",
 				  "the relay does not answer");
-	else if (!json_is_true(json_object_get(reply, "ok")))
-		http_problem(req, 404, "not-found", "Not Found", "%s", text_of(reply, "detail"));
-	else if (make == NULL)
-		reply_metrics(req, reply);
-	else
-		reply_object(req, make(reply));
-}
-
-/* Takes msg. */
-static void
-ask_relay(struct http_request *req, json_t *msg, json_t *(*make)(json_t *))
-{
-	struct web *web = http_server_arg(http_server_of(req));
-	struct ask *ask = calloc(1, sizeof(*ask));
-
-	if (ask == NULL || msg == NULL) {
-		http_problem(req, 503, "no-memory", "Out Of Memory", "try again later");
-		json_decref(msg);
-		free(ask);
+	} else if (req != NULL && !json_is_true(json_object_get(reply, "ok"))) {
+		reply_missing(req, CODE_NO_CLIENT, "client");
+	} else if (req != NULL) {
+		if (ask->op != NULL && take_page(ask, reply)) {
+			ask_again(ask);
+			return;
+		}
+		ask->finish(ask, reply);
 		return;
 	}
-	ask->req = req;
-	ask->make = make;
-	http_on_gone(req, on_gone, ask);
-	if (ipc_client_ask(web->admin, msg, on_reply, ask) <= 0)
+	ask_free(ask);
+}
+
+/* Takes msg; the ask is over if the relay cannot be asked. */
+static void
+ask_relay(struct ask *ask, json_t *msg)
+{
+	if (msg == NULL || ipc_client_ask(ask->web->admin, msg, on_reply, ask) <= 0)
 		on_reply(ask, NULL, -1);
 }
 
-static int
-page_number(struct http_request *req, const char *name, int fallback, int max)
+static void
+ask_again(struct ask *ask)
+{
+	size_t have = json_array_size(ask->list);
+	json_t *msg =
+	    json_pack("{s:s, s:I, s:I}", "op", ask->op, "start", (json_int_t)(ask->start + have),
+		      "count", (json_int_t)(ask->count - have));
+
+	if (ask->filter != NULL)
+		json_object_set_new(msg, ask->filter, json_string(ask->id));
+	ask_relay(ask, msg);
+}
+
+static struct ask *
+ask_new(struct http_request *req, finish_fn *finish)
+{
+	struct ask *ask = calloc(1, sizeof(*ask));
+
+	if (ask == NULL) {
+		http_problem(req, 503, "no-memory", "Out Of Memory", "try again later");
+		return NULL;
+	}
+	ask->req = req;
+	ask->web = http_server_arg(http_server_of(req));
+	ask->finish = finish;
+	http_on_gone(req, on_gone, ask);
+	return ask;
+}
+
+/* The number of a query, within 0..max; what is none counts as left out. */
+static size_t
+page_number(struct http_request *req, const char *name, size_t fallback, size_t max)
 {
 	const char *text = http_query(req, name);
 	char *end;
@@ -319,46 +191,202 @@ page_number(struct http_request *req, const char *name, int fallback, int max)
 	n = strtol(text, &end, 10);
 	if (end == text || *end != '\0' || n < 0)
 		return fallback;
-	return n < max ? (int)n : max;
+	return (size_t)n < max ? (size_t)n : max;
 }
 
-static json_t *
-list_message(struct http_request *req, const char *op)
+static void
+ask_list(struct http_request *req, const char *op, const char *member, finish_fn *finish)
 {
-	int count = page_number(req, "count", COUNT_DEFAULT, COUNT_MAX);
+	struct ask *ask = ask_new(req, finish);
+	size_t count = page_number(req, "count", COUNT_DEFAULT, COUNT_MAX);
 
-	return json_pack("{s:s, s:i, s:i}", "op", op, "start",
-			 page_number(req, "start", 0, 1000000), "count", count > 0 ? count : 1);
+	if (ask == NULL)
+		return;
+	ask->op = op;
+	ask->member = member;
+	ask->list = json_array();
+	ask->start = page_number(req, "start", 0, 1000000);
+	ask->count = count > 0 ? count : 1;
+	ask_again(ask);
+}
+
+static void
+ask_one(struct http_request *req, const char *op, const char *member, const char *filter,
+	finish_fn *finish)
+{
+	struct ask *ask = ask_new(req, finish);
+
+	if (ask == NULL)
+		return;
+	ask->op = op;
+	ask->member = member;
+	ask->filter = filter;
+	ask->list = json_array();
+	ask->count = 1;
+	text_copy(ask->id, sizeof(ask->id), http_rest(req) + 1);
+	ask_again(ask);
+}
+
+static void
+ask_stats(struct http_request *req, finish_fn *finish)
+{
+	struct ask *ask = ask_new(req, finish);
+
+	if (ask != NULL)
+		ask_relay(ask, json_pack("{s:s}", "op", "stats"));
+}
+
+/* Each element of the ask's list through one. */
+static void
+finish_list(struct ask *ask, json_t *reply, const char *name, json_t *(*one)(json_t *))
+{
+	json_t *list = json_array(), *item;
+	size_t i;
+
+	json_array_foreach(ask->list, i, item) json_array_append_new(list, one(item));
+	reply_object(ask->req,
+		     json_pack("{s:o, s:O}", name, list, "total", json_object_get(reply, "total")));
+	ask_free(ask);
+}
+
+static void
+finish_one(struct ask *ask, const char *name, int code, json_t *(*one)(json_t *))
+{
+	if (json_array_size(ask->list) > 0)
+		reply_object(ask->req, json_pack("{s:o}", name, one(json_array_get(ask->list, 0))));
+	else
+		reply_missing(ask->req, code, name);
+	ask_free(ask);
+}
+
+static void
+finish_streams(struct ask *ask, json_t *reply)
+{
+	finish_list(ask, reply, "streams", api_stream);
+}
+
+static void
+finish_stream(struct ask *ask, json_t *reply)
+{
+	(void)reply;
+	finish_one(ask, "stream", CODE_NO_STREAM, api_stream);
+}
+
+static void
+finish_clients(struct ask *ask, json_t *reply)
+{
+	finish_list(ask, reply, "clients", api_client);
+}
+
+static void
+finish_client(struct ask *ask, json_t *reply)
+{
+	(void)reply;
+	finish_one(ask, "client", CODE_NO_CLIENT, api_client);
+}
+
+static void
+finish_summaries(struct ask *ask, json_t *reply)
+{
+	reply_object(ask->req, api_summaries(reply));
+	ask_free(ask);
+}
+
+static void
+finish_vhosts(struct ask *ask, json_t *reply)
+{
+	reply_object(ask->req, json_pack("{s:[o]}", "vhosts", api_vhost(reply)));
+	ask_free(ask);
+}
+
+static void
+finish_vhost(struct ask *ask, json_t *reply)
+{
+	reply_object(ask->req, json_pack("{s:o}", "vhost", api_vhost(reply)));
+	ask_free(ask);
+}
+
+static void
+finish_kick(struct ask *ask, json_t *reply)
+{
+	(void)reply;
+	reply_object(ask->req, json_object());
+	ask_free(ask);
+}
+
+static void
+finish_metrics(struct ask *ask, json_t *reply)
+{
+	(void)reply;
+	reply_metrics(ask->req, ask->stats, ask->list);
+	ask_free(ask);
+}
+
+/* The relay's counters are there: now its streams. */
+static void
+finish_stats(struct ask *ask, json_t *reply)
+{
+	ask->stats = json_incref(reply);
+	ask->op = "streams.list";
+	ask->member = "streams";
+	ask->list = json_array();
+	ask->count = STREAMS_TOLD_MAX;
+	ask->finish = finish_metrics;
+	ask_again(ask);
+}
+
+/* Does the path name one of the list: more than "" and "/"? */
+static bool
+has_id(const struct http_request *req)
+{
+	const char *rest = http_rest(req);
+
+	return rest[0] == '/' && rest[1] != '\0';
 }
 
 void
 web_streams(struct http_request *req)
 {
-	ask_relay(req, list_message(req, "streams.list"), make_streams);
+	if (!has_id(req))
+		ask_list(req, "streams.list", "streams", finish_streams);
+	else if (text_is_stream(http_rest(req) + 1))
+		ask_one(req, "streams.list", "streams", "stream", finish_stream);
+	else
+		reply_missing(req, CODE_NO_STREAM, "stream");
 }
 
 void
 web_clients(struct http_request *req)
 {
-	ask_relay(req, list_message(req, "sessions.list"), make_clients);
+	if (!has_id(req))
+		ask_list(req, "sessions.list", "sessions", finish_clients);
+	else if (text_is_token(http_rest(req) + 1, 64))
+		ask_one(req, "sessions.list", "sessions", "session", finish_client);
+	else
+		reply_missing(req, CODE_NO_CLIENT, "client");
 }
 
 void
 web_summaries(struct http_request *req)
 {
-	ask_relay(req, json_pack("{s:s}", "op", "stats"), make_summaries);
+	ask_stats(req, finish_summaries);
 }
 
 void
 web_vhosts(struct http_request *req)
 {
-	ask_relay(req, json_pack("{s:s}", "op", "stats"), make_vhosts);
+	if (!has_id(req))
+		ask_stats(req, finish_vhosts);
+	else if (strcmp(http_rest(req) + 1, API_VHOST) == 0)
+		ask_stats(req, finish_vhost);
+	else
+		reply_missing(req, CODE_NO_VHOST, "vhost");
 }
 
 void
 web_metrics(struct http_request *req)
 {
-	ask_relay(req, json_pack("{s:s}", "op", "stats"), NULL);
+	ask_stats(req, finish_stats);
 }
 
 /* With a token: who has it. Without: who is on this machine. */
@@ -371,6 +399,15 @@ may_kick(const struct web *web, const struct http_request *req)
 	if (web->needs_token)
 		return bearer != NULL && text_equal_secret(bearer, web->token);
 	return !http_client(req, &client) || addr_is_loopback(&client);
+}
+
+static void
+ask_kick(struct http_request *req, const char *id)
+{
+	struct ask *ask = ask_new(req, finish_kick);
+
+	if (ask != NULL)
+		ask_relay(ask, json_pack("{s:s, s:s}", "op", "session.kick", "session", id));
 }
 
 void
@@ -388,10 +425,9 @@ web_kick(struct http_request *req)
 		http_problem(req, 403, "forbidden", "Forbidden",
 			     "from other machines this needs rtc-web --api-token-file");
 	else if (id[0] != '/' || !text_is_token(id + 1, 64))
-		http_problem(req, 404, "not-found", "Not Found", "no client has this id");
+		reply_missing(req, CODE_NO_CLIENT, "client");
 	else
-		ask_relay(req, json_pack("{s:s, s:s}", "op", "session.kick", "session", id + 1),
-			  make_nothing);
+		ask_kick(req, id + 1);
 }
 
 int

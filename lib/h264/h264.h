@@ -35,6 +35,10 @@ struct h264_sps {
 /* nalu: with its header octet, with emulation prevention. 0, -ENOMSG (not an SPS), -EBADMSG. */
 int h264_sps_parse(struct h264_sps *sps, const uint8_t *nalu, size_t size);
 
+/* The same of an RTP payload that is an SPS or a STAP-A with one (RFC 6184 s.5.7.1). -ENOMSG: it
+ * has none. */
+int h264_payload_sps(struct h264_sps *sps, const uint8_t *payload, size_t size);
+
 /* Next NAL unit of an Annex B buffer: sets *nalu and *nalu_size (borrowed) and returns the octets
  * consumed up to the next start code, 0 at the end. */
 size_t h264_annexb_next(const uint8_t *buf, size_t size, const uint8_t **nalu, size_t *nalu_size);

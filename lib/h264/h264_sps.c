@@ -219,3 +219,25 @@ h264_sps_parse(struct h264_sps *sps, const uint8_t *nalu, size_t size)
 	*sps = out;
 	return 0;
 }
+
+int
+h264_payload_sps(struct h264_sps *sps, const uint8_t *payload, size_t size)
+{
+	size_t at = 1;
+
+	if (size == 0 || (payload[0] & 0x1f) != H264_STAP_A)
+		return h264_sps_parse(sps, payload, size);
+	while (at + 2 < size) {
+		size_t unit = be16(payload + at);
+		int rc;
+
+		at += 2;
+		if (unit == 0 || unit > size - at)
+			return -EBADMSG;
+		rc = h264_sps_parse(sps, payload + at, unit);
+		if (rc != -ENOMSG)
+			return rc;
+		at += unit;
+	}
+	return -ENOMSG;
+}

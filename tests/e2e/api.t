@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # runs under: address
-"""The management interface and /metrics of rtc-web, on a real relay: lists, paging, kick, token."""
+"""The management interface and /metrics of rtc-web, on a real relay: lists, paging, kick, token;
+and what they measure of a stream that rtc-publish sends."""
 import json
 import os
 import re
@@ -9,24 +10,24 @@ import sys
 import urllib.error
 import urllib.request
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from relaylib import BIN, PWD, Relay, Tap
+from relaylib import BIN, PWD, Relay, Tap, wait_for
 
 t = Tap()
 relay = Relay()
 children = []
 
 
-def start(*args):
+def start(*args, program='rtc-web'):
     r, w = os.pipe()
     log = open(os.path.join(relay.dir, f'web{len(children)}.log'), 'w+')
-    children.append(subprocess.Popen([f'{BIN}/rtc-web', '-l', '127.0.0.1:0', '-R', str(w), *args],
+    children.append(subprocess.Popen([f'{BIN}/{program}', '-l', '127.0.0.1:0', '-R', str(w), *args],
                                      pass_fds=[w], stderr=log,
                                      env={**os.environ, 'RTC_RUN': relay.dir}))
     os.close(w)
     with os.fdopen(r) as ready:
         ready.read()
     log.seek(0)
-    return int(re.findall(r'port (\d+)', log.read())[-1])
+    return int(re.findall(r'port (\d+)\)?', log.read())[-1])
 
 
 def ask(path, method='GET', at=None, **headers):
@@ -56,6 +57,75 @@ def publish(signal, stream):
                                   {'name': 'opus', 'clock_rate': 48000, 'channels': 2, 'pt': 111}]}])
 
 
+def named(path):
+    """The one of a list that the path names, or the status and code of its absence."""
+    status, text = ask(path)
+    o = json.loads(text)
+    return [v for k, v in o.items() if k in ('stream', 'client', 'vhost')][0] if status == 200 else (
+        status, o['code'], o['detail'])
+
+
+def lists():
+    """One by its id; what is not there has SRS's code, and is 404."""
+    t.equal(named('/api/v1/streams/live/s2')['id'], 'live/s2', 'a stream by its id')
+    t.equal(named('/api/v1/streams/live%2Fs2')['name'], 's2', 'its slash escaped')
+    t.equal(named('/api/v1/clients/' + made[2]['session'])['stream'], 'live/s2', 'a client by its id')
+    t.equal(named('/api/v1/vhosts/__defaultVhost__')['enabled'], True, 'the vhost by its id')
+    for path, code in (('streams/live/none', 2048), ('streams/x', 2048), ('streams/a%20/b', 2048),
+                       ('clients/s-nobody', 2049), ('clients/a/b', 2049), ('vhosts/none', 2014)):
+        t.equal(named('/api/v1/' + path)[:2], (404, code), f'{path} has code {code}')
+    for query, want in (('', 4), ('?start=4', 0), ('?start=3', 1), ('?start=-1', 4), ('?start=x', 4),
+                        ('?count=0', 1), ('?count=-5', 4), ('?count=99999999999', 4), ('?count=', 4),
+                        ('?start=99999999999999999999', 0)):
+        t.equal(len(get('/api/v1/streams' + query)['streams']), want, f'streams{query}: {want}')
+
+
+def measures():
+    """A real stream: codec, size, pictures and rates, in each of the places that tell them."""
+    whip = start('-c', '127.0.0.1', program='rtc-whip')
+    sender = subprocess.Popen(
+        [f'{BIN}/rtc-publish', '-q', '--test=320x240@15', '--video-bitrate', '200000',
+         f'http://127.0.0.1:{whip}/rtc/v1/whip/?app=live&stream=real'])
+    try:
+        t.ok(wait_for(lambda: json.loads(ask('/api/v1/streams/live/real')[1]).get('stream', {}).get('frames', 0)
+                      >= 45, 30), 'frames are counted')
+        s = named('/api/v1/streams/live/real')
+        t.ok(s['video']['codec'] == 'H264' and s['video']['profile'] == 'Baseline' and
+             re.fullmatch(r'\d\.\d', s['video']['level']) and
+             (s['video']['width'], s['video']['height']) == (320, 240), 'its picture', s)
+        t.ok(s['audio']['codec'] == 'Opus' and s['audio']['sample_rate'] == 48000 and
+             s['audio']['channel'] == 2, 'its sound', s)
+        t.ok(50 < s['kbps']['recv_30s'] < 500 and s['kbps']['send_30s'] == 0 and
+             s['publish']['active'] and s['recv_bytes'] > 20000, 'its rate', s)
+        c = named('/api/v1/clients/' + s['publish']['cid'])
+        t.ok(c['type'] == 'rtc-publish' and 50 < c['kbps']['recv_30s'] < 500, 'the same of the client', c)
+        m = relay.connect('admin').ask('streams.list', stream='live/real')['streams'][0]['media']
+        video, audio = m[0], m[1]
+        t.ok(video['active'] and 10 < video['fps'] < 20 and video['bps'] > 20000 and
+             'fps' not in audio and audio['codec'] == 'opus', 'the relay has its frame rate', m)
+        text = ask('/metrics')[1]
+        t.ok('rtc_stream_width_pixels{stream="live/real"} 320' in text and
+             re.search(r'rtc_stream_frames_total\{stream="live/real"\} [0-9]+\n', text) and
+             re.search(r'rtc_stream_frames_per_second\{stream="live/real"\} 1[0-9]', text),
+             'metrics have the stream', text)
+        t.ok(wait_for(lambda: get_quietly('/api/v1/vhosts/')['vhosts'][0]['kbps']['recv_30s'] > 10, 10),
+             'the sum has a rate')
+        u = get('/api/v1/summaries')['data']
+        t.ok(u['self']['mem_kbyte'] > 1000 and u['self']['cpu_percent'] < 1 and u['system']['cpus'] > 0 and
+             u['system']['srs_recv_bytes'] >= s['recv_bytes'], 'summaries have figures', u)
+        row = subprocess.run([f'{BIN}/rtc-ctl', 'streams'], capture_output=True, text=True,
+                             env={**os.environ, 'RTC_RUN': relay.dir}).stdout
+        t.ok(re.search(r'live/real .* 320x240@1\d .*kbit/s', row), 'rtc-ctl shows it', row)
+    finally:
+        sender.terminate()
+        sender.wait(10)
+    t.ok(wait_for(lambda: named('/api/v1/streams/live/real')[:2] == (404, 2048), 10), 'it ends')
+
+
+def get_quietly(path):
+    return json.loads(ask(path)[1])
+
+
 try:
     port = start()
     signal = relay.connect('signal')
@@ -68,8 +138,10 @@ try:
     t.ok(len(streams) == 4 and one['app'] == 'live' and one['name'] == 's1' and one['clients'] == 1 and
          one['vhost'] == '__defaultVhost__' and one['publish'] == {'active': False, 'cid': made[1]['session']},
          'a stream', one)
-    t.ok(one['video'] == {'codec': 'H264'} and
-         one['audio'] == {'codec': 'opus', 'sample_rate': 48000, 'channel': 2}, 'its codecs', one)
+    t.ok(one['video'] == {'codec': 'H264', 'profile': '', 'level': '', 'width': 0, 'height': 0} and
+         one['audio'] == {'codec': 'Opus', 'sample_rate': 48000, 'channel': 2, 'profile': ''} and
+         one['kbps'] == {'recv_30s': 0, 'send_30s': 0} and one['frames'] == 0, 'its codecs', one)
+    lists()
     t.ok(next(s for s in streams if s['id'] == 'a.b/live/x')['vhost'] == 'a.b', 'a vhost')
     pages = [get(f'/api/v1/clients/?start={i}&count=2') for i in (0, 2, 4)]
     ids = [c['id'] for p in pages for c in p['clients']]
@@ -83,7 +155,7 @@ try:
     t.equal(get('/api/v1/vhosts/')['vhosts'][0]['streams'], 4, 'vhosts')
     status, text = ask('/metrics')
     lines = [x for x in text.split('\n') if x and not x.startswith('#')]
-    t.ok(status == 200 and all(re.fullmatch(r'[a-z_]+(\{[^}]*\})? \d+', x) for x in lines) and
+    t.ok(status == 200 and all(re.fullmatch(r'[a-z_]+(\{[^}]*\})? [0-9.e+-]+', x) for x in lines) and
          'srs_clients 4' in lines and 'srs_streams 4' in lines and 'rtc_publishers 4' in lines,
          'metrics', text)
     secret = [m['secret'] for m in made if m['secret'] in text + json.dumps(pages)]
@@ -94,6 +166,7 @@ try:
     for name in (ids[0], 's-nobody', 'a%20b', '', 'x' * 200):
         status, text = ask('/api/v1/clients/' + name, 'DELETE')
         t.equal(status, 404, f'DELETE of {name[:12]!r} is 404')
+    measures()
     token = os.path.join(relay.dir, 'token')
     with open(token, 'w') as f:
         f.write('right\n')

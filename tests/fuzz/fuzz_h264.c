@@ -61,6 +61,7 @@ LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size)
 	struct h264_sps sps;
 
 	(void)h264_sps_parse(&sps, buf, size);
+	(void)h264_payload_sps(&sps, buf, size);
 	(void)h264_payload_starts_keyframe(buf, size);
 	round_trip(buf, size);
 	depacketise(buf, size);

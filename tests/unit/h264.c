@@ -94,6 +94,50 @@ truncated_sps(void *arg, const uint8_t *buf, size_t size)
 }
 
 static void
+truncated_payload_sps(void *arg, const uint8_t *buf, size_t size)
+{
+	struct h264_sps sps = {.width = 7};
+	int r = h264_payload_sps(&sps, buf, size);
+
+	(void)arg;
+	assert_true(r == 0 ? sps.width == 640 : (r == -ENOMSG || r == -EBADMSG) && sps.width == 7);
+}
+
+/* The SPS of a payload: alone, second in a STAP-A, or none. */
+static void
+sps_of_payloads(void **state)
+{
+	static const uint8_t idr[] = {0x65, 0x88, 0x84}, sei[] = {0x06, 0x01, 0x80};
+	struct h264_sps sps = {0};
+	size_t size, at = 0;
+	uint8_t *nalu = support_load("h264/sps-640x360-high.hex", &size), stap[512];
+
+	(void)state;
+	assert_true(size + 16 < sizeof(stap));
+	assert_int_equal(h264_payload_sps(&sps, nalu, size), 0);
+	assert_int_equal(sps.width, 640);
+	assert_int_equal(h264_payload_sps(&sps, idr, sizeof(idr)), -ENOMSG);
+	assert_int_equal(h264_payload_sps(&sps, idr, 0), -ENOMSG);
+	stap[at++] = H264_STAP_A;
+	stap[at++] = 0;
+	stap[at++] = sizeof(sei);
+	memcpy(stap + at, sei, sizeof(sei));
+	at += sizeof(sei);
+	assert_int_equal(h264_payload_sps(&sps, stap, at), -ENOMSG);
+	stap[at++] = (uint8_t)(size >> 8);
+	stap[at++] = (uint8_t)size;
+	memcpy(stap + at, nalu, size);
+	at += size;
+	sps.width = 0;
+	assert_int_equal(h264_payload_sps(&sps, stap, at), 0);
+	assert_int_equal(sps.width, 640);
+	support_truncations(stap, at, truncated_payload_sps, NULL);
+	stap[2] = 200; /* a unit beyond the end */
+	assert_int_equal(h264_payload_sps(&sps, stap, 60), -EBADMSG);
+	free(nalu);
+}
+
+static void
 sps_is_refused_when_malformed(void **state)
 {
 	static const uint8_t slice[] = {0x65, 0x88, 0x84, 0, 0x10};
@@ -350,6 +394,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(sps_of_x264),
 	    cmocka_unit_test(sps_is_refused_when_malformed),
+	    cmocka_unit_test(sps_of_payloads),
 	    cmocka_unit_test(annexb_is_cut_at_start_codes),
 	    cmocka_unit_test(keyframes_are_recognised),
 	    cmocka_unit_test(parameter_sets_share_a_stap),

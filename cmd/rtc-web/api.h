@@ -1,0 +1,34 @@
+/* api.h - what the management interface says, made of the relay's replies. */
+#ifndef RTC_WEB_API_H
+#define RTC_WEB_API_H
+
+#include <jansson.h>
+
+#include "web.h"
+
+#define API_VHOST "__defaultVhost__"
+
+/* New references; what they are made of is borrowed. */
+json_t *api_stream(json_t *stream);   /* of streams.list */
+json_t *api_client(json_t *session);  /* of sessions.list */
+json_t *api_summaries(json_t *stats); /* of stats: {"data":...} */
+json_t *api_vhost(json_t *stats);
+
+/* metrics.c: the answer in Prometheus' text format. Borrows. */
+void reply_metrics(struct http_request *req, json_t *stats, json_t *streams);
+
+static inline json_int_t
+number_of(const json_t *o, const char *name)
+{
+	return json_integer_value(json_object_get(o, name));
+}
+
+static inline const char *
+text_of(const json_t *o, const char *name)
+{
+	const char *text = json_string_value(json_object_get(o, name));
+
+	return text != NULL ? text : "";
+}
+
+#endif
