@@ -21,7 +21,7 @@ receiver_init(struct receiver *r, const struct receiver_events *events, void *ar
 	r->events = events;
 	r->arg = arg;
 	r->need_keyframe = true;
-	h264_depack_init(&r->depack);
+	au_init(&r->depack);
 }
 
 void
@@ -29,7 +29,7 @@ receiver_fini(struct receiver *r)
 {
 	for (unsigned k = 0; k < MEDIA_KINDS; k++)
 		rtp_reorder_free(r->tracks[k].reorder);
-	h264_depack_fini(&r->depack);
+	au_fini(&r->depack);
 }
 
 int
@@ -132,7 +132,7 @@ take_video(struct receiver *r, const struct rtp_packet *p, bool gap, uint64_t no
 	if (r->frame_open && p->ts != r->frame_ts)
 		finish_frame(r, now_us);
 	if (!r->frame_open) {
-		h264_depack_reset(&r->depack);
+		au_reset(&r->depack);
 		r->frame_open = true;
 		r->frame_ts = p->ts;
 		/* What is missing may be this frame's beginning, or a frame that it refers to. */

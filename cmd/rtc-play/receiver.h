@@ -48,7 +48,7 @@ struct receiver {
 	struct receiver_track tracks[MEDIA_KINDS];
 	const struct receiver_events *events; /* borrowed */
 	void *arg;
-	struct h264_depack depack;
+	struct au depack;
 	bool frame_open, need_keyframe;
 	uint32_t frame_ts;
 	uint64_t asked_us;

@@ -22,7 +22,7 @@ gather_new(const struct gather_events *events, void *arg)
 		return NULL;
 	g->events = events;
 	g->arg = arg;
-	h264_depack_init(&g->video.depack);
+	au_init(&g->video.depack);
 	for (unsigned k = 0; k < GATHER_KINDS; k++)
 		g->sources[k].track = -1;
 	return g;
@@ -35,7 +35,7 @@ gather_free(struct gather *g)
 		return;
 	for (unsigned k = 0; k < GATHER_KINDS; k++)
 		rtp_reorder_free(g->sources[k].reorder);
-	h264_depack_fini(&g->video.depack);
+	au_fini(&g->video.depack);
 	free(g->video.joined);
 	free(g);
 }

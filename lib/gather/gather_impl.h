@@ -32,7 +32,7 @@ struct gather_source {
 };
 
 struct gather_video {
-	struct h264_depack depack;
+	struct au depack;
 	bool frame_open, need_keyframe;
 	uint32_t ts, dts_offset;
 	uint64_t asked_us;

@@ -113,7 +113,7 @@ gather_video_take(struct gather *g, const struct rtp_packet *p, uint32_t dts_off
 	if (v->frame_open && p->ts != v->ts)
 		finish_frame(g, now_us);
 	if (!v->frame_open) {
-		h264_depack_reset(&v->depack);
+		au_reset(&v->depack);
 		v->frame_open = true;
 		v->ts = p->ts;
 		v->dts_offset = dts_offset;
@@ -130,7 +130,7 @@ gather_video_take(struct gather *g, const struct rtp_packet *p, uint32_t dts_off
 void
 gather_video_reset(struct gather *g)
 {
-	h264_depack_reset(&g->video.depack);
+	au_reset(&g->video.depack);
 	g->video.frame_open = false;
 	g->video.need_keyframe = true;
 }

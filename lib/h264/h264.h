@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "au/au.h"
+
 enum h264_nalu_type { /* ITU-T H.264 table 7-1; 24.. RFC 6184 s.5.2 */
 		      H264_SLICE = 1,
 		      H264_IDR = 5,
@@ -34,7 +36,6 @@ struct h264_sps {
 };
 /* nalu: with its header octet, with emulation prevention. 0, -ENOMSG (not an SPS), -EBADMSG. */
 int h264_sps_parse(struct h264_sps *sps, const uint8_t *nalu, size_t size);
-
 /* The same of an RTP payload that is an SPS or a STAP-A with one (RFC 6184 s.5.7.1). -ENOMSG: it
  * has none. */
 int h264_payload_sps(struct h264_sps *sps, const uint8_t *payload, size_t size);
@@ -65,22 +66,13 @@ int h264_pack_start(struct h264_pack *p, const uint8_t *annexb, size_t size, siz
  * -ENOSPC. */
 int h264_pack_next(struct h264_pack *p, uint8_t *out, size_t cap, bool *last);
 
+enum { H264_AU_MAX = AU_OCTETS_MAX }; /* octets */
 /*
- * Depacketiser: payloads of one access unit in order, Annex B out (4-octet start codes). Bounded by
- * cap (growable up to H264_AU_MAX). Single NAL, STAP-A, FU-A; others -> -EBADMSG.
+ * Depacketiser: payloads of one access unit in order, Annex B out (4-octet start codes). Single
+ * NAL, STAP-A, FU-A; others -> -EBADMSG. keyframe: it holds an IDR slice.
  */
-enum { H264_AU_MAX = 8 << 20 }; /* octets */
-struct h264_depack {
-	uint8_t *buf; /* owned */
-	size_t size, cap;
-	bool in_fragment, damaged; /* damaged: a fragment was missing in this unit */
-	bool keyframe;		   /* holds an IDR slice */
-};
-void h264_depack_init(struct h264_depack *d);
-void h264_depack_fini(struct h264_depack *d);
-void h264_depack_reset(struct h264_depack *d); /* begin the next access unit */
 /* 0, -EBADMSG (unit marked damaged), -ENOSPC, -ENOMEM. An empty payload is 0 and changes nothing.
  */
-int h264_depack_push(struct h264_depack *d, const uint8_t *payload, size_t size);
+int h264_depack_push(struct au *d, const uint8_t *payload, size_t size);
 
 #endif

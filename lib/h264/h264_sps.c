@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/bits.h"
 #include "base/bytes.h"
 
 enum {
@@ -11,65 +12,6 @@ enum {
 	POC_CYCLE_MAX = 255,  /* num_ref_frames_in_pic_order_cnt_cycle */
 	EXTENDED_SAR = 255
 };
-
-/* Bits of a NALU; emulation prevention octets (00 00 03) are left out as they are met (7.4.1). */
-struct bits {
-	const uint8_t *p, *end;
-	unsigned zeros; /* zero octets in a row before p */
-	uint8_t octet;
-	unsigned left; /* bits of octet not read yet */
-	bool overrun;
-};
-
-static void
-bits_refill(struct bits *b)
-{
-	if (b->zeros >= 2 && b->p < b->end && *b->p == 3) {
-		b->p++;
-		b->zeros = 0;
-	}
-	if (b->p == b->end) {
-		b->overrun = true;
-		b->octet = 0;
-	} else {
-		b->octet = *b->p++;
-	}
-	b->zeros = b->octet == 0 ? b->zeros + 1 : 0;
-	b->left = 8;
-}
-
-static uint32_t
-bits_u(struct bits *b, unsigned count) /* 0..32 */
-{
-	uint32_t v = 0;
-
-	while (count-- > 0 && !b->overrun) {
-		if (b->left == 0)
-			bits_refill(b);
-		b->left--;
-		v = v << 1 | (b->octet >> b->left & 1u);
-	}
-	return b->overrun ? 0 : v;
-}
-
-static uint32_t
-bits_ue(struct bits *b) /* Exp-Golomb (9.1) */
-{
-	unsigned zeros = 0;
-
-	while (!b->overrun && bits_u(b, 1) == 0)
-		if (++zeros > 31)
-			b->overrun = true;
-	return b->overrun ? 0 : (uint32_t)((UINT64_C(1) << zeros) - 1 + bits_u(b, zeros));
-}
-
-static int32_t
-bits_se(struct bits *b)
-{
-	uint32_t v = bits_ue(b);
-
-	return (v & 1) != 0 ? (int32_t)(v / 2 + 1) : -(int32_t)(v / 2);
-}
 
 static void
 skip_scaling_list(struct bits *b, unsigned count) /* 7.3.2.1.1.1 */
@@ -189,7 +131,7 @@ read_size(struct bits *b, unsigned chroma, struct h264_sps *out)
 int
 h264_sps_parse(struct h264_sps *sps, const uint8_t *nalu, size_t size)
 {
-	struct bits b = {0};
+	struct bits b;
 	struct h264_sps out = {0};
 	unsigned chroma = 1;
 
@@ -197,8 +139,7 @@ h264_sps_parse(struct h264_sps *sps, const uint8_t *nalu, size_t size)
 		return -ENOMSG;
 	if (size < 5 || (nalu[0] & 0x80) != 0)
 		return -EBADMSG;
-	b.p = nalu + 4;
-	b.end = nalu + size;
+	bits_init(&b, nalu + 4, size - 4, true);
 	out.profile_idc = nalu[1];
 	out.constraints = nalu[2];
 	out.level_idc = nalu[3];

@@ -13,7 +13,7 @@ static void
 round_trip(const uint8_t *buf, size_t size)
 {
 	static struct h264_pack pack;
-	struct h264_depack out;
+	struct au out;
 	const uint8_t *a, *b;
 	uint8_t payload[256];
 	size_t a_size, b_size, at = 0, used;
@@ -22,7 +22,7 @@ round_trip(const uint8_t *buf, size_t size)
 
 	if (h264_pack_start(&pack, buf, size, 8 + size % 200) < 0)
 		return;
-	h264_depack_init(&out);
+	au_init(&out);
 	while ((n = h264_pack_next(&pack, payload, sizeof(payload), &last)) > 0)
 		(void)h264_depack_push(&out, payload, (size_t)n);
 	if (n != 0 || !last)
@@ -35,15 +35,15 @@ round_trip(const uint8_t *buf, size_t size)
 			abort();
 		at += used;
 	}
-	h264_depack_fini(&out);
+	au_fini(&out);
 }
 
 static void
 depacketise(const uint8_t *buf, size_t size)
 {
-	struct h264_depack out;
+	struct au out;
 
-	h264_depack_init(&out);
+	au_init(&out);
 	for (size_t at = 0; at < size;) {
 		size_t n = buf[at++];
 
@@ -52,7 +52,7 @@ depacketise(const uint8_t *buf, size_t size)
 		(void)h264_payload_starts_keyframe(buf + at, n);
 		at += n;
 	}
-	h264_depack_fini(&out);
+	au_fini(&out);
 }
 
 int

@@ -296,13 +296,13 @@ round_trip(void **state)
 {
 	size_t size;
 	uint8_t *in = support_load("h264/annexb-176x144.hex", &size);
-	struct h264_depack d;
+	struct au d;
 
 	(void)state;
-	h264_depack_init(&d);
+	au_init(&d);
 	for (size_t max = 20; max < PAYLOAD_CAP; max += 13) {
 		pack_all(in, size, max);
-		h264_depack_reset(&d);
+		au_reset(&d);
 		for (size_t i = 0; i < sent.count; i++)
 			assert_int_equal(h264_depack_push(&d, sent.buf[i], sent.size[i]), 0);
 		assert_true(d.keyframe);
@@ -311,7 +311,7 @@ round_trip(void **state)
 		assert_int_equal(d.size, size);
 		assert_memory_equal(d.buf, in, size);
 	}
-	h264_depack_fini(&d);
+	au_fini(&d);
 	free(in);
 }
 
@@ -321,18 +321,18 @@ losses_are_noticed(void **state)
 	static const uint8_t start[] = {0x7c, 0x85, 1}, middle[] = {0x7c, 0x05, 2};
 	static const uint8_t end[] = {0x7c, 0x45, 3}, slice[] = {0x41, 0x9a};
 	static const uint8_t fu_b[] = {0x7d, 0x85, 0, 0, 1}, stap[] = {0x78, 0, 5, 1};
-	struct h264_depack d;
+	struct au d;
 
 	(void)state;
-	h264_depack_init(&d);
+	au_init(&d);
 	assert_int_equal(h264_depack_push(&d, middle, 3), -EBADMSG);
 	assert_true(d.damaged);
-	h264_depack_reset(&d);
+	au_reset(&d);
 	assert_int_equal(h264_depack_push(&d, start, 3), 0);
 	assert_true(d.in_fragment);
 	assert_int_equal(h264_depack_push(&d, slice, 2), 0);
 	assert_true(d.damaged);
-	h264_depack_reset(&d);
+	au_reset(&d);
 	assert_int_equal(h264_depack_push(&d, start, 3), 0);
 	assert_int_equal(h264_depack_push(&d, NULL, 0), 0);
 	assert_int_equal(h264_depack_push(&d, end, 3), 0);
@@ -340,37 +340,37 @@ losses_are_noticed(void **state)
 	assert_int_equal(h264_depack_push(&d, fu_b, sizeof(fu_b)), -EBADMSG);
 	assert_int_equal(h264_depack_push(&d, stap, sizeof(stap)), -EBADMSG);
 	assert_int_equal(d.size, 7);
-	h264_depack_fini(&d);
+	au_fini(&d);
 }
 
 static void
 a_unit_is_bounded(void **state)
 {
 	static uint8_t start[PAYLOAD_CAP] = {0x7c, 0x85}, middle[PAYLOAD_CAP] = {0x7c, 0x05};
-	struct h264_depack d;
+	struct au d;
 	int r = 0;
 
 	(void)state;
-	h264_depack_init(&d);
+	au_init(&d);
 	assert_int_equal(h264_depack_push(&d, start, sizeof(start)), 0);
 	for (size_t i = 0; i < H264_AU_MAX / PAYLOAD_CAP + 100 && r == 0; i++)
 		r = h264_depack_push(&d, middle, sizeof(middle));
 	assert_int_equal(r, -ENOSPC);
 	assert_true(d.damaged);
 	assert_in_range(d.size, H264_AU_MAX - 2 * PAYLOAD_CAP, H264_AU_MAX);
-	h264_depack_fini(&d);
+	au_fini(&d);
 }
 
 static void
 depack_one(void *arg, const uint8_t *buf, size_t size)
 {
-	struct h264_depack d;
+	struct au d;
 
 	(void)arg;
-	h264_depack_init(&d);
+	au_init(&d);
 	(void)h264_depack_push(&d, buf, size);
 	(void)h264_payload_starts_keyframe(buf, size);
-	h264_depack_fini(&d);
+	au_fini(&d);
 }
 
 static void
