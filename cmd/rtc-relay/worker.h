@@ -13,6 +13,7 @@
 #include "chan/chan.h"
 #include "ipc/ipc.h"
 #include "msg.h"
+#include "payload/payload.h"
 #include "rtp/rtp.h"
 #include "rtp/rtp_fit.h"
 #include "rtp/rtp_recv.h"
@@ -337,13 +338,12 @@ void pub_ask_keyframe(struct wsession *ws, unsigned lane);
 void pub_ask_later(struct wsession *ws, unsigned lane); /* it is written at the next deadline */
 void pub_timeout(struct wsession *ws);
 uint64_t pub_deadline(const struct wsession *ws);
-bool codec_starts_keyframe(enum codec_format format, const uint8_t *payload, size_t size);
 
 /* worker_measure.c: what comes of a source, by its own numbers of lane and track. */
 void measure_packet(struct wsession *ws, uint8_t lane, uint8_t track, uint8_t codec,
 		    const struct rtp_packet *p);
-/* p begins a keyframe. Returns codec_picture_size() of it. */
-uint64_t measure_keyframe(struct wsession *ws, uint8_t lane, enum codec_format format,
+/* p begins a keyframe. Returns the picture size that it names, width in the high half; or 0. */
+uint64_t measure_keyframe(struct wsession *ws, uint8_t lane, enum payload_codec format,
 			  const struct rtp_packet *p);
 
 /* worker_layers.c: simulcast. Everything else takes a layer for a track of its own, a lane. */
@@ -357,8 +357,6 @@ bool layers_choose(struct wsession *ws, struct wstream *s, struct sink *sink);
 void layers_report(struct wsession *ws, const struct sink *sink, unsigned loss_q8, uint64_t rtt_us);
 /* The same from transport-wide feedback, which tells what was lost even if a resend mended it. */
 void layers_feedback(struct wsession *ws, const struct rtcp_packet *p);
-/* Pixels of the picture that a keyframe begins with this payload; 0: it does not say. */
-uint64_t codec_picture_size(enum codec_format format, const uint8_t *payload, size_t size);
 
 /* worker_play.c */
 int play_new(struct wsession *ws);

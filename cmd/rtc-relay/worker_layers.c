@@ -4,53 +4,9 @@
  * stream, with a ring of its own.
  */
 #include "base/bytes.h"
-#include "h264/h264.h"
 #include "worker.h"
 
-enum {
-	RATE_WINDOW_US = 500000,
-	VP8_KEYFRAME_HEADER = 10 /* RFC 6386 s.9.1: tag, start code, width, height */
-};
-
-static uint64_t
-h264_size(const uint8_t *payload, size_t size)
-{
-	struct h264_sps sps;
-
-	return h264_payload_sps(&sps, payload, size) == 0 ? (uint64_t)sps.width << 32 | sps.height
-							  : 0;
-}
-
-/* RFC 7741 s.4.2: the payload descriptor; then the frame's own header with 14 bits each. */
-static uint64_t
-vp8_size(const uint8_t *payload, size_t size)
-{
-	size_t at = 1;
-
-	if (size < 2)
-		return 0;
-	if ((payload[0] & 0x80) != 0) {
-		uint8_t x = payload[at++];
-
-		if ((x & 0x80) != 0 && at < size)
-			at += (payload[at] & 0x80) != 0 ? 2 : 1;
-		at += (x & 0x40) != 0;
-		at += (x & 0x30) != 0;
-	}
-	if (at + VP8_KEYFRAME_HEADER > size || payload[at + 3] != 0x9d || payload[at + 4] != 0x01 ||
-	    payload[at + 5] != 0x2a)
-		return 0;
-	return (uint64_t)((payload[at + 7] << 8 | payload[at + 6]) & 0x3fff) << 32 |
-	       (uint64_t)((payload[at + 9] << 8 | payload[at + 8]) & 0x3fff);
-}
-
-uint64_t
-codec_picture_size(enum codec_format format, const uint8_t *payload, size_t size)
-{
-	if (format == FORMAT_H264)
-		return h264_size(payload, size);
-	return format == FORMAT_VP8 ? vp8_size(payload, size) : 0;
-}
+enum { RATE_WINDOW_US = 500000 };
 
 static bool
 is_active(const struct wtrack *t, uint64_t now_us)

@@ -122,7 +122,7 @@ on_packet(struct ipc_conn *conn, const uint8_t *buf, size_t size)
 	struct rtp_recv *recv;
 	struct rtp_ring_slot slot = {0};
 	enum rtp_recv_result result;
-	enum codec_format format;
+	enum payload_codec format;
 	int track;
 
 	ws->worker->now_us = clock_now_us();
@@ -151,7 +151,7 @@ on_packet(struct ipc_conn *conn, const uint8_t *buf, size_t size)
 	slot.pt = p.pt;
 	slot.marker = p.marker;
 	format = ws->session->tracks.list[track].codecs[slot.tag].format;
-	if (codec_starts_keyframe(format, p.payload, p.payload_size)) {
+	if (payload_starts_keyframe(format, p.payload, p.payload_size)) {
 		slot.flags |= RTP_RING_KEYFRAME;
 		measure_keyframe(ws, (uint8_t)track, format, &p);
 	}

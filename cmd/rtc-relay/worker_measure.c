@@ -1,5 +1,4 @@
 /* worker_measure.c - what comes of a source: counters of each lane, and what its picture is. */
-#include "h264/h264.h"
 #include "worker.h"
 
 void
@@ -23,16 +22,20 @@ measure_packet(struct wsession *ws, uint8_t lane, uint8_t track, uint8_t codec,
 }
 
 uint64_t
-measure_keyframe(struct wsession *ws, uint8_t lane, enum codec_format format,
+measure_keyframe(struct wsession *ws, uint8_t lane, enum payload_codec format,
 		 const struct rtp_packet *p)
 {
-	uint64_t size = codec_picture_size(format, p->payload, p->payload_size);
+	uint32_t width, height;
 	struct h264_sps sps;
+	uint64_t size;
 
+	if (payload_picture_size(format, p->payload, p->payload_size, &width, &height) < 0)
+		return 0;
+	size = (uint64_t)width << 32 | height;
 	if (size == 0 || ws->session->lanes == NULL || lane >= LANES_MAX)
 		return size;
 	STAT_SET(ws->session->lanes[lane].size, size);
-	if (format == FORMAT_H264 && h264_payload_sps(&sps, p->payload, p->payload_size) == 0)
+	if (format == PAYLOAD_H264 && h264_payload_sps(&sps, p->payload, p->payload_size) == 0)
 		STAT_SET(ws->session->lanes[lane].profile,
 			 (unsigned)sps.profile_idc << 8 | sps.level_idc);
 	return size;

@@ -5,7 +5,6 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "h264/h264.h"
 #include "worker.h"
 
 static bool
@@ -68,29 +67,6 @@ pub_keep_early(struct wsession *ws, const uint8_t *buf, size_t size)
 	memcpy(copy, buf, size);
 	pub->early[pub->early_count].buf = copy;
 	pub->early[pub->early_count++].size = size;
-}
-
-bool
-codec_starts_keyframe(enum codec_format format, const uint8_t *payload, size_t size)
-{
-	size_t at = 1;
-
-	if (format == FORMAT_H264)
-		return h264_payload_starts_keyframe(payload, size);
-	if (format != FORMAT_VP8)
-		return true;
-	/* RFC 7741 s.4.2: S set, partition 0; s.4.3: the P bit of the frame's first octet is 0. */
-	if (size < 2 || (payload[0] & 0x1f) != 0x10)
-		return false;
-	if ((payload[0] & 0x80) != 0) {
-		uint8_t x = payload[at++];
-
-		if ((x & 0x80) != 0 && at < size)
-			at += (payload[at] & 0x80) != 0 ? 2 : 1;
-		at += (x & 0x40) != 0;
-		at += (x & 0x30) != 0;
-	}
-	return at < size && (payload[at] & 1) == 0;
 }
 
 /* Index of the codec that has the payload type, as itself or as its RTX; -1 if none. */
@@ -311,7 +287,7 @@ note_twcc(struct wsession *ws, const struct source *s, const struct rtp_packet *
 
 /* A keyframe begins: a wish for it is fulfilled, and it may say how large the picture is. */
 static void
-note_keyframe(struct wsession *ws, const struct source *s, enum codec_format format,
+note_keyframe(struct wsession *ws, const struct source *s, enum payload_codec format,
 	      const struct rtp_packet *p)
 {
 	struct publisher *pub = ws->pub;
@@ -323,7 +299,7 @@ note_keyframe(struct wsession *ws, const struct source *s, enum codec_format for
 	    ws->worker->now_us - pub->keyframe_since_us[s->lane] < PERIODIC_US)
 		stream_set_periodic(ws->stream, ws->worker, s->lane, false);
 	pub->keyframe_wanted[s->lane] = false;
-	if (format != FORMAT_ANY)
+	if (format != PAYLOAD_NONE)
 		STAT_ADD(ws->session->stats.keyframes, 1);
 	size = measure_keyframe(ws, s->lane, format, p);
 	if (size != 0 && ws->stream != NULL && !s->retired)
@@ -345,8 +321,9 @@ append(struct wsession *ws, struct source *s, const struct rtp_packet *p, uint64
 				     .tag = s->codec,
 				     .flags = late ? RTP_RING_LATE : 0};
 
-	if (p->payload_size > 0 && codec_starts_keyframe(c->format, p->payload, p->payload_size) &&
-	    (!s->keyed || s->key_ts != p->ts || c->format == FORMAT_ANY)) {
+	if (p->payload_size > 0 &&
+	    payload_starts_keyframe(c->format, p->payload, p->payload_size) &&
+	    (!s->keyed || s->key_ts != p->ts || c->format == PAYLOAD_NONE)) {
 		slot.flags |= RTP_RING_KEYFRAME;
 		s->keyed = true;
 		s->key_ts = p->ts;

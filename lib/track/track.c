@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "payload/payload.h"
 
 static const struct {
 	const char *uri;
@@ -61,14 +61,6 @@ is_printable(const char *s, size_t max)
 }
 
 static uint8_t
-format_of(const char *name, uint8_t kind)
-{
-	if (kind == TRACK_VIDEO && strcasecmp(name, "H264") == 0)
-		return FORMAT_H264;
-	return kind == TRACK_VIDEO && strcasecmp(name, "VP8") == 0 ? FORMAT_VP8 : FORMAT_ANY;
-}
-
-static uint8_t
 parse_feedback(const json_t *array)
 {
 	uint8_t mask = 0;
@@ -109,7 +101,7 @@ parse_codec(struct codec *c, const json_t *o, uint8_t kind, char *detail, size_t
 	c->rtx_pt = (uint8_t)rtx_pt;
 	c->clock_rate = (uint32_t)clock_rate;
 	c->channels = (uint8_t)channels;
-	c->format = format_of(name, kind);
+	c->format = kind == TRACK_VIDEO ? payload_codec_of(name) : PAYLOAD_NONE;
 	c->feedback = parse_feedback(json_object_get(o, "fb"));
 	c->fmtp = fmtp != NULL && *fmtp != '\0' ? strdup(fmtp) : NULL;
 	return fmtp != NULL && *fmtp != '\0' && c->fmtp == NULL ? -ENOMEM : 0;

@@ -26,9 +26,6 @@ enum {
 
 enum track_kind { TRACK_AUDIO, TRACK_VIDEO };
 
-/* How a keyframe of the codec is recognised; FORMAT_ANY: every packet is a join point (audio). */
-enum codec_format { FORMAT_ANY, FORMAT_H264, FORMAT_VP8 };
-
 enum codec_feedback {
 	FEEDBACK_NACK = 1,
 	FEEDBACK_PLI = 2,
@@ -44,7 +41,7 @@ struct codec {
 	uint8_t channels;
 	uint8_t pt, rtx_pt; /* rtx_pt PT_NONE if there is none */
 	uint8_t feedback;   /* enum codec_feedback */
-	uint8_t format;	    /* enum codec_format */
+	uint8_t format;	    /* enum payload_codec, by the name; NONE of audio */
 };
 
 struct track {

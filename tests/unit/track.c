@@ -10,6 +10,7 @@
 
 #include "../support/support.h"
 #include "base/bytes.h"
+#include "payload/payload.h"
 #include "track/track.h"
 
 #define OPUS  "{\"name\":\"opus\",\"clock_rate\":48000,\"channels\":2,\"pt\":111}"
@@ -67,7 +68,7 @@ every_member_is_read(void **state)
 	assert_string_equal(t.list[0].mid, "");
 	assert_int_equal(t.list[0].codecs[0].channels, 2);
 	assert_int_equal(t.list[0].codecs[0].rtx_pt, PT_NONE);
-	assert_int_equal(t.list[0].codecs[0].format, FORMAT_ANY);
+	assert_int_equal(t.list[0].codecs[0].format, PAYLOAD_NONE);
 	assert_int_equal(v->kind, TRACK_VIDEO);
 	assert_string_equal(v->mid, "v0");
 	assert_true(v->on_demand);
@@ -77,9 +78,9 @@ every_member_is_read(void **state)
 	assert_int_equal(v->codecs[0].pt, 96);
 	assert_int_equal(v->codecs[0].rtx_pt, 97);
 	assert_int_equal(v->codecs[0].channels, 1);
-	assert_int_equal(v->codecs[0].format, FORMAT_H264);
+	assert_int_equal(v->codecs[0].format, PAYLOAD_H264);
 	assert_int_equal(v->codecs[0].feedback, 31);
-	assert_int_equal(v->codecs[1].format, FORMAT_VP8);
+	assert_int_equal(v->codecs[1].format, PAYLOAD_VP8);
 	assert_int_equal(v->codecs[1].feedback, FEEDBACK_NACK);
 	assert_null(v->codecs[1].fmtp);
 	assert_int_equal(v->ext_mid, 1);
