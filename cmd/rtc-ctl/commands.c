@@ -25,14 +25,14 @@ static const struct writer_column stream_columns[] = {
 static const struct writer_column session_columns[] = {
     {"SESSION", "session", WRITER_PLAIN}, {"KIND", "kind", WRITER_PLAIN},
     {"STREAM", "stream", WRITER_PLAIN},	  {"STATE", "state", WRITER_PLAIN},
-    {"ADDRESS", "address", WRITER_PLAIN}, {"AGE", "age_ms", WRITER_MS},
-    {"CODECS", "media", WRITER_CODECS},	  {"PICTURE", "media", WRITER_PICTURE},
-    {"IN", "rx_bps", WRITER_BPS},	  {"OUT", "tx_bps", WRITER_BPS},
-    {"RTT", "rtt_us", WRITER_US},	  {"RX", "rx_octets", WRITER_OCTETS},
-    {"LOST", "rx_lost", WRITER_PLAIN},	  {"TX", "tx_octets", WRITER_OCTETS},
-    {"JITTER", "jitter_us", WRITER_US},	  {"LAYER", "layer", WRITER_PLAIN},
-    {"RESENT", "resent", WRITER_PLAIN},	  {"PROFILE", "profile", WRITER_PLAIN},
-    {"AGENT", "agent", WRITER_PLAIN},
+    {"PROTO", "protocol", WRITER_PLAIN},  {"ADDRESS", "address", WRITER_PLAIN},
+    {"AGE", "age_ms", WRITER_MS},	  {"CODECS", "media", WRITER_CODECS},
+    {"PICTURE", "media", WRITER_PICTURE}, {"IN", "rx_bps", WRITER_BPS},
+    {"OUT", "tx_bps", WRITER_BPS},	  {"RTT", "rtt_us", WRITER_US},
+    {"RX", "rx_octets", WRITER_OCTETS},	  {"LOST", "rx_lost", WRITER_PLAIN},
+    {"TX", "tx_octets", WRITER_OCTETS},	  {"JITTER", "jitter_us", WRITER_US},
+    {"LAYER", "layer", WRITER_PLAIN},	  {"RESENT", "resent", WRITER_PLAIN},
+    {"PROFILE", "profile", WRITER_PLAIN}, {"AGENT", "agent", WRITER_PLAIN},
 };
 
 int

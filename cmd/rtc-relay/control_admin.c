@@ -165,7 +165,7 @@ static const struct {
     STAT_ROW(rtt_us),	  STAT_ROW(remb_bps),	    STAT_ROW(keyframes),
     STAT_ROW(paths),	  STAT_ROW(layer_switches), STAT_ROW(layers_skipped),
     STAT_ROW(jitter_us),  STAT_ROW(loss_permille),  STAT_ROW(rx_duplicates),
-    STAT_ROW(rx_late),
+    STAT_ROW(rx_late),	  STAT_ROW(frames_dropped),
 #undef STAT_ROW
 };
 
@@ -177,9 +177,13 @@ session_json(const struct csession *cs, uint64_t now_us)
 
 	if (cs->has_path)
 		addr_format(&cs->path.remote, address);
-	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "session", cs->shared.id, "kind",
-		      session_kind_names[cs->shared.kind], "stream", cs->stream->name, "state",
-		      cs->state == STATE_CONNECTED ? "connected" : "new", "address", address,
+	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "session", cs->shared.id,
+		      "kind", session_kind_names[cs->shared.kind], "stream", cs->stream->name,
+		      "state", cs->state == STATE_CONNECTED ? "connected" : "new", "address",
+		      address, "protocol",
+		      !cs->has_path		  ? ""
+		      : cs->path.proto == ICE_TCP ? "tcp"
+						  : "udp",
 		      "agent", cs->agent, "profile",
 		      cs->profile != DTLS_SRTP_NONE ? dtls_profile_name(cs->profile) : "", "age_ms",
 		      (json_int_t)((now_us - cs->created_us) / 1000));
@@ -274,7 +278,8 @@ static const struct {
     STAT_ROW(rx_packets),   STAT_ROW(rx_octets),     STAT_ROW(tx_packets),
     STAT_ROW(tx_octets),    STAT_ROW(tx_dropped),    STAT_ROW(stun_answered),
     STAT_ROW(stun_limited), STAT_ROW(auth_failed),   STAT_ROW(unknown_packets),
-    STAT_ROW(crossed),	    STAT_ROW(cross_dropped),
+    STAT_ROW(crossed),	    STAT_ROW(cross_dropped), STAT_ROW(tcp_connections),
+    STAT_ROW(tcp_accepted), STAT_ROW(tcp_refused),
 #undef STAT_ROW
 };
 

@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 
+#include "base/bytes.h"
 #include "base/random.h"
 #include "control.h"
 #include "loop/loop.h"
@@ -16,7 +18,9 @@
 
 enum {
 	CHAN_CONTROL_SIZE = 1 << 20, /* octets: about 800 handshake datagrams */
-	CHAN_MEDIA_SIZE = 4 << 20    /* octets: about 3000 packets between two workers */
+	CHAN_MEDIA_SIZE = 4 << 20,   /* octets: about 3000 packets between two workers */
+	DESCRIPTORS_KEPT = 512,	     /* for sockets, loops and peers; connections have the rest */
+	DESCRIPTORS_WANTED = 65536
 };
 
 static struct udp *
@@ -41,7 +45,7 @@ static void
 open_sockets(struct control *c, const struct options *o)
 {
 	struct addr wanted[2];
-	size_t count = options_addresses(o, wanted);
+	size_t count = options_addresses(o, "udp", o->udp, wanted);
 
 	for (size_t i = 0; i < count; i++) {
 		struct udp *probe = open_udp(&wanted[i], false);
@@ -58,6 +62,77 @@ open_sockets(struct control *c, const struct options *o)
 		for (size_t k = i + 1; k < count; k++)
 			addr_set_port(&wanted[k], addr_port(&wanted[i]));
 	}
+}
+
+static void
+tcp_failed(const struct addr *a, int error)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	log_error("tcp", "cannot listen on %s: %s%s", addr_format(a, text), strerror(-error),
+		  error == -EADDRINUSE ? " (is another server using this port?)" : "");
+	exit(error == -EADDRINUSE || error == -EACCES ? EX_UNAVAILABLE : EX_OSERR);
+}
+
+/* The port of the first worker's listener; it has none of a family that this host lacks. */
+static bool
+listen_tcp(struct control *c, struct addr *a)
+{
+	bool reuse = c->worker_count > 1;
+	struct tcp *first = c->workers[0]->tcp;
+	struct tcp *probe = tcp_new(NULL, NULL);
+	int r = probe != NULL ? tcp_listen(probe, a, false) : -ENOMEM;
+
+	if (r == 0)
+		*a = tcp_address(probe, 0);
+	tcp_free(probe);
+	if (r == -EAFNOSUPPORT && a->sa.sa_family == AF_INET6)
+		return false;
+	for (unsigned k = 0; r == 0 && k < c->worker_count; k++)
+		r = tcp_listen(c->workers[k]->tcp, a, reuse);
+	if (r < 0)
+		tcp_failed(a, r);
+	return tcp_listener_count(first) > 0;
+}
+
+/*
+ * A connection is a descriptor: as many as the system lets us have, less those for all else.
+ */
+static void
+share_descriptors(struct control *c)
+{
+	struct rlimit limit;
+	rlim_t count = 0;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = MIN_OF(limit.rlim_max, (rlim_t)DESCRIPTORS_WANTED);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur > DESCRIPTORS_KEPT)
+		count = (limit.rlim_cur - DESCRIPTORS_KEPT) / c->worker_count;
+	for (unsigned k = 0; k < c->worker_count; k++)
+		tcp_set_limit(c->workers[k]->tcp, count);
+}
+
+/* Every worker's listeners on the same port, as with UDP. */
+static void
+open_listeners(struct control *c, const struct options *o)
+{
+	struct addr wanted[2];
+	size_t count;
+
+	if (o->tcp == NULL)
+		return;
+	count = options_addresses(o, "tcp", o->tcp, wanted);
+	for (unsigned k = 0; k < c->worker_count; k++)
+		if (wtcp_open(c->workers[k]) < 0)
+			exit(EX_OSERR);
+	share_descriptors(c);
+	for (size_t i = 0; i < count; i++)
+		if (listen_tcp(c, &wanted[i]))
+			for (size_t k = i + 1; k < count; k++)
+				addr_set_port(&wanted[k], addr_port(&wanted[i]));
 }
 
 static void
@@ -114,12 +189,20 @@ on_stop_signal(void *arg, int signum)
 static void
 announce(const struct control *c)
 {
+	const struct tcp *t = c->workers[0]->tcp;
+
 	for (size_t i = 0; i < c->workers[0]->udp_count; i++) {
 		struct addr a = udp_address(c->workers[0]->udp[i]);
 		char text[ADDR_TEXT_SIZE];
 
 		log_info("udp", "listening on %s, %u worker%s", addr_format(&a, text),
 			 c->worker_count, c->worker_count == 1 ? "" : "s");
+	}
+	for (size_t i = 0; t != NULL && i < tcp_listener_count(t); i++) {
+		struct addr a = tcp_address(t, i);
+		char text[ADDR_TEXT_SIZE];
+
+		log_info("tcp", "listening on %s", addr_format(&a, text));
 	}
 }
 
@@ -154,6 +237,7 @@ main(int argc, char **argv)
 		c->worker_count++;
 	}
 	open_sockets(c, &o);
+	open_listeners(c, &o);
 	connect_threads(c);
 	if (control_listen(c) < 0)
 		return EX_UNAVAILABLE;

@@ -13,9 +13,10 @@
 /* Options without a short form. */
 enum { OPT_NO_NACK = 256, OPT_NO_TWCC, OPT_USER, OPT_RUN, OPT_GOP_CACHE };
 
-static const char short_options[] = "46u:w:t:R:vVh";
+static const char short_options[] = "46u:T:w:t:R:vVh";
 static const struct option long_options[] = {
     {"udp", required_argument, NULL, 'u'},
+    {"tcp", required_argument, NULL, 'T'},
     {"workers", required_argument, NULL, 'w'},
     {"stun-timeout", required_argument, NULL, 't'},
     {"gop-cache", required_argument, NULL, OPT_GOP_CACHE},
@@ -31,10 +32,11 @@ static const struct option long_options[] = {
 };
 
 static const char help[] =
-    "usage: rtc-relay [-46v] [-u [address:]port] [-w workers] [-t seconds] [-R fd]\n"
-    "                 [--gop-cache mode] [--no-nack] [--no-twcc] [--user name]\n"
-    "                 [--run directory]\n"
+    "usage: rtc-relay [-46v] [-u [address:]port] [-T [address:]port] [-w workers]\n"
+    "                 [-t seconds] [-R fd] [--gop-cache mode] [--no-nack] [--no-twcc]\n"
+    "                 [--user name] [--run directory]\n"
     "  -u, --udp [ADDR:]PORT   media port, all addresses of both families (8000)\n"
+    "  -T, --tcp [ADDR:]PORT   media over TCP, too (ICE-TCP); off unless given\n"
     "  -4, -6                  only that family\n"
     "  -w, --workers N         media threads, 1 to 16 (1)\n"
     "  -t, --stun-timeout S    seconds without a check that end a session (30)\n"
@@ -84,6 +86,9 @@ apply_argument(struct options *o, int c, const char *argument)
 	switch (c) {
 	case 'u':
 		o->udp = argument;
+		return true;
+	case 'T':
+		o->tcp = argument;
 		return true;
 	case 'w':
 		return get_number(argument, 1, WORKERS_MAX, &o->workers);
@@ -172,14 +177,14 @@ options_parse(struct options *o, int argc, char **argv)
 }
 
 size_t
-options_addresses(const struct options *o, struct addr out[2])
+options_addresses(const struct options *o, const char *option, const char *text, struct addr out[2])
 {
 	size_t count = 0;
 	unsigned port;
 
-	if (!get_number(o->udp, 0, UINT16_MAX, &port)) {
-		if (addr_parse(&out[0], o->udp, 8000) < 0) {
-			fprintf(stderr, "rtc-relay: --udp %s: want [address:]port\n", o->udp);
+	if (!get_number(text, 0, UINT16_MAX, &port)) {
+		if (addr_parse(&out[0], text, 8000) < 0) {
+			fprintf(stderr, "rtc-relay: --%s %s: want [address:]port\n", option, text);
 			exit(EX_USAGE);
 		}
 		return 1;

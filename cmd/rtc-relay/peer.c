@@ -109,20 +109,27 @@ on_closed(struct ipc_conn *conn, int error)
 
 static const struct ipc_handlers handlers = {.json = on_json, .closed = on_closed};
 
+static void
+add_listen(json_t *list, const char *proto, struct addr a)
+{
+	char host[ADDR_TEXT_SIZE];
+
+	json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:s}", "proto", proto, "port",
+					      addr_port(&a), "family",
+					      a.sa.sa_family == AF_INET6 ? "ipv6" : "ipv4",
+					      "address", addr_format_host(&a, host)));
+}
+
 static json_t *
 hello(const struct control *c, enum role role)
 {
 	json_t *listen = json_array();
 
-	for (size_t i = 0; i < c->workers[0]->udp_count; i++) {
-		struct addr a = udp_address(c->workers[0]->udp[i]);
-		char host[ADDR_TEXT_SIZE];
-
-		json_array_append_new(
-		    listen, json_pack("{s:s, s:i, s:s, s:s}", "proto", "udp", "port", addr_port(&a),
-				      "family", a.sa.sa_family == AF_INET6 ? "ipv6" : "ipv4",
-				      "address", addr_format_host(&a, host)));
-	}
+	for (size_t i = 0; i < c->workers[0]->udp_count; i++)
+		add_listen(listen, "udp", udp_address(c->workers[0]->udp[i]));
+	for (size_t i = 0; c->workers[0]->tcp != NULL && i < tcp_listener_count(c->workers[0]->tcp);
+	     i++)
+		add_listen(listen, "tcp", tcp_address(c->workers[0]->tcp, i));
 	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:o}", "v", 1, "event", "hello", "role",
 			 role_names[role], "program", "rtc-relay", "version", RTCKIT_VERSION, "pid",
 			 (int)getpid(), "listen", listen);

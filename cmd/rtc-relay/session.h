@@ -49,6 +49,7 @@ struct session_stats {
 	uint64_t rtt_us, remb_bps, keyframes, paths;
 	uint64_t jitter_us, loss_permille; /* of the last report, the worst SSRC's */
 	uint64_t rx_duplicates, rx_late;   /* late: repaired and reordered packets */
+	uint64_t frames_dropped;	   /* a TCP player's: its link did not keep up */
 	uint64_t layers_skipped;	   /* a player's: those that its link does not take */
 	uint64_t layer, layer_switches; /* a player's: lane + 1 of its simulcast track; 0: none */
 	uint64_t heard_us;		/* last authenticated packet or check */

@@ -33,6 +33,7 @@ static msg_fn *const dispatch[M_TYPES] = {
     [M_LOCAL_TEXT] = local_text,
     [M_STOP] = stop,
     [M_RAW] = ingress_forwarded,
+    [M_TCP] = wtcp_adopt,
     [M_PACKET] = stream_packet,
     [M_KEYFRAME] = stream_keyframe_message,
     [M_CLOCK] = stream_clock_message,
@@ -99,6 +100,20 @@ on_readable(uv_poll_t *poll, int status, int events)
 }
 
 static void
+on_tcp(uv_poll_t *poll, int status, int events)
+{
+	struct worker *w = poll->data;
+
+	(void)events;
+	if (status < 0)
+		return;
+	w->now_us = clock_now_us();
+	drain(w, w->from_control); /* as for datagrams */
+	tcp_turn(w->tcp, w->now_us);
+	worker_settle(w);
+}
+
+static void
 on_check(uv_check_t *check)
 {
 	struct worker *w = check->data;
@@ -117,6 +132,8 @@ on_timer(uv_timer_t *timer)
 	w->timer_us = CLOCK_NEVER;
 	while ((e = wheel_due(&w->wheel, w->now_us)) != NULL)
 		ws_timeout((struct wsession *)((char *)e - offsetof(struct wsession, timer)));
+	if (w->tcp != NULL)
+		tcp_timeout(w->tcp, w->now_us);
 	worker_settle(w);
 }
 
@@ -170,6 +187,16 @@ count_sent(struct worker *w)
 		sum.octets += c->octets;
 		sum.dropped += c->dropped;
 	}
+	if (w->tcp != NULL) {
+		const struct tcp_counters *c = tcp_counters(w->tcp);
+
+		sum.packets += c->packets;
+		sum.octets += c->octets;
+		sum.dropped += c->dropped;
+		STAT_SET(w->stats.tcp_connections, c->connections);
+		STAT_SET(w->stats.tcp_accepted, c->accepted);
+		STAT_SET(w->stats.tcp_refused, c->refused);
+	}
 	STAT_SET(w->stats.tx_packets, sum.packets);
 	STAT_SET(w->stats.tx_octets, sum.octets);
 	STAT_SET(w->stats.tx_dropped, sum.dropped);
@@ -184,21 +211,31 @@ worker_settle(struct worker *w)
 	fan_out(w);
 	for (size_t i = 0; i < w->udp_count; i++)
 		udp_flush(w->udp[i]);
+	if (w->tcp != NULL)
+		tcp_flush(w->tcp, w->now_us);
 	count_sent(w);
 	kept = chan_kick(w->to_control);
 	for (unsigned i = 0; i < w->count; i++)
 		kept |= w->to[i] != NULL && chan_kick(w->to[i]);
 	at = wheel_next(&w->wheel);
+	if (w->tcp != NULL)
+		at = MIN_OF(at, tcp_deadline(w->tcp));
 	arm(w, kept ? MIN_OF(at, w->now_us + RETRY_US) : at);
 }
 
-struct udp *
-worker_udp(struct worker *w, const struct ice_tuple *to)
+struct wout
+worker_out(struct worker *w, const struct ice_tuple *to)
 {
-	for (size_t i = 0; i < w->udp_count; i++)
+	struct wout o = {NULL, NULL};
+
+	if (to->proto == ICE_TCP) {
+		o.tcp = w->tcp != NULL ? tcp_find(w->tcp, to->channel) : NULL;
+		return o;
+	}
+	for (size_t i = 0; i < w->udp_count && o.udp == NULL; i++)
 		if (udp_family(w->udp[i]) == to->remote.sa.sa_family)
-			return w->udp[i];
-	return NULL;
+			o.udp = w->udp[i];
+	return o;
 }
 
 void
@@ -251,6 +288,11 @@ worker_start(struct worker *w)
 		w->polls[i].data = w;
 		uv_poll_start(&w->polls[i], UV_READABLE, on_readable);
 	}
+	if (w->tcp != NULL) {
+		uv_poll_init(&w->loop, &w->tcp_poll, tcp_fd(w->tcp));
+		w->tcp_poll.data = w;
+		uv_poll_start(&w->tcp_poll, UV_READABLE, on_tcp);
+	}
 	return uv_thread_create(&w->thread, run, w);
 }
 
@@ -288,5 +330,6 @@ worker_free(struct worker *w)
 	uv_loop_close(&w->loop);
 	for (size_t i = 0; i < w->udp_count; i++)
 		udp_close(w->udp[i]);
+	tcp_free(w->tcp);
 	free(w);
 }

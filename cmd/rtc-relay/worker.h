@@ -23,7 +23,7 @@
 #include "rtp/rtp_twcc.h"
 #include "rtpsec/rtpsec.h"
 #include "stun/stun_limit.h"
-#include "udp/udp.h"
+#include "worker_out.h"
 
 enum {
 	WORKERS_MAX = 16,
@@ -32,6 +32,7 @@ enum {
 	SOURCE_RETIRED_US = 1000000, /* one that another replaced: late packets have come by then */
 	EARLY_MAX = 64, /* packets kept from a publisher whose keys are still on their way */
 	PATHS_PER_SESSION_MAX = 8, /* tuples in the table for one session; the oldest is reused */
+	CONNS_PER_SESSION_MAX = ICE_LITE_PATHS, /* TCP; the oldest that carries nothing yields */
 	PATH_HOLD_US =
 	    6000000,	/* a proven path with a check since belongs to nobody else; RFC 7675 */
 	DTLS_RATE = 32, /* datagrams a second of one session, on the average, and at once */
@@ -125,8 +126,11 @@ struct sink {
 	uint8_t source; /* the lane of it that is forwarded; PT_NONE */
 	uint8_t want;	/* the lane that will be at its next keyframe; PT_NONE */
 	uint8_t pt[CODECS_MAX], rtx_pt[CODECS_MAX];
-	bool waiting;  /* for a keyframe (or the first packet) of the present publisher */
-	bool has_twcc; /* packets carry a TWCC number */
+	bool starved;	   /* over TCP: the link does not keep up; whole frames are left out */
+	bool framed;	   /* frame_ts is known */
+	uint32_t frame_ts; /* source timestamp of the newest frame of a TCP player's video */
+	bool waiting;	   /* for a keyframe (or the first packet) of the present publisher */
+	bool has_twcc;	   /* packets carry a TWCC number */
 	uint8_t ext_twcc;
 	uint32_t ssrc, rtx_ssrc;
 	uint16_t rtx_seq;
@@ -181,6 +185,8 @@ struct wsession {
 	struct player *play;
 	struct local *local;
 	struct ice_tuple path; /* where media goes; copy of the selected path's tuple */
+	struct tcp_conn *conns[CONNS_PER_SESSION_MAX]; /* its TCP connections, the oldest first */
+	uint8_t conn_count;
 	bool has_path, ended;
 	uint64_t last_check_us;
 	uint32_t dtls_tokens; /* DTLS datagrams that may go to the control thread */
@@ -243,6 +249,7 @@ struct wstream {
 struct worker_counters {
 	uint64_t rx_packets, rx_octets, tx_packets, tx_octets, tx_dropped;
 	uint64_t stun_answered, stun_limited, auth_failed, unknown_packets, crossed, cross_dropped;
+	uint64_t tcp_connections, tcp_accepted, tcp_refused;
 };
 
 struct worker {
@@ -256,6 +263,9 @@ struct worker {
 	struct udp *udp[2];
 	uv_poll_t polls[2];
 	size_t udp_count;
+	struct tcp *tcp; /* NULL: media over TCP is off */
+	uv_poll_t tcp_poll;
+	int tcp_to; /* worker that the connection in hand belongs to */
 	struct chan *from_control, *to_control;
 	struct chan *from[WORKERS_MAX], *to[WORKERS_MAX]; /* other workers; own index NULL */
 	uint64_t now_us;
@@ -277,10 +287,15 @@ void worker_post(struct worker *w, unsigned type, const void *data,
 /* After anything that may have made output: fan out, send, wake the other threads, arm the timer.
  */
 void worker_settle(struct worker *w);
-struct udp *worker_udp(struct worker *w, const struct ice_tuple *to);
 
 /* worker_ingress.c */
 void ingress_datagram(struct worker *w, const struct ice_tuple *from, uint8_t *buf, size_t size);
+/* A request without credentials, and one with wrong ones: answered within limits. */
+void ingress_plain(struct worker *w, const struct ice_tuple *from, const struct stun_msg *msg);
+void ingress_unauthorized(struct worker *w, const struct ice_tuple *from,
+			  const struct stun_msg *msg);
+/* A packet of a session's path, or, if it is STUN, of what may become one. */
+void ingress_session(struct wsession *ws, const struct ice_tuple *from, uint8_t *buf, size_t size);
 void ingress_forwarded(struct worker *w, const struct chan_msg *msg); /* M_RAW */
 void ingress_flush_ice(struct wsession *ws);			      /* drain ice_lite_poll() */
 void ingress_selected(struct wsession *ws); /* the agent may have another path for media */
@@ -301,6 +316,19 @@ void ws_heard(struct wsession *ws);			   /* something authenticated came */
 void ws_send_rtcp(struct wsession *ws, uint8_t *buf, size_t size, size_t cap);
 void path_learn(struct worker *w, struct known *k, const struct ice_tuple *tuple);
 struct known *path_find(struct worker *w, const struct ice_tuple *tuple);
+
+/* worker_tcp.c: ICE-TCP. A connection lives on the worker of its session. */
+int wtcp_open(struct worker *w);			       /* w->tcp; 0 or -errno */
+void wtcp_adopt(struct worker *w, const struct chan_msg *msg); /* M_TCP */
+void wtcp_close_all(struct wsession *ws);
+/* May a packet of the ring go to this player now? If its link does not keep up: whole frames are
+ * left out until a keyframe. */
+bool wtcp_takes(struct wsession *ws, struct tcp_conn *c, struct sink *sink, const struct wtrack *t,
+		const struct rtp_ring_slot *slot);
+/* The player has another path: what the old one could not carry is forgotten. */
+void wtcp_left(struct wsession *ws);
+/* Packets of the ring were overwritten before this player could take them. */
+void wtcp_overrun(struct wsession *ws, struct sink *sink);
 
 /* worker_stream.c */
 void stream_publish(struct worker *w, const struct chan_msg *msg);
@@ -368,10 +396,10 @@ void play_fanout(struct wsession *ws, struct wstream *s);
 /* Fixed header and, with TWCC, an extension block of fixed size. Returns the octets. */
 size_t play_write_header(struct player *play, struct sink *sink, uint8_t *out, uint8_t pt,
 			 bool marker, uint16_t seq, uint32_t ts, uint32_t ssrc);
-void play_transmit(struct wsession *ws, struct udp *u, const uint8_t *hdr, size_t hdr_size,
+void play_transmit(struct wsession *ws, const struct wout *o, const uint8_t *hdr, size_t hdr_size,
 		   const uint8_t *payload, size_t payload_size);
 /* A packet of the ring under a header that was written: with its padding. */
-void play_send_slot(struct wsession *ws, struct udp *u, uint8_t *hdr, size_t hdr_size,
+void play_send_slot(struct wsession *ws, const struct wout *o, uint8_t *hdr, size_t hdr_size,
 		    const struct rtp_ring_slot *slot, const uint8_t *payload);
 /* The source timestamp as it is mapped: compressed in a replay, so that it ends where live begins.
  */

@@ -10,20 +10,18 @@
 static void
 send_stun(struct worker *w, const struct ice_tuple *to, const uint8_t *buf, int size)
 {
-	struct udp *u = worker_udp(w, to);
+	struct wout o = worker_out(w, to);
 
-	if (size <= 0 || u == NULL)
-		return;
-	memcpy(udp_reserve(u, (size_t)size), buf, (size_t)size);
-	udp_commit(u, to, (size_t)size);
+	if (size > 0)
+		wout_send(&o, to, buf, (size_t)size);
 }
 
 /*
  * A request without credentials: answered with the mapped address alone, so that any STUN tool can
  * test the port. At most 32 octets for 20 (40 with FINGERPRINT): no SOFTWARE, and rate limits.
  */
-static void
-answer_plain(struct worker *w, const struct ice_tuple *from, const struct stun_msg *msg)
+void
+ingress_plain(struct worker *w, const struct ice_tuple *from, const struct stun_msg *msg)
 {
 	uint8_t buf[STUN_MESSAGE_MAX];
 	struct stun_writer out;
@@ -43,8 +41,8 @@ answer_plain(struct worker *w, const struct ice_tuple *from, const struct stun_m
 
 /* Credentials of nobody, or a wrong password before anybody has claimed the session: 401, limited.
  */
-static void
-answer_unauthorized(struct worker *w, const struct ice_tuple *from, const struct stun_msg *msg)
+void
+ingress_unauthorized(struct worker *w, const struct ice_tuple *from, const struct stun_msg *msg)
 {
 	uint8_t buf[STUN_MESSAGE_MAX];
 	struct stun_writer out;
@@ -87,10 +85,15 @@ ingress_selected(struct wsession *ws)
 	const struct ice_path *path = ice_lite_selected(ws->ice);
 	struct msg_path msg = {.serial = ws->session->serial};
 
-	if (path == NULL || (ws->has_path && ice_tuple_equal(&path->tuple, &ws->path)))
+	if (path == NULL) { /* a connection was closed: the client may come back by another */
+		ws->has_path = false;
+		return;
+	}
+	if (ws->has_path && ice_tuple_equal(&path->tuple, &ws->path))
 		return;
 	ws->path = path->tuple;
 	ws->has_path = true;
+	wtcp_left(ws);
 	msg.tuple = path->tuple;
 	worker_post(ws->worker, M_SELECTED, &msg, sizeof(msg));
 }
@@ -136,8 +139,9 @@ stun_input(struct wsession *ws, const struct ice_tuple *from, const uint8_t *buf
 		STAT_SET(ws->session->stats.check_interval_us, w->now_us - ws->last_check_us);
 	ws->last_check_us = w->now_us;
 	ws_heard(ws);
-	path_learn(w, ws->known, from);
-	STAT_SET(ws->session->stats.paths, ws->known->path_count);
+	if (from->proto == ICE_UDP) /* a connection knows its session */
+		path_learn(w, ws->known, from);
+	STAT_SET(ws->session->stats.paths, ws->known->path_count + ws->conn_count);
 	STAT_ADD(w->stats.stun_answered, 1);
 	if (events & ICE_LITE_SELECTED)
 		ingress_selected(ws);
@@ -171,13 +175,13 @@ ingress_stun(struct worker *w, const struct ice_tuple *from, const uint8_t *buf,
 		return;
 	}
 	if (msg.class == STUN_REQUEST && stun_attr(&msg, STUN_USERNAME, &name_size) == NULL) {
-		answer_plain(w, from, &msg);
+		ingress_plain(w, from, &msg);
 		return;
 	}
 	k = session_of(w, from, &msg);
 	if (k == NULL) {
 		if (msg.class == STUN_REQUEST)
-			answer_unauthorized(w, from, &msg);
+			ingress_unauthorized(w, from, &msg);
 		return;
 	}
 	if (k->ws == NULL && msg.class == STUN_REQUEST) {
@@ -186,7 +190,7 @@ ingress_stun(struct worker *w, const struct ice_tuple *from, const uint8_t *buf,
 			if (atomic_load(&k->session->owner) < 0)
 				ws_claim(w, k);
 		} else if (path_find(w, from) != k) {
-			answer_unauthorized(w, from, &msg);
+			ingress_unauthorized(w, from, &msg);
 			return;
 		} /* else the owner may still know older credentials (ICE restart) */
 	}
@@ -243,8 +247,8 @@ media_input(struct wsession *ws, uint8_t *buf, size_t size)
 		pub_rtp(ws, buf, (size_t)n);
 }
 
-static void
-session_datagram(struct wsession *ws, const struct ice_tuple *from, uint8_t *buf, size_t size)
+void
+ingress_session(struct wsession *ws, const struct ice_tuple *from, uint8_t *buf, size_t size)
 {
 	struct ice_path *path;
 
@@ -256,9 +260,12 @@ session_datagram(struct wsession *ws, const struct ice_tuple *from, uint8_t *buf
 	if (path == NULL)
 		return; /* only from where authenticated checks came */
 	ice_path_received(path, size);
-	if (dtls_accepts(buf, size))
+	if (dtls_accepts(buf, size)) {
+		/* Where both UDP and TCP work, the handshake shows which one the client took. */
+		if (ws->send == NULL && ice_lite_prefer(ws->ice, path) != 0)
+			ingress_selected(ws);
 		dtls_input_datagram(ws, buf, size);
-	else if (rtp_accepts(buf, size) || rtcp_accepts(buf, size))
+	} else if (rtp_accepts(buf, size) || rtcp_accepts(buf, size))
 		media_input(ws, buf, size);
 }
 
@@ -277,7 +284,7 @@ ingress_datagram(struct worker *w, const struct ice_tuple *from, uint8_t *buf, s
 		return;
 	}
 	if (k->ws != NULL)
-		session_datagram(k->ws, from, buf, size);
+		ingress_session(k->ws, from, buf, size);
 	else
 		forward(w, k, atomic_load(&k->session->owner), from, buf, size);
 }
@@ -295,5 +302,5 @@ ingress_forwarded(struct worker *w, const struct chan_msg *msg)
 	if (ws == NULL || size > sizeof(buf))
 		return;
 	memcpy(buf, msg->data + sizeof(raw), size);
-	session_datagram(ws, &raw.tuple, buf, size);
+	ingress_session(ws, &raw.tuple, buf, size);
 }

@@ -85,7 +85,7 @@ layers_report(struct wsession *ws, const struct sink *sink, unsigned loss_q8, ui
 	uint64_t next_bps = 0;
 	unsigned rank = rank_for(ws, layers);
 
-	if (layers->count < 2 || layers->active == 0 || sink->waiting)
+	if (layers->count < 2 || layers->active == 0 || (sink->waiting && !sink->starved))
 		return;
 	if (rank > 0)
 		next_bps = s->tracks[layers->order[rank - 1]].rate_bps;
@@ -189,7 +189,7 @@ layers_choose(struct wsession *ws, struct wstream *s, struct sink *sink)
 	best = layers->order[rank_for(ws, layers)];
 	if (best == sink->source) {
 		sink->want = PT_NONE;
-		if (sink->waiting)
+		if (sink->waiting && !sink->starved)
 			stream_want_keyframe(s, ws->worker, best);
 		STAT_SET(ws->session->stats.layer, best + 1u);
 		return false;

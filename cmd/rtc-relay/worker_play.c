@@ -214,30 +214,30 @@ play_write_header(struct player *play, struct sink *sink, uint8_t *out, uint8_t 
 }
 
 void
-play_transmit(struct wsession *ws, struct udp *u, const uint8_t *hdr, size_t hdr_size,
+play_transmit(struct wsession *ws, const struct wout *o, const uint8_t *hdr, size_t hdr_size,
 	      const uint8_t *payload, size_t payload_size)
 {
-	uint8_t *out = udp_reserve(u, PACKET_ROOM);
+	uint8_t *out = wout_reserve(o, PACKET_ROOM);
 	int n = rtpsec_protect(ws->send, hdr, hdr_size, payload, payload_size, out, PACKET_ROOM);
 
 	if (n <= 0) {
 		STAT_ADD(ws->session->stats.tx_dropped, 1);
 		return;
 	}
-	udp_commit(u, &ws->path, (size_t)n);
+	wout_commit(o, &ws->path, (size_t)n);
 	STAT_ADD(ws->session->stats.tx_packets, 1);
 	STAT_ADD(ws->session->stats.tx_octets, n);
 }
 
 void
-play_send_slot(struct wsession *ws, struct udp *u, uint8_t *hdr, size_t hdr_size,
+play_send_slot(struct wsession *ws, const struct wout *o, uint8_t *hdr, size_t hdr_size,
 	       const struct rtp_ring_slot *slot, const uint8_t *payload)
 {
 	uint8_t padded[RTP_PACKET_MAX + RTP_RING_PAD_MAX];
 	size_t size = slot->payload_size;
 
 	if (slot->pad == 0 || size > RTP_PACKET_MAX) {
-		play_transmit(ws, u, hdr, hdr_size, payload, size);
+		play_transmit(ws, o, hdr, hdr_size, payload, size);
 		return;
 	}
 	/* RFC 3550 s.5.1: the last octet counts the padding, itself included. */
@@ -246,12 +246,12 @@ play_send_slot(struct wsession *ws, struct udp *u, uint8_t *hdr, size_t hdr_size
 	size += slot->pad;
 	padded[size - 1] = slot->pad;
 	hdr[0] |= 0x20;
-	play_transmit(ws, u, hdr, hdr_size, padded, size);
+	play_transmit(ws, o, hdr, hdr_size, padded, size);
 }
 
 /* One packet of the ring to this player. */
 static void
-forward_packet(struct wsession *ws, struct udp *u, struct sink *sink, const struct wtrack *t,
+forward_packet(struct wsession *ws, const struct wout *o, struct sink *sink, const struct wtrack *t,
 	       const struct rtp_ring_slot *slot, const uint8_t *payload)
 {
 	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_SIZE];
@@ -260,6 +260,8 @@ forward_packet(struct wsession *ws, struct udp *u, struct sink *sink, const stru
 	size_t n;
 
 	if (slot->tag >= CODECS_MAX || sink->pt[slot->tag] == PT_NONE)
+		return;
+	if (o->tcp != NULL && !wtcp_takes(ws, o->tcp, sink, t, slot))
 		return;
 	if (sink->waiting) {
 		if (slot->payload_size == 0 ||
@@ -281,12 +283,13 @@ forward_packet(struct wsession *ws, struct udp *u, struct sink *sink, const stru
 			      (uint16_t)out_seq, out_ts, sink->ssrc);
 	sink->packets++;
 	sink->octets += slot->payload_size;
-	play_send_slot(ws, u, hdr, n, slot, payload);
+	play_send_slot(ws, o, hdr, n, slot, payload);
 }
 
-/* New packets of one track. In a replay REPLAY_BURST at most: the player's link has a limit too. */
+/* New packets of one track. In a replay REPLAY_BURST at most: the player's link has a limit too,
+ * and over TCP it is known. */
 static void
-fanout_track(struct wsession *ws, struct udp *u, struct sink *sink, const struct wtrack *t)
+fanout_track(struct wsession *ws, const struct wout *o, struct sink *sink, const struct wtrack *t)
 {
 	uint64_t head = rtp_ring_head(t->ring);
 
@@ -294,21 +297,24 @@ fanout_track(struct wsession *ws, struct udp *u, struct sink *sink, const struct
 		const uint8_t *payload;
 		const struct rtp_ring_slot *slot;
 
-		if (sink->replay_to != 0 && sent >= REPLAY_BURST) {
+		if (sink->replay_to != 0 &&
+		    (sent >= REPLAY_BURST || (o->tcp != NULL && tcp_conn_queued(o->tcp) > 0))) {
 			ws->play->next_burst_us = ws->worker->now_us + REPLAY_TICK_US;
 			ws_arm(ws);
 			return;
 		}
 		slot = rtp_ring_get(t->ring, ++sink->cursor, &payload);
 		if (slot != NULL)
-			forward_packet(ws, u, sink, t, slot, payload);
+			forward_packet(ws, o, sink, t, slot, payload);
+		else if (o->tcp != NULL && t->kind == TRACK_VIDEO)
+			wtcp_overrun(ws, sink);
 		if (sink->cursor >= sink->replay_to)
 			sink->replay_to = 0;
 	}
 }
 
 static void
-fanout_kind(struct wsession *ws, struct udp *u, struct wstream *s, enum track_kind kind)
+fanout_kind(struct wsession *ws, const struct wout *o, struct wstream *s, enum track_kind kind)
 {
 	for (size_t i = 0; i < ws->play->sink_count; i++) {
 		struct sink *sink = &ws->play->sinks[i];
@@ -324,18 +330,21 @@ fanout_kind(struct wsession *ws, struct udp *u, struct wstream *s, enum track_ki
 		if (t->ring == NULL)
 			continue;
 		if (sink->replay_to == 0 || ws->worker->now_us >= ws->play->next_burst_us)
-			fanout_track(ws, u, sink, t);
+			fanout_track(ws, o, sink, t);
 	}
 }
 
 void
 play_fanout(struct wsession *ws, struct wstream *s)
 {
-	struct udp *u = ws->has_path ? worker_udp(ws->worker, &ws->path) : NULL;
+	struct wout o;
 
-	if (u == NULL || ws->play->epoch != s->epoch)
+	if (!ws->has_path || ws->play->epoch != s->epoch)
+		return;
+	o = worker_out(ws->worker, &ws->path);
+	if (!wout_is_open(&o))
 		return;
 	/* Video first: a small audio packet may end a message of equal video packets. */
-	fanout_kind(ws, u, s, TRACK_VIDEO);
-	fanout_kind(ws, u, s, TRACK_AUDIO);
+	fanout_kind(ws, &o, s, TRACK_VIDEO);
+	fanout_kind(ws, &o, s, TRACK_AUDIO);
 }

@@ -37,7 +37,7 @@ may_resend(struct wsession *ws)
 struct resend {
 	struct wsession *ws;
 	struct sink *sink;
-	struct udp *udp;
+	struct wout out;
 };
 
 /* RFC 4588 where negotiated; otherwise the identical octets again (the index is used up already).
@@ -79,11 +79,11 @@ resend_packet(void *arg, uint16_t seq)
 				      sink->rtx_seq++, ts, sink->rtx_ssrc);
 		put_be16(wrapped, seq);
 		memcpy(wrapped + 2, payload, slot->payload_size);
-		play_transmit(r->ws, r->udp, hdr, n, wrapped, slot->payload_size + 2u);
+		play_transmit(r->ws, &r->out, hdr, n, wrapped, slot->payload_size + 2u);
 	} else if (!sink->has_twcc) {
 		n = play_write_header(r->ws->play, sink, hdr, sink->pt[slot->tag], slot->marker,
 				      seq, ts, sink->ssrc);
-		play_send_slot(r->ws, r->udp, hdr, n, slot, payload);
+		play_send_slot(r->ws, &r->out, hdr, n, slot, payload);
 	}
 	STAT_ADD(r->ws->session->stats.resent, 1);
 }
@@ -91,9 +91,14 @@ resend_packet(void *arg, uint16_t seq)
 static void
 on_nack(struct wsession *ws, struct sink *sink, const struct rtcp_packet *p)
 {
-	struct resend r = {ws, sink, ws->has_path ? worker_udp(ws->worker, &ws->path) : NULL};
+	struct resend r = {ws, sink, {NULL, NULL}};
 
-	if (ws->session->nack && !sink->waiting && r.udp != NULL && ws->stream != NULL &&
+	if (ws->has_path)
+		r.out = worker_out(ws->worker, &ws->path);
+	/* What TCP carries is not lost; what does not fit is left out for good. */
+	if (r.out.tcp != NULL && tcp_conn_queued(r.out.tcp) > 0)
+		return;
+	if (ws->session->nack && !sink->waiting && wout_is_open(&r.out) && ws->stream != NULL &&
 	    ws->play->epoch == ws->stream->epoch && sink->source < ws->stream->lane_end &&
 	    ws->stream->tracks[sink->source].ring != NULL)
 		rtcp_get_nack(p, resend_packet, &r);
@@ -103,7 +108,7 @@ static void
 on_keyframe_request(struct wsession *ws, struct sink *sink)
 {
 	STAT_ADD(ws->session->stats.plis_received, 1);
-	if (ws->stream != NULL && ws->play->epoch == ws->stream->epoch)
+	if (ws->stream != NULL && ws->play->epoch == ws->stream->epoch && !sink->starved)
 		stream_want_keyframe(ws->stream, ws->worker, sink->source);
 }
 

@@ -139,6 +139,7 @@ ws_add(struct worker *w, const struct chan_msg *msg)
 static void
 ws_free(struct wsession *ws)
 {
+	wtcp_close_all(ws);
 	stream_detach(ws);
 	wheel_clear(&ws->worker->wheel, &ws->timer);
 	pub_free(ws);
@@ -385,7 +386,7 @@ ws_dtls_out(struct worker *w, const struct chan_msg *msg)
 	struct msg_datagram m;
 	struct wsession *ws;
 	struct ice_path *path;
-	struct udp *u;
+	struct wout o;
 	size_t size = msg->size - sizeof(m);
 
 	memcpy(&m, msg->data, sizeof(m));
@@ -393,24 +394,21 @@ ws_dtls_out(struct worker *w, const struct chan_msg *msg)
 	if (ws == NULL || !ws->has_path)
 		return;
 	path = ice_lite_path(ws->ice, &ws->path);
-	u = worker_udp(w, &ws->path);
-	if (u == NULL || path == NULL || !ice_path_may_send(path, size))
-		return;
-	memcpy(udp_reserve(u, size), msg->data + sizeof(m), size);
-	udp_commit(u, &ws->path, size);
+	o = worker_out(w, &ws->path);
+	if (path != NULL && ice_path_may_send(path, size))
+		wout_send(&o, &ws->path, msg->data + sizeof(m), size);
 }
 
 void
 ws_send_rtcp(struct wsession *ws, uint8_t *buf, size_t size, size_t cap)
 {
-	struct udp *u = ws->has_path ? worker_udp(ws->worker, &ws->path) : NULL;
+	struct wout o;
 	int n;
 
-	if (u == NULL || ws->send == NULL || size == 0)
+	if (!ws->has_path || ws->send == NULL || size == 0)
 		return;
 	n = rtpsec_protect_rtcp(ws->send, buf, size, cap);
-	if (n <= 0)
-		return;
-	memcpy(udp_reserve(u, (size_t)n), buf, (size_t)n);
-	udp_commit(u, &ws->path, (size_t)n);
+	o = worker_out(ws->worker, &ws->path);
+	if (n > 0)
+		wout_send(&o, &ws->path, buf, (size_t)n);
 }

@@ -182,6 +182,40 @@ ice_lite_consider(struct ice_lite *ice, struct ice_path *path, uint64_t now_us)
 	return ICE_LITE_SELECTED;
 }
 
+int
+ice_lite_prefer(struct ice_lite *ice, struct ice_path *path)
+{
+	if (path == ice_lite_selected(ice) || path->state != ICE_PATH_VALID)
+		return ICE_LITE_NONE;
+	ice->selected = (int8_t)(path - ice->path);
+	return ICE_LITE_SELECTED;
+}
+
+int
+ice_lite_drop(struct ice_lite *ice, const struct ice_tuple *tuple)
+{
+	struct ice_path *path = ice_lite_path(ice, tuple);
+	bool was_selected = path != NULL && path == ice_lite_selected(ice);
+	const struct ice_path *best = NULL;
+	uint64_t last_us;
+
+	if (path == NULL)
+		return ICE_LITE_NONE;
+	last_us = path->check_us;
+	if (was_selected)
+		ice->first_deadline_us = path->check_us + ice->timeout_us;
+	*path = (struct ice_path){.state = ICE_PATH_UNUSED};
+	if (!was_selected)
+		return ICE_LITE_NONE;
+	for (size_t i = 0; i < ICE_LITE_PATHS; i++)
+		if (ice->path[i].state == ICE_PATH_VALID &&
+		    ice->path[i].check_us + ICE_LITE_SILENT_US > last_us &&
+		    (best == NULL || ice->path[i].check_us > best->check_us))
+			best = &ice->path[i];
+	ice->selected = best != NULL ? (int8_t)(best - ice->path) : -1;
+	return ICE_LITE_SELECTED;
+}
+
 void
 ice_path_validate(struct ice_path *path)
 {

@@ -105,6 +105,20 @@ struct ice_path *ice_lite_path(struct ice_lite *ice, const struct ice_tuple *tup
 void ice_path_validate(struct ice_path *path);
 
 /*
+ * DTLS is not done, and the peer speaks it on this path: it is the one that it has chosen, whatever
+ * was nominated before. VALID paths only (others wait for their check). Mask of events.
+ */
+int ice_lite_prefer(struct ice_lite *ice, struct ice_path *path);
+
+/*
+ * The path of the tuple is gone (its TCP connection was closed). If it was selected, the VALID one
+ * with the latest check takes its place, if that is recent; if there is none, nothing is selected
+ * until the next check, and consent runs on from the last. Mask of events: SELECTED, too, if none
+ * is left.
+ */
+int ice_lite_drop(struct ice_lite *ice, const struct ice_tuple *tuple);
+
+/*
  * The guard: count what arrives on a path and ask before sending size octets there. May send is
  * always true on a VALID path; on a NEW one the sum sent stays within ICE_LITE_AMPLIFY x received.
  * STUN, in and out, is counted inside: the caller counts the rest.
