@@ -26,6 +26,10 @@ refused 64 'wants a URL and no file' rtc-publish --test http://localhost/rtc/v1/
 refused 64 'wants a URL' rtc-play
 refused 64 'there is none' rtc-bench
 refused 64 'wants a stream' rtc2rtmp live/demo
+refused 64 'wants streams and an output' rtc-mix live/demo
+refused 64 'cannot be a member of itself' rtc-mix live/a live/b live/a
+refused 64 'given twice' rtc-mix live/a live/a live/b
+refused 64 'both even' rtc-mix --size 641x360 live/a live/b
 
 # Nobody could bind a socket there: each program names the path, not stray memory.
 for program in rtc-relay rtc-whip rtc-web; do
