@@ -26,7 +26,7 @@ enum arg_kind {
 	ARG_IF_ON,   /* the flag alone if the switch is on */
 	ARG_IF_OFF,
 	ARG_IF_CHANGED, /* the flag alone unless the value is the default */
-	ARG_LISTEN	/* flag value if the switch `when` is on */
+	ARG_WHEN	/* flag value if the switch `when` is on */
 };
 
 struct arg {
@@ -42,11 +42,16 @@ static const struct arg args[] = {
     {"rtc-relay", "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL},
     {"rtc-relay", "vhost.rtc.twcc", "--no-twcc", ARG_IF_OFF, NULL},
     {"rtc-gate", "max_connections", "--max-connections", ARG_VALUE, NULL},
-    {"rtc-gate", "http_api.listen", "--listen", ARG_LISTEN, "http_api.enabled"},
-    {"rtc-gate", "http_server.listen", "--listen", ARG_LISTEN, "http_server.enabled"},
+    {"rtc-gate", "http_api.listen", "--listen", ARG_WHEN, "http_api.enabled"},
+    {"rtc-gate", "http_server.listen", "--listen", ARG_WHEN, "http_server.enabled"},
     {"rtmp2rtc", "listen", "--listen", ARG_VALUE, NULL},
+    {"rtmp2rtc", "rtmps.listen", "--tls", ARG_WHEN, "rtmps.enabled"},
+    {"rtmp2rtc", "rtmps.cert", "--cert", ARG_WHEN, "rtmps.enabled"},
+    {"rtmp2rtc", "rtmps.key", "--key", ARG_WHEN, "rtmps.enabled"},
     {"rtmp2rtc", "max_connections", "--max-children", ARG_CHANGED, NULL},
     {"rtmp2rtc", "vhost.rtc.opus_bitrate", "--opus-bitrate", ARG_CHANGED, NULL},
+    {"rtmp2rtc", "vhost.rtc.bframes", "--bframes", ARG_CHANGED, NULL},
+    {"rtmp2rtc", "vhost.rtc.keep_avc_nalu_sei", "--no-sei", ARG_IF_OFF, NULL},
     {"rtc2rtmp", "vhost.http_remux.enabled", "--no-flv", ARG_IF_OFF, NULL},
     {"rtc2rtmp", "vhost.hls.enabled", "--no-hls", ARG_IF_OFF, NULL},
     {"rtc2rtmp", "vhost.hls.hls_fragment", "--hls-fragment", ARG_VALUE, NULL},
@@ -116,7 +121,7 @@ print_arg(const struct settings *s, const struct arg *a)
 	case ARG_IF_CHANGED:
 		give = is_changed(s, a->option);
 		break;
-	case ARG_LISTEN:
+	case ARG_WHEN:
 		give = settings_is_on(s, a->when);
 		break;
 	case ARG_IF_ON:
@@ -126,7 +131,7 @@ print_arg(const struct settings *s, const struct arg *a)
 		give = !on;
 		break;
 	}
-	if (give && (a->kind == ARG_VALUE || a->kind == ARG_CHANGED || a->kind == ARG_LISTEN))
+	if (give && (a->kind == ARG_VALUE || a->kind == ARG_CHANGED || a->kind == ARG_WHEN))
 		print_values(settings_get(s, a->option), a->flag);
 	else if (give)
 		printf("%s\n", a->flag);

@@ -160,7 +160,8 @@ on_publish(const struct rtmp_event *e)
 					     .media_socket = c.media_socket,
 					     .stream = c.stream,
 					     .credential = c.credential,
-					     .opus_bps = c.options->opus_bps};
+					     .opus_bps = c.options->opus_bps,
+					     .video = c.options->video};
 	const char *words = "";
 	int n = snprintf(c.stream, sizeof(c.stream), "%s/%s", e->app, e->stream);
 

@@ -41,6 +41,9 @@ struct ingest {
 	struct audio audio;
 	bool published;	    /* the tracks are told; else tags are held */
 	uint8_t opus_index; /* of the tracks, TRACK_NONE if there is none */
+	uint8_t twin_index;
+	bool held_frame;      /* of video is among the tags that are held, */
+	bool held_reordering; /* and it is shown later than it was decoded */
 	struct flv_metadata metadata;
 	bool has_metadata, told_video, told_audio, told_multitrack;
 	struct held held[HELD_MAX];
@@ -53,7 +56,8 @@ static void
 use_link(struct ingest *in, struct link *link)
 {
 	in->link = link;
-	in->video.track.link = in->audio.original.link = in->audio.opus.link = link;
+	in->video.track.link = in->video.twin.track.link = in->audio.original.link =
+	    in->audio.opus.link = link;
 }
 
 static void
@@ -81,8 +85,21 @@ on_wanted(void *arg, struct link *link, unsigned track, bool wanted)
 {
 	struct ingest *in = arg;
 
-	if (link == in->link && in->published && track == in->opus_index)
+	if (link != in->link || !in->published)
+		return;
+	if (track == in->opus_index)
 		audio_want(&in->audio, wanted);
+	else if (track == in->twin_index)
+		twin_want(&in->video.twin, wanted);
+}
+
+static void
+on_keyframe(void *arg, struct link *link, unsigned track)
+{
+	struct ingest *in = arg;
+
+	if (link == in->link && in->published && track == in->twin_index)
+		twin_keyframe(&in->video.twin);
 }
 
 static void
@@ -95,7 +112,7 @@ on_drained(void *arg, struct link *link)
 }
 
 static const struct link_events link_events = {
-    .state = on_state, .wanted = on_wanted, .drained = on_drained};
+    .state = on_state, .wanted = on_wanted, .keyframe = on_keyframe, .drained = on_drained};
 
 static int
 ask_relay(struct ingest *in, json_t *tracks, const char **words)
@@ -119,6 +136,20 @@ h264_track(const char *fmtp)
 {
 	return json_pack("{s:s, s:[{s:s, s:i, s:i, s:s}]}", "kind", "video", "codecs", "name",
 			 "H264", "clock_rate", 90000, "pt", VIDEO_PT, "fmtp", fmtp);
+}
+
+/* Before the original: WebRTC players take the first that they can; local ones what is live. */
+static json_t *
+twin_track(const struct video *v)
+{
+	char fmtp[VIDEO_FMTP_SIZE];
+
+	snprintf(fmtp, sizeof(fmtp),
+		 "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e0%02x",
+		 v->sets.level_idc);
+	return json_pack("{s:s, s:s, s:[{s:s, s:i, s:i, s:s}]}", "kind", "video", "mode",
+			 "on-demand", "codecs", "name", "H264", "clock_rate", 90000, "pt", TWIN_PT,
+			 "fmtp", fmtp);
 }
 
 static json_t *
@@ -155,7 +186,11 @@ known_tracks(struct ingest *in)
 	json_t *tracks = json_array();
 	char fmtp[VIDEO_FMTP_SIZE];
 
-	in->opus_index = TRACK_NONE;
+	in->opus_index = in->twin_index = TRACK_NONE;
+	if (in->video.config_size > 0 && in->video.twin.active) {
+		in->twin_index = (uint8_t)json_array_size(tracks);
+		json_array_append_new(tracks, twin_track(&in->video));
+	}
 	if (in->video.config_size > 0)
 		json_array_append_new(tracks, h264_track(video_fmtp(&in->video, fmtp)));
 	if (in->audio.codec == FLV_AAC)
@@ -175,6 +210,13 @@ log_tracks(const struct ingest *in)
 		 in->audio.codec != FLV_CODEC_NONE ? flv_codec_name(in->audio.codec) : "none");
 }
 
+static bool
+wants_twin(const struct ingest *in)
+{
+	return in->video.settings.bframes == VIDEO_TRANSCODE_BFRAMES &&
+	       (in->video.has_bframes || in->held_reordering);
+}
+
 /* Tell the relay the tracks, for the first time or anew. */
 static int
 publish(struct ingest *in)
@@ -184,6 +226,9 @@ publish(struct ingest *in)
 	if (in->renewals++ == RENEWALS_MAX)
 		return -EBADMSG;
 	audio_want(&in->audio, false); /* the new publication says anew who wants it */
+	twin_want(&in->video.twin, false);
+	in->video.twin.active = wants_twin(in);
+	link_track_init(&in->video.twin.track, TWIN_PT, 90000, in->ntp_base, CNAME);
 	link_track_init(&in->video.track, VIDEO_PT, 90000, in->ntp_base, CNAME);
 	link_track_init(&in->audio.opus, AUDIO_OPUS_PT, 48000, in->ntp_base, CNAME);
 	link_track_init(&in->audio.original, AUDIO_AAC_PT, MAX_OF(in->audio.aac.rate_hz, 1u),
@@ -248,7 +293,7 @@ take_video(struct ingest *in, const struct flv_tag *tag, int64_t time_us, uint64
 	if (!in->published)
 		return 0;
 	rc = video_frame(&in->video, &v, time_us, now_us);
-	return rc == -ENOMEM ? rc : 0;
+	return rc == -ENOMEM ? rc : wants_twin(in) && !in->video.twin.active;
 }
 
 static int
@@ -323,6 +368,17 @@ hold(struct ingest *in, const struct flv_tag *tag)
 }
 
 static void
+note_video(struct ingest *in, const struct flv_video *v)
+{
+	if (v->kind == FLV_SEQUENCE_HEADER)
+		video_configure(&in->video, v->data, v->size);
+	if (v->kind != FLV_FRAME)
+		return;
+	in->held_frame = true;
+	in->held_reordering |= v->keyframe && v->cts_ms > 0;
+}
+
+static void
 note_codecs(struct ingest *in, const struct flv_tag *tag)
 {
 	struct flv_video v;
@@ -331,8 +387,8 @@ note_codecs(struct ingest *in, const struct flv_tag *tag)
 	if (tag->type == FLV_SCRIPT && flv_metadata_parse(&in->metadata, tag->data, tag->size) == 0)
 		in->has_metadata = true;
 	else if (tag->type == FLV_VIDEO && flv_video_parse(&v, tag->data, tag->size) == 0 &&
-		 v.codec == FLV_AVC && v.kind == FLV_SEQUENCE_HEADER)
-		video_configure(&in->video, v.data, v.size);
+		 v.codec == FLV_AVC)
+		note_video(in, &v);
 	else if (tag->type == FLV_AUDIO && flv_audio_parse(&a, tag->data, tag->size) == 0 &&
 		 a.codec != FLV_CODEC_NONE)
 		audio_configure(&in->audio, &a);
@@ -342,7 +398,9 @@ note_codecs(struct ingest *in, const struct flv_tag *tag)
 static bool
 tracks_are_known(const struct ingest *in)
 {
-	bool video = in->video.config_size > 0, audio = in->audio.codec != FLV_CODEC_NONE;
+	bool audio = in->audio.codec != FLV_CODEC_NONE;
+	bool video = in->video.config_size > 0 &&
+		     (in->held_frame || in->video.settings.bframes != VIDEO_TRANSCODE_BFRAMES);
 	const struct flv_tag *first = &in->held[0].tag;
 
 	if (video && audio)
@@ -407,12 +465,12 @@ ingest_new(const struct ingest_config *config, const struct ingest_events *event
 	in->config = *config;
 	in->events = events;
 	in->arg = arg;
-	in->opus_index = TRACK_NONE;
+	in->opus_index = in->twin_index = TRACK_NONE;
 	if (config->credential != NULL && config->credential[0] != '\0')
 		text_copy(in->credential, sizeof(in->credential), config->credential);
 	else
 		random_text(in->credential, CREDENTIAL_SIZE - 1);
-	video_init(&in->video);
+	video_init(&in->video, &config->video);
 	audio_init(&in->audio, config->opus_bps);
 	if (ask_relay(in, first_tracks(), words) < 0) {
 		ingest_free(in);

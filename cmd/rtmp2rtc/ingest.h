@@ -16,6 +16,7 @@ struct ingest_config {
 	const char *media_socket, *stream; /* borrowed for the source's life */
 	const char *credential;		   /* copied; NULL: one of its own */
 	unsigned opus_bps;
+	struct video_config video;
 };
 struct ingest_events {
 	/* LINK_LIVE once, when the relay took the stream; LINK_BUSY or LINK_FAILED ends it. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
 #include "log/log.h"
 
@@ -17,6 +18,8 @@ enum {
 	OPT_TLS,
 	OPT_CERT,
 	OPT_KEY,
+	OPT_BFRAMES,
+	OPT_NO_SEI,
 	OPT_LOG_LEVEL
 };
 
@@ -32,6 +35,8 @@ static const char usage_text[] =
     "  -t, --token-file FILE         tokens of which publishers must carry one: ?secret= or "
     "?token=\n"
     "      --opus-bitrate BPS        of the Opus twin, 8000 to 320000 (48000)\n"
+    "      --bframes MODE            for WebRTC players: drop, transcode or keep (drop)\n"
+    "      --no-sei                  leave out the picture's SEI\n"
     "      --max-children N          connections in all (500)\n"
     "      --max-per-address N       of them from one address (100)\n"
     "      --connection FD           serve the one connection on this descriptor\n"
@@ -49,6 +54,8 @@ static const struct option long_options[] = {
     {"relay", required_argument, NULL, 'r'},
     {"token-file", required_argument, NULL, 't'},
     {"opus-bitrate", required_argument, NULL, OPT_OPUS_BITRATE},
+    {"bframes", required_argument, NULL, OPT_BFRAMES},
+    {"no-sei", no_argument, NULL, OPT_NO_SEI},
     {"max-children", required_argument, NULL, OPT_MAX_CHILDREN},
     {"max-per-address", required_argument, NULL, OPT_MAX_PER_ADDRESS},
     {"connection", required_argument, NULL, OPT_CONNECTION},
@@ -80,6 +87,20 @@ number(const char *text, unsigned long min, unsigned long max, const char *name)
 	return (unsigned)v;
 }
 
+const char *const bframe_modes[] = {[VIDEO_DROP_BFRAMES] = "drop",
+				    [VIDEO_TRANSCODE_BFRAMES] = "transcode",
+				    [VIDEO_KEEP_BFRAMES] = "keep"};
+
+static enum video_bframes
+bframe_mode(const char *text)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(bframe_modes); i++)
+		if (strcmp(text, bframe_modes[i]) == 0)
+			return (enum video_bframes)i;
+	log_error("options", "--bframes wants drop, transcode or keep");
+	usage();
+}
+
 static void
 take_text(struct options *o, int opt, const char *arg)
 {
@@ -96,6 +117,9 @@ take_text(struct options *o, int opt, const char *arg)
 		break;
 	case OPT_CERT:
 		o->cert = arg;
+		break;
+	case OPT_BFRAMES:
+		o->video.bframes = bframe_mode(arg);
 		break;
 	case OPT_KEY:
 		o->key = arg;
@@ -138,6 +162,9 @@ take(struct options *o, int opt, const char *arg)
 		break;
 	case OPT_OPUS_BITRATE:
 		o->opus_bps = number(arg, 8000, 320000, "opus-bitrate");
+		break;
+	case OPT_NO_SEI:
+		o->video.drop_sei = true;
 		break;
 	case OPT_MAX_CHILDREN:
 		o->children_max = number(arg, 1, 100000, "max-children");

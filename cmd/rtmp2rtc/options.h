@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "video.h"
+
 enum { LISTEN_MAX = 16 };
 
 struct options {
@@ -13,10 +15,13 @@ struct options {
 	const char *relay;	/* media socket; NULL: in the run directory */
 	const char *token_file, *user, *log_level;
 	const char *input, *stream; /* "-" and a name: FLV on standard input */
+	struct video_config video;
 	unsigned opus_bps, children_max, per_address_max;
 	int ready_fd, connection_fd; /* -1: none */
 };
 
+/* By enum video_bframes. */
+extern const char *const bframe_modes[];
 /* Fills o or exits. */
 void options_parse(struct options *o, int argc, char **argv);
 

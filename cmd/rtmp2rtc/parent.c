@@ -280,7 +280,7 @@ make_args(char **args, bool tls)
 	static char opus[16], connection[] = "--connection", opus_flag[] = "--opus-bitrate",
 			      relay[] = "--relay", token[] = "--token-file",
 			      level[] = "--log-level", cert[] = "--cert", key[] = "--key",
-			      name[] = "rtmp2rtc";
+			      bframes[] = "--bframes", sei[] = "--no-sei", name[] = "rtmp2rtc";
 	const struct {
 		char *flag;
 		const char *value;
@@ -288,6 +288,7 @@ make_args(char **args, bool tls)
 		    {token, p.options->token_file},
 		    {level, p.options->log_level},
 		    {opus_flag, opus},
+		    {bframes, bframe_modes[p.options->video.bframes]},
 		    {cert, tls ? p.options->cert : NULL},
 		    {key, tls ? p.options->key : NULL},
 		    {connection, p.fd_text}};
@@ -296,6 +297,8 @@ make_args(char **args, bool tls)
 	snprintf(opus, sizeof(opus), "%u", p.options->opus_bps);
 	snprintf(p.fd_text, sizeof(p.fd_text), "%d", CHILD_FD);
 	args[n++] = name;
+	if (p.options->video.drop_sei)
+		args[n++] = sei;
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		if (rows[i].value == NULL)
 			continue;

@@ -164,7 +164,8 @@ pipe_run(const struct options *o, const char *media_socket)
 	const struct ingest_config config = {.loop = &p.loop,
 					     .media_socket = media_socket,
 					     .stream = o->stream,
-					     .opus_bps = o->opus_bps};
+					     .opus_bps = o->opus_bps,
+					     .video = o->video};
 	const char *words = "";
 
 	p.code = -1;

@@ -15,6 +15,7 @@ enum {
 	REF_MASK = 0x60,
 	SLICE_FIRST = H264_SLICE, /* VCL types 1 to 5 */
 	SLICE_LAST = H264_IDR,
+	BFRAMES_SEEN = 8, /* enough of them to say of which kind they are */
 	END_OF_SEQUENCE = 10,
 	FILLER = 12,
 	LONG_GOP_US = 4000000
@@ -26,15 +27,18 @@ struct unit_facts {
 };
 
 void
-video_init(struct video *v)
+video_init(struct video *v, const struct video_config *settings)
 {
 	memset(v, 0, sizeof(*v));
+	v->settings = *settings;
+	twin_init(&v->twin);
 	v->max_pts_us = v->last_dts_us = INT64_MIN;
 }
 
 void
 video_fini(struct video *v)
 {
+	twin_fini(&v->twin);
 	free(v->unit);
 	v->unit = NULL;
 }
@@ -114,12 +118,14 @@ note_nalu(struct unit_facts *f, uint8_t head)
 	f->referenced |= (head & REF_MASK) != 0;
 }
 
-/* What goes on: not delimiters, ends of sequence, filler. */
+/* What goes on: not delimiters, ends of sequence, filler; SEI if it is wanted. */
 static bool
-is_carried(uint8_t head)
+is_carried(const struct video *v, uint8_t head)
 {
 	unsigned type = head & TYPE_MASK;
 
+	if (type == H264_SEI && v->settings.drop_sei)
+		return false;
 	return type != H264_AUD && (type < END_OF_SEQUENCE || type > FILLER);
 }
 
@@ -151,7 +157,7 @@ build_unit(struct video *v, const struct flv_video *frame, bool with_sets)
 	rc = with_sets ? append_sets(v) : 0;
 	while (rc == 0 &&
 	       flv_avcc_next(frame->data, frame->size, v->sets.length_size, &at, &nalu, &size) > 0)
-		if (is_carried(nalu[0]))
+		if (is_carried(v, nalu[0]))
 			rc = append_nalu(v, nalu, size);
 	return rc;
 }
@@ -175,16 +181,44 @@ send_unit(struct video *v, int64_t pts_us, struct link_note *note)
 	v->frames++;
 }
 
+static const char cure[] = "set the encoder's B-frames to 0 (x264: bframes=0, or "
+			   "tune=zerolatency), or use --bframes transcode";
+
+/* Once, when enough of them were seen to say which kind they are. */
+static void
+tell_bframes(struct video *v)
+{
+	v->told_bframes = true;
+	if (v->settings.bframes == VIDEO_TRANSCODE_BFRAMES)
+		log_info("video", "the encoder sends B-frames: the picture is encoded anew without "
+				  "them while WebRTC players watch");
+	else if (v->settings.bframes == VIDEO_DROP_BFRAMES && v->has_referenced)
+		log_warn(
+		    "video",
+		    "the encoder sends B-frames to which other frames refer (x264: b-pyramid): "
+		    "they cannot be left out, and WebRTC players show them out of order; %s",
+		    cure);
+	else if (v->settings.bframes == VIDEO_DROP_BFRAMES)
+		log_warn("video",
+			 "the encoder sends B-frames, which WebRTC players do not get: the picture "
+			 "is less smooth; %s",
+			 cure);
+}
+
+static void
+note_bframe(struct video *v, bool referenced)
+{
+	v->has_bframes = true;
+	v->has_referenced |= referenced;
+	v->bframe_count++;
+}
+
 /* Once per stream each, in words that name the encoder's setting. */
 static void
-warn_of_settings(struct video *v, bool bframe, bool keyframe, int64_t dts_us)
+warn_of_settings(struct video *v, bool keyframe, int64_t dts_us)
 {
-	if (bframe && !v->has_bframes) {
-		v->has_bframes = true;
-		log_warn("video",
-			 "the encoder sends B-frames, which WebRTC players do not get: set its "
-			 "B-frames to 0 (x264: bframes=0, or tune=zerolatency)");
-	}
+	if (v->has_bframes && !v->told_bframes && (keyframe || v->bframe_count >= BFRAMES_SEEN))
+		tell_bframes(v);
 	if (keyframe)
 		v->keyframe_us = dts_us;
 	else if (!v->has_long_gop && dts_us - v->keyframe_us > LONG_GOP_US) {
@@ -201,7 +235,7 @@ video_frame(struct video *v, const struct flv_video *frame, int64_t dts_us, uint
 	struct unit_facts facts;
 	struct link_note note = {.discontinuity = v->jump};
 	int64_t pts_us;
-	bool keyframe;
+	bool keyframe, bframe;
 	int rc;
 
 	if (v->sets.sps_count == 0 || look_through(v, frame, &facts) < 0 || !facts.slices) {
@@ -216,9 +250,11 @@ video_frame(struct video *v, const struct flv_video *frame, int64_t dts_us, uint
 	pts_us = dts_us + (int64_t)frame->cts_ms * 1000;
 	note.dts_offset_us = pts_us - dts_us;
 	/* Shown before one that came earlier: a B-frame. Without references it can be left out. */
-	note.disposable = v->begun && !facts.referenced && !v->jump && pts_us < v->max_pts_us;
-	warn_of_settings(v, v->begun && !v->jump && pts_us < v->max_pts_us, keyframe || !v->begun,
-			 dts_us);
+	bframe = v->begun && !v->jump && pts_us < v->max_pts_us;
+	note.disposable = bframe && !facts.referenced && v->settings.bframes != VIDEO_KEEP_BFRAMES;
+	if (bframe)
+		note_bframe(v, facts.referenced);
+	warn_of_settings(v, keyframe || !v->begun, dts_us);
 	v->max_pts_us = v->jump ? pts_us : MAX_OF(v->max_pts_us, pts_us);
 	v->begun = true;
 	v->jump = false;
@@ -227,5 +263,7 @@ video_frame(struct video *v, const struct flv_video *frame, int64_t dts_us, uint
 		return rc;
 	send_unit(v, pts_us, &note);
 	link_track_report(&v->track, now_us, pts_us);
-	return 0;
+	return v->twin.active
+		   ? twin_unit(&v->twin, v->unit, v->unit_size, keyframe, dts_us, pts_us, now_us)
+		   : 0;
 }

@@ -1,15 +1,32 @@
-/* video.h - H.264 of FLV tags into RTP: parameter sets before each keyframe, B-frames marked. */
+/*
+ * video.h - H.264 of FLV tags into RTP: parameter sets before each keyframe, B-frames marked, or a
+ * twin without them.
+ */
 #ifndef RTMP2RTC_VIDEO_H
 #define RTMP2RTC_VIDEO_H
 
 #include "flv/flv.h"
 #include "h264/h264.h"
 #include "link/link_track.h"
+#include "twin.h"
 
 enum { VIDEO_CONFIG_MAX = 4096, VIDEO_PT = 96, VIDEO_FMTP_SIZE = 128 };
 
+/* What WebRTC players get of a stream with B-frames. */
+enum video_bframes {
+	VIDEO_DROP_BFRAMES, /* the rest, as far as other frames do not refer to them */
+	VIDEO_TRANSCODE_BFRAMES,
+	VIDEO_KEEP_BFRAMES
+};
+struct video_config {
+	enum video_bframes bframes;
+	bool drop_sei;
+};
+
 struct video {
+	struct video_config settings;
 	struct link_track track;
+	struct twin twin;
 	uint8_t config[VIDEO_CONFIG_MAX]; /* as the sequence header had it */
 	size_t config_size;
 	struct flv_avc_config sets; /* borrows from config */
@@ -20,12 +37,14 @@ struct video {
 	bool jump;	     /* the next packet is to say so */
 	int64_t last_dts_us; /* never goes back */
 	int64_t max_pts_us;
-	int64_t keyframe_us;		/* of the last keyframe, decoding time */
-	bool has_bframes, has_long_gop; /* found out and said */
+	int64_t keyframe_us;		  /* of the last keyframe, decoding time */
+	bool has_bframes, has_referenced; /* B-frames; such that others refer to */
+	unsigned bframe_count;		  /* until it was said which */
+	bool told_bframes, has_long_gop;  /* found out and said */
 	uint64_t frames, damaged;
 };
 
-void video_init(struct video *v);
+void video_init(struct video *v, const struct video_config *settings);
 void video_fini(struct video *v);
 /* A sequence header: 1 it is new, 0 it is the same again, -EBADMSG, -ENOSPC. */
 int video_configure(struct video *v, const uint8_t *config, size_t size);

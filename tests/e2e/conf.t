@@ -43,6 +43,17 @@ is "$(get programs | paste -sd' ')" "rtc-web rtc-gate" "programs without any"
 is "$(SRS_VHOST_RTC_RTMP_TO_RTC=on get -c "$dir/a.conf" programs | paste -sd' ')" \
     "rtc-relay rtc-whip rtc-whep rtmp2rtc rtc-web rtc-gate" "programs with RTMP"
 is "$(SRS_LISTEN=1940 get argv rtmp2rtc | paste -sd' ')" "--listen 1940" "argv of rtmp2rtc"
+cat >"$dir/rtmps.conf" <<'EOF'
+listen 1935;
+rtmps { enabled on; listen 1444; key /k.pem; cert /c.pem; }
+vhost __defaultVhost__ { rtc { bframes transcode; keep_avc_nalu_sei off; } }
+EOF
+is "$(get -c "$dir/rtmps.conf" argv rtmp2rtc | paste -sd' ')" \
+    "--listen 1935 --tls 1444 --cert /c.pem --key /k.pem --bframes transcode --no-sei" \
+    "argv of rtmp2rtc with RTMPS"
+is "$(get -c "$dir/rtmps.conf" -s rtmps.enabled=off argv rtmp2rtc | paste -sd' ')" \
+    "--listen 1935 --bframes transcode --no-sei" "and without"
+exits 78 "an unknown way with B-frames" "$conf" -s vhost.rtc.bframes=some
 relay=$(get -c "$dir/a.conf" argv rtc-relay | paste -sd' ')
 like "$relay" '--udp 8100' "argv of the relay has its port"
 like "$relay" '--no-nack' "argv of the relay has the switch"
