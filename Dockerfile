@@ -16,5 +16,5 @@ RUN apt-get update -qq && apt-get install -y --no-install-recommends \
     install -d -o rtckit /run/rtckit
 COPY --from=build /out /
 USER rtckit
-EXPOSE 1985 8080 8000/udp
+EXPOSE 1985 8080 8000/udp 8000
 ENTRYPOINT ["rtc-server"]

@@ -37,6 +37,7 @@ struct arg {
 
 static const struct arg args[] = {
     {"rtc-relay", "rtc_server.listen", "--udp", ARG_VALUE, NULL},
+    {"rtc-relay", "rtc_server.tcp.listen", "--tcp", ARG_WHEN, "rtc_server.tcp.enabled"},
     {"rtc-relay", "rtc_server.workers", "--workers", ARG_VALUE, NULL},
     {"rtc-relay", "vhost.rtc.stun_timeout", "--stun-timeout", ARG_VALUE, NULL},
     {"rtc-relay", "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL},
@@ -64,6 +65,7 @@ static const struct arg args[] = {
 /* Those of rtc-whip and rtc-whep: where clients find the relay, what sessions are. */
 static const struct arg endpoint_args[] = {
     {NULL, "rtc_server.candidate", "--candidate", ARG_VALUE, NULL},
+    {NULL, "rtc_server.protocol", "--protocol", ARG_VALUE, NULL},
     {NULL, "rtc_server.ip_family", "--ip-family", ARG_CHANGED, NULL},
     {NULL, "rtc_server.use_auto_detect_network_ip", "--no-detect", ARG_IF_OFF, NULL},
     {NULL, "rtc_server.api_as_candidates", "--no-api-candidate", ARG_IF_OFF, NULL},

@@ -223,17 +223,35 @@ settings_apply_flag(struct settings *s, const char *assignment)
 static const struct {
 	const char *name, *fine, *text; /* no fine value: said wherever it is set */
 } effects[] = {
-    {"rtc_server.tcp.enabled", "off", "WebRTC over TCP is not in this version; UDP only"},
-    {"rtc_server.protocol", "udp", "WebRTC over TCP is not in this version; UDP only"},
     {"rtc_server.ecdsa", "on", "certificates are always ECDSA P-256"},
     {"rtc_server.encrypt", "on", "media is always encrypted"},
     {"vhost.rtc.stun_strict_check", "on", "checks are always strict"},
     {"vhost.rtc.dtls_version", "auto", "DTLS 1.2 is the only version spoken"},
 };
 
+/* The listener and the answers are two switches; one without the other does nothing. */
+static void
+note_tcp(struct settings *s)
+{
+	const struct setting *enabled = settings_get(s, "rtc_server.tcp.enabled");
+	const struct setting *protocol = settings_get(s, "rtc_server.protocol");
+	bool wanted = strcmp(protocol->values[0], "udp") != 0;
+
+	if (settings_is_on(s, "rtc_server.tcp.enabled") && !wanted)
+		settings_warn(s, enabled->origin,
+			      "rtc_server.tcp is enabled, but no client learns of it: "
+			      "rtc_server.protocol all (or tcp) names it in answers");
+	else if (!settings_is_on(s, "rtc_server.tcp.enabled") && wanted)
+		settings_warn(s, protocol->origin,
+			      "rtc_server.protocol %s: nothing listens on TCP while "
+			      "rtc_server.tcp.enabled is off",
+			      protocol->values[0]);
+}
+
 void
 settings_note_effects(struct settings *s)
 {
+	note_tcp(s);
 	for (size_t i = 0; i < ARRAY_COUNT(effects); i++) {
 		const struct setting *t = settings_get(s, effects[i].name);
 

@@ -14,6 +14,7 @@ void
 whip_rules_init(struct whip_rules *rules)
 {
 	memset(rules, 0, sizeof(*rules));
+	rules->protocol = WHIP_UDP_TCP;
 	rules->family = WHIP_IPV4;
 	rules->detect = rules->api = rules->resolve = true;
 }
@@ -279,8 +280,10 @@ whip_candidates_find(struct whip_candidates *out, const struct whip_rules *rules
 	add_api_host(out, rules, q);
 	if (add_entries(out, rules, q) && rules->detect)
 		add_interfaces(out, rules, q);
-	add_candidates(out, q, SDP_UDP);
-	add_candidates(out, q, SDP_TCP);
+	if ((rules->protocol & WHIP_UDP) != 0)
+		add_candidates(out, q, SDP_UDP);
+	if ((rules->protocol & WHIP_TCP) != 0)
+		add_candidates(out, q, SDP_TCP);
 }
 
 size_t

@@ -19,6 +19,9 @@ enum {
 
 enum whip_family { WHIP_IPV4 = 1, WHIP_IPV6 = 2, WHIP_IP_ALL = 3 }; /* a mask */
 
+/* Transports that answers name; a mask. */
+enum whip_protocol { WHIP_UDP = 1, WHIP_TCP = 2, WHIP_UDP_TCP = 3 };
+
 struct whip_entry {
 	bool any; /* "*" */
 	bool is_name;
@@ -30,13 +33,15 @@ struct whip_entry {
 struct whip_rules {
 	size_t entry_count;
 	struct whip_entry entries[WHIP_ENTRIES_MAX];
+	enum whip_protocol protocol;
 	enum whip_family family; /* of detected addresses and of what names resolve to */
 	bool detect;		 /* name the interfaces' addresses */
 	bool api;		 /* name the host of the request's URL */
 	bool resolve, keep;	 /* if that is a name: resolve it, or keep the name */
 };
 
-void whip_rules_init(struct whip_rules *rules); /* nothing configured, IPv4, detect, api, resolve */
+/* Nothing configured, UDP and TCP, IPv4, detect, api, resolve. */
+void whip_rules_init(struct whip_rules *rules);
 
 /*
  * Add "*", "IP", "IP:PORT", "[IPV6]:PORT", "NAME", "NAME:PORT" or several, separated by blanks or
@@ -79,7 +84,8 @@ struct whip_candidates {
 /*
  * Apply the rules: eip first; then the request's host; then, if any entry is not "*", the entries;
  * else (or with "*" among them) the interfaces' addresses that are not loopback, failing these the
- * first IPv4 address, failing that the first. Each address once; all by UDP before all by TCP.
+ * first IPv4 address, failing that the first. Each address once; all by UDP before all by TCP, as
+ * far as the rules and the relay have them.
  */
 void whip_candidates_find(struct whip_candidates *out, const struct whip_rules *rules,
 			  const struct whip_question *q);

@@ -196,6 +196,14 @@ drop_session(struct whip_endpoint *ep, json_t *reply)
 		ipc_client_ask(ep->relay, whip_relay_delete(secret), forget_reply, NULL);
 }
 
+static bool
+lacks_tcp(const struct whip_endpoint *ep)
+{
+	struct whip_ports ports = whip_relay_ports(ipc_client_hello(ep->relay));
+
+	return ep->rules.protocol == WHIP_TCP && ports.tcp4 == 0 && ports.tcp6 == 0;
+}
+
 static void
 on_created(void *arg, json_t *reply, int error)
 {
@@ -211,8 +219,11 @@ on_created(void *arg, json_t *reply, int error)
 	} else if (!reply_answer(job, reply)) {
 		drop_session(job->ep, reply);
 		whip_fail(job->req, NULL, 503, "no-candidate", "No Address To Name",
-			  "this server knows no address where the relay can be reached: start "
-			  "it with --candidate IP");
+			  lacks_tcp(job->ep)
+			      ? "answers name TCP alone (--protocol tcp), and the relay does not "
+				"listen there: start it with --tcp PORT"
+			      : "this server knows no address where the relay can be reached: "
+				"start it with --candidate IP");
 	}
 	job_free(job);
 }

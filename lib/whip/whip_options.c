@@ -18,6 +18,8 @@ static const char usage_text[] =
     "  -r, --relay PATH              the relay's signal socket\n"
     "  -c, --candidate VALUE         address of the relay for clients: *, IP[:PORT], NAME[:PORT], "
     "$NAME\n"
+    "      --protocol PROTOCOL       of the candidates in answers: udp, tcp or all (all that the\n"
+    "                                relay listens on)\n"
     "      --ip-family FAMILY        of addresses found: ipv4, ipv6 or all\n"
     "      --no-detect               do not name the addresses of the interfaces\n"
     "      --no-api-candidate        do not name the host of the request's URL\n"
@@ -42,6 +44,7 @@ static const char usage_text[] =
 
 enum {
 	OPT_IP_FAMILY = 256,
+	OPT_PROTOCOL,
 	OPT_NO_DETECT,
 	OPT_NO_API,
 	OPT_NO_RESOLVE,
@@ -64,6 +67,7 @@ static const struct option long_options[] = {
     {"socket", required_argument, NULL, 'S'},
     {"relay", required_argument, NULL, 'r'},
     {"candidate", required_argument, NULL, 'c'},
+    {"protocol", required_argument, NULL, OPT_PROTOCOL},
     {"ip-family", required_argument, NULL, OPT_IP_FAMILY},
     {"no-detect", no_argument, NULL, OPT_NO_DETECT},
     {"no-api-candidate", no_argument, NULL, OPT_NO_API},
@@ -123,6 +127,22 @@ take_family(struct whip_options *o, const char *arg)
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
 		if (strcmp(arg, rows[i].name) == 0) {
 			o->rules.family = rows[i].family;
+			return true;
+		}
+	return false;
+}
+
+static bool
+take_protocol(struct whip_options *o, const char *arg)
+{
+	static const struct {
+		const char *name;
+		enum whip_protocol protocol;
+	} rows[] = {{"udp", WHIP_UDP}, {"tcp", WHIP_TCP}, {"all", WHIP_UDP_TCP}};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+		if (strcmp(arg, rows[i].name) == 0) {
+			o->rules.protocol = rows[i].protocol;
 			return true;
 		}
 	return false;
@@ -197,6 +217,8 @@ take_value(struct whip_options *o, int c, const char *arg)
 		return true;
 	case 'R':
 		return take_ready_fd(o, arg);
+	case OPT_PROTOCOL:
+		return take_protocol(o, arg);
 	case OPT_IP_FAMILY:
 		return take_family(o, arg);
 	case OPT_ICE_SERVER:

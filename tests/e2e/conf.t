@@ -61,6 +61,13 @@ like "$(CANDIDATE=192.0.2.9 get argv rtc-whip | paste -sd' ')" '--candidate 192.
     "argv of rtc-whip has the candidate"
 exits 64 "argv of an unknown program" "$conf" argv rtc-nothing
 
+is "$(get -c conf/rtc.tcp.conf argv rtc-relay | paste -sd' ')" \
+    "--udp 8000 --tcp 8000 --workers 1 --stun-timeout 30" "argv of the relay with TCP"
+like "$(get -c conf/rtc.tcp.conf argv rtc-whep | paste -sd' ')" '--protocol all' "argv of rtc-whep with it"
+like "$(SRS_RTC_SERVER_TCP_ENABLED=on SRS_RTC_SERVER_TCP_LISTEN=8001 SRS_RTC_SERVER_PROTOCOL=tcp \
+    get -c "$dir/a.conf" argv rtc-relay | paste -sd' ')" '--udp 8100 --tcp 8001 ' "the same by environment"
+like "$(get -c "$dir/a.conf" argv rtc-whip | paste -sd' ')" '--protocol udp' "UDP alone by default"
+
 get -c "$dir/a.conf" >"$dir/b.conf"
 is "$(get -c "$dir/b.conf" | sed 's/;.*/;/')" "$(sed 's/;.*/;/' "$dir/b.conf")" \
     "what --show prints reads back as the same"
@@ -92,6 +99,12 @@ exits 78 "an unknown name in --set" "$conf" -n --set rtc_server.listn=1
 like "$out" 'did you mean rtc_server.listen\?' "with a suggestion"
 exits 78 "a file that is not there" "$conf" -n -c "$dir/none.conf"
 exits 64 "an unknown option" "$conf" --nonsense
+exits 0 "TCP that no answer names" "$conf" -n --set rtc_server.tcp.enabled=on
+like "$out" '^rtc-conf: flag: warning: .*no client learns of it' "is a warning"
+exits 0 "answers that name what does not listen" "$conf" -n --set rtc_server.protocol=all
+like "$out" 'warning: .*nothing listens on TCP' "are one, too"
+exits 0 "the file with TCP" "$conf" -n -c conf/rtc.tcp.conf
+is "$out" "" "has nothing to complain about either"
 exits 0 "the file that comes with the set" "$conf" -n -c conf/rtc.conf
 is "$out" "" "has nothing to complain about"
 done_testing

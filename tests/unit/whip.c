@@ -39,7 +39,17 @@ lookup(void *arg, const char *name, struct addr *out, size_t cap)
 	return count;
 }
 
-enum { NO_DETECT = 1, NO_API = 2, NO_RESOLVE = 4, KEEP = 8, TCP = 16, NO_UDP = 32, V6 = 64 };
+enum {
+	NO_DETECT = 1,
+	NO_API = 2,
+	NO_RESOLVE = 4,
+	KEEP = 8,
+	TCP = 16,
+	NO_UDP = 32,
+	V6 = 64,
+	RULE_UDP = 128,
+	RULE_TCP = 256
+};
 
 static const struct {
 	const char *why, *entries, *eip, *host, *interfaces;
@@ -100,6 +110,11 @@ static const struct {
     {"UDP above TCP", "", "203.0.113.5", "", "192.0.2.1", WHIP_IPV4, TCP,
      "u203.0.113.5:8000 u192.0.2.1:8000 t203.0.113.5:8001 t192.0.2.1:8001"},
     {"TCP alone", "", "", "", "192.0.2.1", WHIP_IPV4, TCP | NO_UDP, "t192.0.2.1:8001"},
+    {"UDP only, by rule", "", "203.0.113.5", "", "192.0.2.1", WHIP_IPV4, TCP | RULE_UDP,
+     "u203.0.113.5:8000 u192.0.2.1:8000"},
+    {"TCP only, by rule, eip first", "203.0.113.9", "203.0.113.5", "", "192.0.2.1", WHIP_IPV4,
+     TCP | RULE_TCP, "t203.0.113.5:8001 t203.0.113.9:8001"},
+    {"TCP only, and the relay has none", "", "", "", "192.0.2.1", WHIP_IPV4, RULE_TCP, ""},
     {"a relay that listens nowhere", "203.0.113.9:9000", "", "", "192.0.2.1", WHIP_IPV4, NO_UDP,
      ""},
 };
@@ -130,6 +145,8 @@ candidate_row(size_t i)
 
 	whip_rules_init(&rules);
 	rules.family = candidate_rows[i].family;
+	if ((flags & (RULE_UDP | RULE_TCP)) != 0)
+		rules.protocol = (flags & RULE_UDP) != 0 ? WHIP_UDP : WHIP_TCP;
 	rules.detect = (flags & NO_DETECT) == 0;
 	rules.api = (flags & NO_API) == 0;
 	rules.resolve = (flags & NO_RESOLVE) == 0;
