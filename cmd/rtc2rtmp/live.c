@@ -278,6 +278,8 @@ on_unit(void *arg, const struct gather_unit *g)
 			       .data = g->data,
 			       .size = g->size};
 
+	if (g->kind == GATHER_VIDEO && g->codec != GATHER_H264)
+		return;
 	if (l->state == LIVE_STARTING && may_begin(l, g))
 		(void)begin(l, &u);
 	if (l->state != LIVE_ON || (g->kind == GATHER_VIDEO && !l->has_video))

@@ -164,6 +164,8 @@ on_unit(void *arg, const struct gather_unit *g)
 				     .size = g->size};
 
 	(void)arg;
+	if (g->kind == GATHER_VIDEO && g->codec != GATHER_H264)
+		return;
 	if (p.ending || (!p.began && start_outputs() < 0))
 		return;
 	if (!p.began && p.config->duration_s > 0)
@@ -194,8 +196,8 @@ on_changed(void *arg)
 	}
 	if (p.began || p.ending)
 		return;
-	if (video->codec == GATHER_OTHER || audio->codec == GATHER_OTHER) {
-		const char *name = video->codec == GATHER_OTHER ? video->name : audio->name;
+	if (video->codec > GATHER_H264 || audio->codec == GATHER_OTHER) {
+		const char *name = video->codec > GATHER_H264 ? video->name : audio->name;
 		bool left = video->codec == GATHER_H264 ||
 			    (audio->codec != GATHER_OTHER && audio->codec != GATHER_NONE);
 

@@ -22,7 +22,7 @@ gather_new(const struct gather_events *events, void *arg)
 		return NULL;
 	g->events = events;
 	g->arg = arg;
-	au_init(&g->video.depack);
+	au_init(&g->video.au);
 	for (unsigned k = 0; k < GATHER_KINDS; k++)
 		g->sources[k].track = -1;
 	return g;
@@ -35,7 +35,7 @@ gather_free(struct gather *g)
 		return;
 	for (unsigned k = 0; k < GATHER_KINDS; k++)
 		rtp_reorder_free(g->sources[k].reorder);
-	au_fini(&g->video.depack);
+	au_fini(&g->video.au);
 	free(g->video.joined);
 	free(g);
 }
@@ -53,144 +53,7 @@ gather_give(struct gather *g, enum gather_kind kind, struct gather_unit *u)
 	g->events->unit(g->arg, u);
 }
 
-/* ---- tracks ---- */
-
-static enum gather_codec
-codec_of(const char *name)
-{
-	static const struct {
-		const char *name;
-		enum gather_codec codec;
-	} rows[] = {{"H264", GATHER_H264}, {"opus", GATHER_OPUS}, {AAC_RTP_NAME, GATHER_AAC}};
-
-	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
-		if (strcasecmp(rows[i].name, name) == 0)
-			return rows[i].codec;
-	return GATHER_OTHER;
-}
-
-/* Which of two codecs of a kind to use: the later in the list, unless we cannot use it. */
-static int
-rank_of(enum gather_codec codec)
-{
-	return codec == GATHER_OTHER ? 0 : (int)codec;
-}
-
-static void
-consider(struct gather_source *s, int track, const json_t *codec)
-{
-	const char *name = json_string_value(json_object_get(codec, "name"));
-	const char *fmtp = json_string_value(json_object_get(codec, "fmtp"));
-	struct gather_format f = {0};
-	json_int_t pt = json_integer_value(json_object_get(codec, "pt"));
-	json_int_t rate = json_integer_value(json_object_get(codec, "clock_rate"));
-	json_int_t channels = json_integer_value(json_object_get(codec, "channels"));
-	int n;
-
-	if (name == NULL || pt < 0 || pt > 127 || rate <= 0 || rate > 1000000)
-		return;
-	f.codec = codec_of(name);
-	text_copy(f.name, sizeof(f.name), name);
-	f.clock_rate = (uint32_t)rate;
-	f.channel_count = channels > 0 && channels <= 8 ? (unsigned)channels : 1;
-	if (f.codec == GATHER_AAC) {
-		n = aac_fmtp_config(f.config, sizeof(f.config), fmtp != NULL ? fmtp : "");
-		f.config_size = n > 0 ? (size_t)n : 0;
-		f.codec = n > 0 ? GATHER_AAC : GATHER_OTHER;
-	}
-	if (s->track >= 0 && rank_of(f.codec) <= rank_of(s->format.codec))
-		return;
-	s->track = track;
-	s->pt = (uint8_t)pt;
-	s->format = f;
-}
-
-static void
-restart_reorder(struct gather_source *s)
-{
-	rtp_reorder_free(s->reorder);
-	s->reorder =
-	    s->track >= 0 ? rtp_reorder_new(GATHER_SLOTS, RTP_PACKET_MAX, GATHER_WAIT_US) : NULL;
-	s->seq_known = false;
-}
-
-struct gather_choice {
-	int track;
-	uint8_t pt;
-	struct gather_format format;
-};
-
-static struct gather_choice
-choice_of(const struct gather_source *s)
-{
-	return (struct gather_choice){s->track, s->pt, s->format};
-}
-
-static bool
-same_choice(struct gather_choice a, struct gather_choice b)
-{
-	return a.track == b.track && a.pt == b.pt && a.format.codec == b.format.codec &&
-	       a.format.clock_rate == b.format.clock_rate &&
-	       a.format.channel_count == b.format.channel_count &&
-	       strcmp(a.format.name, b.format.name) == 0 &&
-	       a.format.config_size == b.format.config_size &&
-	       memcmp(a.format.config, b.format.config, a.format.config_size) == 0;
-}
-
-static void
-on_tracks(struct gather *g, uint64_t now_us, const json_t *event)
-{
-	const json_t *tracks = json_object_get(event, "tracks"), *track, *codec;
-	json_int_t epoch = json_integer_value(json_object_get(event, "epoch"));
-	struct gather_choice before[GATHER_KINDS];
-	bool same = g->tracks_epoch != 0 && epoch == g->tracks_epoch;
-	size_t i, k;
-
-	for (unsigned n = 0; n < GATHER_KINDS; n++) {
-		before[n] = choice_of(&g->sources[n]);
-		g->sources[n].track = -1;
-		memset(&g->sources[n].format, 0, sizeof(g->sources[n].format));
-	}
-	json_array_foreach(tracks, i, track)
-	{
-		const char *kind = json_string_value(json_object_get(track, "kind"));
-		bool video = kind != NULL && strcmp(kind, "video") == 0;
-		const char *mode = json_string_value(json_object_get(track, "mode"));
-		const json_t *at = json_object_get(track, "track");
-		int place;
-
-		if (i >= GATHER_TRACKS_MAX)
-			break;
-		if (mode != NULL && strcmp(mode, "on-demand") == 0)
-			continue; /* it does not come unless it is asked for */
-		place = json_is_integer(at) ? (int)json_integer_value(at) : (int)i;
-		json_array_foreach(json_object_get(track, "codecs"), k, codec)
-		{
-			if (k < GATHER_CODECS_MAX)
-				consider(&g->sources[video ? GATHER_VIDEO : GATHER_AUDIO], place,
-					 codec);
-		}
-	}
-	g->tracks_epoch = epoch;
-	for (unsigned n = 0; n < GATHER_KINDS; n++)
-		same &= same_choice(before[n], choice_of(&g->sources[n]));
-	if (same)
-		return; /* tracks that are not used came or went */
-	g->has_epoch = false;
-	for (unsigned n = 0; n < GATHER_KINDS; n++) {
-		struct gather_source *s = &g->sources[n];
-
-		gather_clock_reset(&s->clock, s->format.clock_rate);
-		restart_reorder(s);
-		memset(&s->counts, 0, sizeof(s->counts));
-	}
-	gather_video_reset(g);
-	g->video.sets_size = 0;
-	g->video.asked_us = now_us; /* the relay asked by itself */
-	memset(&g->aac, 0, sizeof(g->aac));
-	if (g->events->changed != NULL)
-		g->events->changed(g->arg);
-}
+/* ---- events ---- */
 
 static struct gather_source *
 source_of(struct gather *g, json_int_t track)
@@ -213,7 +76,7 @@ on_gap(struct gather *g, uint64_t now_us, const json_t *event)
 	drain(g, now_us + GATHER_WAIT_US);
 	s->counts.gaps++;
 	s->counts.lost += (uint64_t)json_integer_value(json_object_get(event, "lost"));
-	restart_reorder(s);
+	gather_restart_reorder(s);
 	if (s == &g->sources[GATHER_VIDEO])
 		gather_video_reset(g);
 	else
@@ -225,6 +88,7 @@ on_end(struct gather *g, uint64_t now_us, const json_t *event)
 {
 	(void)event;
 	g->tracks_epoch = 0;
+	gather_decide(g);
 	drain(g, now_us + GATHER_WAIT_US);
 	if (g->events->ended != NULL)
 		g->events->ended(g->arg);
@@ -242,7 +106,7 @@ gather_event(struct gather *g, uint64_t now_us, const json_t *event)
 	static const struct {
 		const char *name;
 		void (*fn)(struct gather *, uint64_t, const json_t *);
-	} rows[] = {{"tracks", on_tracks}, {"gap", on_gap}, {"end", on_end}};
+	} rows[] = {{"tracks", gather_tracks}, {"gap", on_gap}, {"end", on_end}};
 	const char *name = json_string_value(json_object_get(event, "event"));
 
 	for (size_t i = 0; name != NULL && i < ARRAY_COUNT(rows); i++)
@@ -290,14 +154,14 @@ take(struct gather *g, enum gather_kind kind, const uint8_t *buf, size_t size, u
 		gather_audio_take(g, &p, lost > 0, now_us);
 }
 
-static void
-drain_source(struct gather *g, enum gather_kind kind, uint64_t now_us)
+void
+gather_drain(struct gather *g, enum gather_kind kind, uint64_t now_us)
 {
 	const uint8_t *buf;
 	uint64_t lost;
 	size_t size;
 
-	if (g->sources[kind].reorder == NULL)
+	if (g->sources[kind].reorder == NULL || g->undecided)
 		return;
 	while ((size = rtp_reorder_pop(g->sources[kind].reorder, now_us, &buf, &lost)) > 0)
 		take(g, kind, buf, size, lost, now_us);
@@ -307,7 +171,7 @@ static void
 drain(struct gather *g, uint64_t now_us)
 {
 	for (unsigned k = 0; k < GATHER_KINDS; k++)
-		drain_source(g, k, now_us);
+		gather_drain(g, k, now_us);
 }
 
 static void
@@ -317,14 +181,20 @@ on_rtp(struct gather *g, uint64_t now_us, const struct rtp_packet *p)
 	enum gather_kind kind;
 	uint64_t seq;
 
-	if (s == NULL || s->pt != p->pt || s->format.codec == GATHER_OTHER || s->reorder == NULL)
-		return;
 	kind = s == &g->sources[GATHER_VIDEO] ? GATHER_VIDEO : GATHER_AUDIO;
+	if (s == NULL || s->reorder == NULL || gather_follow(g, kind, p->pt, now_us) < 0)
+		return;
 	s->counts.packets++;
+	if (s->clock.arrival_us == 0)
+		s->clock.arrival_us = now_us;
+	if (!g->begun) {
+		g->begun = true;
+		g->origin_us = now_us;
+	}
 	if (s->seq_known && abs(rtp_seq_diff(p->seq, (uint16_t)s->seq)) >= GATHER_SLOTS) {
 		/* The source began anew: nothing is to be waited for. */
-		drain_source(g, kind, now_us + GATHER_WAIT_US);
-		restart_reorder(s);
+		gather_drain(g, kind, now_us + GATHER_WAIT_US);
+		gather_restart_reorder(s);
 		if (kind == GATHER_VIDEO)
 			gather_video_reset(g);
 		if (s->reorder == NULL)
@@ -333,12 +203,12 @@ on_rtp(struct gather *g, uint64_t now_us, const struct rtp_packet *p)
 	/* Early packets of the source may come after the first: room below it. */
 	seq = s->seq_known ? rtp_seq_extend(s->seq, p->seq) : p->seq + 65536u;
 	if (rtp_reorder_push(s->reorder, now_us, seq, p->buf, p->size) == -EAGAIN) {
-		drain_source(g, kind, now_us);
+		gather_drain(g, kind, now_us);
 		(void)rtp_reorder_push(s->reorder, now_us, seq, p->buf, p->size);
 	}
 	s->seq = s->seq_known ? MAX_OF(s->seq, seq) : seq;
 	s->seq_known = true;
-	drain_source(g, kind, now_us);
+	gather_drain(g, kind, now_us);
 }
 
 static void
@@ -374,6 +244,8 @@ gather_packet(struct gather *g, uint64_t now_us, const uint8_t *buf, size_t size
 void
 gather_timeout(struct gather *g, uint64_t now_us)
 {
+	if (now_us >= g->decide_us)
+		gather_decide(g);
 	drain(g, now_us);
 	gather_video_ask(g, now_us);
 }
@@ -381,10 +253,10 @@ gather_timeout(struct gather *g, uint64_t now_us)
 uint64_t
 gather_deadline(const struct gather *g, uint64_t now_us)
 {
-	uint64_t first = CLOCK_NEVER;
+	uint64_t first = g->undecided ? g->decide_us : CLOCK_NEVER;
 
 	for (unsigned k = 0; k < GATHER_KINDS; k++)
-		if (g->sources[k].reorder != NULL)
+		if (g->sources[k].reorder != NULL && !g->undecided)
 			first = MIN_OF(first, rtp_reorder_deadline(g->sources[k].reorder));
 	if (g->sources[GATHER_VIDEO].track >= 0 && g->video.need_keyframe &&
 	    g->sources[GATHER_VIDEO].counts.packets > 0)

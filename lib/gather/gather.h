@@ -1,12 +1,12 @@
 /*
  * gather.h - from the packets that a local subscriber gets of the relay (rtc-control(5)) to access
- * units on one time line: reordering, depacketising (H.264, Opus, AAC), synchronisation of sound
- * and picture, resuming at a keyframe after a hole.  Sans-IO.
+ * units on one time line: reordering, depacketising (video by lib/payload, Opus, AAC),
+ * synchronisation of sound and picture, resuming at a keyframe after a hole.  Sans-IO.
  *
- * Of several tracks one video track (H.264) and one audio track (AAC before Opus) are used.
+ * Of several tracks one video track and one audio track (AAC before Opus) are used.  A track's list
+ * may have several codecs; which one is sent, its packets say.
  *
- * What it does not do: sockets (lib/attach), decoding, interleaving of sound and picture, VP8, VP9,
- * AV1 and H.265 (it only names them: gather_format).
+ * What it does not do: sockets (lib/attach), decoding, interleaving of sound and picture.
  */
 #ifndef RTCKIT_GATHER_GATHER_H
 #define RTCKIT_GATHER_GATHER_H
@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "aac/aac.h"
+#include "payload/payload.h"
 
 enum {
 	GATHER_TRACKS_MAX = 8, /* of a stream */
@@ -26,11 +27,24 @@ enum {
 	GATHER_ASK_US = 500000,	   /* between two wishes for a keyframe */
 	GATHER_SKEW_US = 15000,	   /* sound against picture below this is left alone */
 	GATHER_JUMP_US = 10000000, /* a leap of timestamps above this is a new beginning */
+	GATHER_DECIDE_US =
+	    1000000, /* of several codecs the first, if no picture comes for so long */
 	GATHER_NAME_SIZE = 17
 };
 
 enum gather_kind { GATHER_VIDEO, GATHER_AUDIO, GATHER_KINDS };
-enum gather_codec { GATHER_NONE, GATHER_H264, GATHER_OPUS, GATHER_AAC, GATHER_OTHER };
+/* Those of video have the numbers of enum payload_codec. */
+enum gather_codec {
+	GATHER_NONE = PAYLOAD_NONE,
+	GATHER_H264 = PAYLOAD_H264,
+	GATHER_H265 = PAYLOAD_H265,
+	GATHER_VP8 = PAYLOAD_VP8,
+	GATHER_VP9 = PAYLOAD_VP9,
+	GATHER_AV1 = PAYLOAD_AV1,
+	GATHER_OPUS,
+	GATHER_AAC,
+	GATHER_OTHER
+};
 
 /* What a stream has of a kind. codec NONE: no such track; OTHER: only ones that we cannot use, the
  * first of which is named. */
@@ -43,7 +57,7 @@ struct gather_format {
 	size_t config_size;
 };
 
-/* One access unit: H.264 in Annex B form, keyframes with their parameter sets; an Opus packet; a
+/* One access unit: video as lib/payload's units, keyframes with their headers; an Opus packet; a
  * raw AAC unit. Times of both kinds are on one line that begins near 0 and goes on across
  * publishers. */
 struct gather_unit {
@@ -58,7 +72,9 @@ struct gather_unit {
 
 struct gather_events {
 	void (*unit)(void *arg, const struct gather_unit *unit);
-	/* A publisher came or changed: gather_format() is new. */
+	/* A publisher came, or it or its codec changed: gather_format() is new. No unit comes
+	 * before it.
+	 */
 	void (*changed)(void *arg);
 	/* The publisher is gone. */
 	void (*ended)(void *arg);

@@ -46,10 +46,8 @@ anchor(struct gather *g, struct gather_clock *c, uint32_t ts, uint32_t lead, uin
 {
 	int64_t by_arrival_us;
 
-	if (!g->begun) {
-		g->begun = true;
-		g->origin_us = now_us;
-	}
+	if (c->arrival_us != 0)
+		now_us = c->arrival_us; /* it was kept while the codec was not certain */
 	by_arrival_us = (int64_t)(now_us - g->origin_us) + units_us(c, lead);
 	c->anchored = true;
 	c->last_ts = ts;
@@ -75,6 +73,7 @@ gather_clock_time(struct gather *g, struct gather_clock *c, uint32_t ts, uint32_
 		c->has_sr = false;
 		c->end_us = MAX_OF(c->end_us, latest_us(g));
 		c->anchored = false;
+		c->arrival_us = now_us;
 	}
 	if (!c->anchored)
 		anchor(g, c, ts, lead, now_us);

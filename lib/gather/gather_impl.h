@@ -3,27 +3,37 @@
 #define RTCKIT_GATHER_GATHER_IMPL_H
 
 #include "gather/gather.h"
-#include "h264/h264.h"
 #include "rtp/rtcp.h"
 #include "rtp/rtp.h"
 #include "rtp/rtp_reorder.h"
 
-enum { SECOND_US = 1000000, GATHER_SETS_MAX = 4096 /* octets of parameter sets */ };
+enum { SECOND_US = 1000000, GATHER_SETS_MAX = PAYLOAD_HEADERS_MAX };
 
 /* How a track's timestamps become times of the common line. */
 struct gather_clock {
 	bool anchored, has_sr;
 	uint32_t rate_hz, last_ts, sr_ts;
-	int64_t ts;	 /* of last_ts, from the anchor, RTP units */
-	int64_t base_us; /* time of the anchor */
-	int64_t sr_us;	 /* NTP time at sr_ts */
-	int64_t end_us;	 /* of the latest unit */
+	int64_t ts;	     /* of last_ts, from the anchor, RTP units */
+	int64_t base_us;     /* time of the anchor */
+	int64_t sr_us;	     /* NTP time at sr_ts */
+	int64_t end_us;	     /* of the latest unit */
+	uint64_t arrival_us; /* of the first packet, until it is anchored; 0: none */
+};
+
+/* One codec of a track. */
+struct gather_choice {
+	int track; /* -1: none */
+	uint8_t pt;
+	struct gather_format format;
 };
 
 struct gather_source {
 	int track; /* -1: none */
 	uint8_t pt;
 	struct gather_format format;
+	struct gather_choice first; /* as it was chosen of the list: the most wanted */
+	struct gather_choice list[GATHER_CODECS_MAX]; /* all codecs of the track that are usable */
+	size_t list_count;
 	struct gather_clock clock;
 	struct rtp_reorder *reorder;
 	bool seq_known;
@@ -32,11 +42,11 @@ struct gather_source {
 };
 
 struct gather_video {
-	struct au depack;
+	struct au au;
 	bool frame_open, need_keyframe;
 	uint32_t ts, dts_offset;
 	uint64_t asked_us;
-	uint8_t sets[GATHER_SETS_MAX]; /* the last SPS and PPS, Annex B */
+	uint8_t sets[GATHER_SETS_MAX]; /* the last parameter sets or sequence header */
 	size_t sets_size;
 	uint8_t *joined; /* sets and a keyframe that has none */
 	size_t joined_cap;
@@ -50,9 +60,23 @@ struct gather {
 	struct aac_depack aac;
 	int64_t tracks_epoch; /* of the last event about tracks; 0: none came */
 	bool begun, has_epoch;
+	bool undecided;	    /* which codec of several comes; packets are kept meanwhile */
+	uint64_t decide_us; /* when the first of them is taken for it */
 	uint64_t origin_us; /* arrival that is time 0 */
 	int64_t epoch_us;   /* NTP time that is time 0 */
 };
+
+/* gather_tracks.c */
+void gather_tracks(struct gather *g, uint64_t now_us, const json_t *event);
+/* A packet of the source has this payload type: 0, or -ENOENT. May change the codec. */
+int gather_follow(struct gather *g, enum gather_kind kind, uint8_t pt, uint64_t now_us);
+/* The codecs are certain. */
+void gather_decide(struct gather *g);
+void gather_restart_reorder(struct gather_source *s);
+bool gather_is_video(enum gather_codec codec);
+
+/* gather.c */
+void gather_drain(struct gather *g, enum gather_kind kind, uint64_t now_us);
 
 /* gather_clock.c */
 void gather_clock_reset(struct gather_clock *c, uint32_t rate_hz);

@@ -1,50 +1,19 @@
-/* gather_video.c - H.264 access units out of RTP payloads, from a keyframe on. */
+/* gather_video.c - access units out of RTP payloads, from a keyframe on. */
 #include "gather/gather_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { START_CODE_SIZE = 4, TYPE_MASK = 0x1f };
-
-/* What is in an access unit. */
-struct contents {
-	bool slice, sps, pps;
-};
-
+/* Its headers replace the kept ones; a PPS of its own is kept beside them. */
 static void
-keep_set(struct gather_video *v, const uint8_t *nalu, size_t size)
+keep_headers(struct gather_video *v, enum payload_codec codec, const struct payload_facts *f)
 {
-	static const uint8_t start_code[START_CODE_SIZE] = {0, 0, 0, 1};
+	size_t used = f->headers ? 0 : v->sets_size;
+	int n =
+	    payload_headers(codec, v->sets + used, sizeof(v->sets) - used, v->au.buf, v->au.size);
 
-	if (size > sizeof(v->sets) - v->sets_size || sizeof(v->sets) - v->sets_size - size < 4)
-		return;
-	memcpy(v->sets + v->sets_size, start_code, sizeof(start_code));
-	memcpy(v->sets + v->sets_size + sizeof(start_code), nalu, size);
-	v->sets_size += sizeof(start_code) + size;
-}
-
-/* Look through the unit; its parameter sets replace the kept ones from the first SPS on. */
-static struct contents
-look_through(struct gather_video *v)
-{
-	struct contents c = {false, false, false};
-	const uint8_t *nalu;
-	size_t n;
-
-	for (size_t at = 0, step;
-	     (step = h264_annexb_next(v->depack.buf + at, v->depack.size - at, &nalu, &n)) > 0;
-	     at += step) {
-		unsigned type = nalu[0] & TYPE_MASK;
-
-		if (type == H264_SPS && !c.sps)
-			v->sets_size = 0;
-		c.sps |= type == H264_SPS;
-		c.pps |= type == H264_PPS;
-		c.slice |= type >= H264_SLICE && type <= H264_IDR;
-		if (type == H264_SPS || type == H264_PPS)
-			keep_set(v, nalu, n);
-	}
-	return c;
+	if (n > 0)
+		v->sets_size = used + (size_t)n;
 }
 
 /* A keyframe without parameter sets gets the kept ones before it. */
@@ -72,29 +41,33 @@ static void
 finish_frame(struct gather *g, uint64_t now_us)
 {
 	struct gather_source *s = &g->sources[GATHER_VIDEO];
+	enum payload_codec codec = (enum payload_codec)s->format.codec;
 	struct gather_video *v = &g->video;
-	struct gather_unit u = {
-	    .keyframe = v->depack.keyframe, .data = v->depack.buf, .size = v->depack.size};
-	struct contents c;
+	struct payload_facts f;
+	struct gather_unit u = {0};
 
 	v->frame_open = false;
-	if (u.size == 0 && !v->depack.damaged)
+	if (v->au.size == 0 && !v->au.damaged)
 		return;
 	u.pts_us = gather_clock_time(g, &s->clock, v->ts, v->dts_offset, now_us);
 	u.dts_us = u.pts_us - (int64_t)v->dts_offset * SECOND_US / (int64_t)s->clock.rate_hz;
-	if (v->depack.damaged || v->depack.in_fragment) {
+	if (!payload_depack_end(codec, &v->au) ||
+	    payload_look(codec, v->au.buf, v->au.size, &f) < 0) {
 		s->counts.damaged++;
 		v->need_keyframe = true;
 		return;
 	}
-	c = look_through(v);
-	if (!c.slice)
+	keep_headers(v, codec, &f);
+	if (!f.picture)
 		return; /* parameter sets or messages of their own: kept, not shown */
-	if (v->need_keyframe && (!u.keyframe || v->sets_size == 0)) {
+	if (v->need_keyframe && (!f.keyframe || (!f.headers && v->sets_size == 0))) {
 		s->counts.skipped++;
 		return;
 	}
-	if (u.keyframe && !c.sps && !join_sets(v, &u))
+	u.keyframe = f.keyframe;
+	u.data = v->au.buf;
+	u.size = v->au.size;
+	if (f.keyframe && !f.headers && !join_sets(v, &u))
 		return;
 	v->need_keyframe = false;
 	gather_give(g, GATHER_VIDEO, &u);
@@ -104,25 +77,27 @@ void
 gather_video_take(struct gather *g, const struct rtp_packet *p, uint32_t dts_offset, bool hole,
 		  uint64_t now_us)
 {
+	enum payload_codec codec = (enum payload_codec)g->sources[GATHER_VIDEO].format.codec;
 	struct gather_video *v = &g->video;
 
 	if (p->payload_size == 0 && !hole)
 		return;
 	if (hole && v->frame_open)
-		v->depack.damaged = true;
+		v->au.damaged = true;
 	if (v->frame_open && p->ts != v->ts)
 		finish_frame(g, now_us);
 	if (!v->frame_open) {
-		au_reset(&v->depack);
+		au_reset(&v->au);
 		v->frame_open = true;
 		v->ts = p->ts;
 		v->dts_offset = dts_offset;
 		/* What is missing may be this frame's beginning, or a frame that it refers to. */
 		v->need_keyframe |= hole;
-		v->depack.damaged = hole && p->payload_size > 0 &&
-				    !h264_payload_starts_keyframe(p->payload, p->payload_size);
+		v->au.damaged = hole && p->payload_size > 0 &&
+				!payload_starts_keyframe(codec, p->payload, p->payload_size);
 	}
-	(void)h264_depack_push(&v->depack, p->payload, p->payload_size); /* marks it damaged */
+	(void)payload_depack_push(codec, &v->au, p->payload,
+				  p->payload_size); /* marks it damaged */
 	if (p->marker)
 		finish_frame(g, now_us);
 }
@@ -130,7 +105,7 @@ gather_video_take(struct gather *g, const struct rtp_packet *p, uint32_t dts_off
 void
 gather_video_reset(struct gather *g)
 {
-	au_reset(&g->video.depack);
+	au_reset(&g->video.au);
 	g->video.frame_open = false;
 	g->video.need_keyframe = true;
 }
@@ -140,7 +115,7 @@ gather_video_ask(struct gather *g, uint64_t now_us)
 {
 	const struct gather_source *s = &g->sources[GATHER_VIDEO];
 
-	if (s->track < 0 || s->format.codec != GATHER_H264 || !g->video.need_keyframe ||
+	if (s->track < 0 || !gather_is_video(s->format.codec) || !g->video.need_keyframe ||
 	    s->counts.packets == 0 || now_us - g->video.asked_us < GATHER_ASK_US)
 		return;
 	g->video.asked_us = now_us;

@@ -1,6 +1,6 @@
 /*
  * fuzz_gather.c - the packets of a local subscription: two octets of size before each, of which the
- * highest bit lets time pass; H.264 and Opus.
+ * highest bit lets time pass; video of three codecs, Opus, AAC.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size);
 
 static const char tracks[] =
     "{\"event\":\"tracks\",\"tracks\":[{\"kind\":\"video\",\"codecs\":[{\"name\":\"H264\","
-    "\"clock_rate\":90000,\"pt\":96}]},{\"kind\":\"audio\",\"codecs\":[{\"name\":\"opus\","
+    "\"clock_rate\":90000,\"pt\":96},{\"name\":\"VP9\",\"clock_rate\":90000,\"pt\":98},{\"name\":"
+    "\"AV1\",\"clock_rate\":90000,\"pt\":45}]},{\"kind\":\"audio\",\"codecs\":[{\"name\":\"opus\","
     "\"clock_rate\":48000,\"pt\":111}]},{\"kind\":\"audio\",\"codecs\":[{\"name\":"
     "\"mpeg4-generic\",\"clock_rate\":44100,\"pt\":97,\"fmtp\":\"mode=AAC-hbr;sizelength=13;"
     "indexlength=3;indexdeltalength=3;config=1210\"}]}]}";

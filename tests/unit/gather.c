@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -392,12 +393,156 @@ static void
 test_names_what_it_cannot_use(void **state)
 {
 	(void)state;
-	start("{\"event\":\"tracks\",\"tracks\":[{\"kind\":\"video\",\"codecs\":[{\"name\":\"VP8\","
-	      "\"clock_rate\":90000,\"pt\":96}]}]}");
+	start(
+	    "{\"event\":\"tracks\",\"tracks\":[{\"kind\":\"video\",\"codecs\":[{\"name\":\"H263\","
+	    "\"clock_rate\":90000,\"pt\":96}]}]}");
 	assert_int_equal(gather_format(t.g, GATHER_VIDEO)->codec, GATHER_OTHER);
-	assert_string_equal(gather_format(t.g, GATHER_VIDEO)->name, "VP8");
+	assert_string_equal(gather_format(t.g, GATHER_VIDEO)->name, "H263");
 	keyframe(0);
 	assert_int_equal(t.count, 0);
+}
+
+/* What a browser lists: three codecs and two profiles of one. */
+static const char several[] =
+    "{\"event\":\"tracks\",\"tracks\":[{\"kind\":\"video\",\"codecs\":["
+    "{\"name\":\"H264\",\"clock_rate\":90000,\"pt\":96},"
+    "{\"name\":\"VP8\",\"clock_rate\":90000,\"pt\":97},"
+    "{\"name\":\"VP9\",\"clock_rate\":90000,\"pt\":98},"
+    "{\"name\":\"H264\",\"clock_rate\":90000,\"pt\":99}]}," OPUS_TRACK "]}";
+
+static const uint8_t vp8_key[] = {0x10, 0x30, 1, 0, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0, 7};
+static const uint8_t vp8_inter[] = {0x10, 0x31, 1, 2};
+
+static void
+start_several(void)
+{
+	memset(&t, 0, sizeof(t));
+	t.now_us = 5000 * MS;
+	t.g = gather_new(&events, NULL);
+	assert_non_null(t.g);
+	event(several);
+	assert_int_equal(t.changes, 0);
+}
+
+/* Nothing is given away before a picture says which codec it is, and nothing is lost. */
+static void
+test_packets_tell_the_codec(void **state)
+{
+	(void)state;
+	start_several();
+	sound(0);
+	t.now_us += 20 * MS;
+	sound(960);
+	assert_int_equal(t.count, 0);
+	assert_in_range(gather_deadline(t.g, t.now_us), t.now_us, 6000 * MS);
+	packet(0, 97, true, t.seq[0]++, 0, -1, vp8_key, sizeof(vp8_key));
+	assert_int_equal(t.changes, 1);
+	assert_int_equal(gather_format(t.g, GATHER_VIDEO)->codec, GATHER_VP8);
+	gather_timeout(t.g, t.now_us);
+	packet(0, 97, true, t.seq[0]++, 3000, -1, vp8_inter, sizeof(vp8_inter));
+	assert_int_equal(t.count, 4);
+	for (size_t i = 0; i < t.count; i++) {
+		bool sound_unit = t.units[i].kind == GATHER_AUDIO;
+
+		assert_int_equal(t.units[i].codec, sound_unit ? GATHER_OPUS : GATHER_VP8);
+		if (!sound_unit && t.units[i].keyframe) { /* it came 20 ms after the sound */
+			assert_int_equal(t.units[i].pts_us, 20 * MS);
+			assert_memory_equal(t.first[i], vp8_key + 1, sizeof(vp8_key) - 1);
+		}
+	}
+	/* The same list again, for another reason, changes nothing. */
+	event(several);
+	assert_int_equal(t.changes, 1);
+	/* Another profile of the other codec: a change. */
+	packet(0, 99, false, t.seq[0]++, 6000, -1, sps, sizeof(sps));
+	assert_int_equal(t.changes, 2);
+	assert_int_equal(gather_format(t.g, GATHER_VIDEO)->codec, GATHER_H264);
+	packet(0, 96, false, t.seq[0]++, 6000, -1, pps, sizeof(pps));
+	packet(0, 96, true, t.seq[0]++, 6000, -1, idr, sizeof(idr));
+	assert_int_equal(t.changes, 2);
+	assert_int_equal(t.count, 5);
+	assert_int_equal(t.units[4].codec, GATHER_H264);
+	packet(0, 50, true, t.seq[0]++, 9000, -1, idr, sizeof(idr)); /* not in the list */
+	assert_int_equal(t.changes, 2);
+}
+
+static void
+test_no_picture_comes(void **state)
+{
+	(void)state;
+	start_several();
+	for (uint32_t i = 0; i < 60 && t.changes == 0; i++) {
+		sound(i * 960);
+		t.now_us += 20 * MS;
+		gather_timeout(t.g, t.now_us);
+	}
+	assert_int_equal(t.changes, 1);
+	assert_int_equal(gather_format(t.g, GATHER_VIDEO)->codec, GATHER_H264);
+	assert_int_equal(t.now_us, 6000 * MS);
+	assert_int_equal(t.count, 50); /* all that was kept */
+	assert_int_equal(t.units[0].pts_us, 0);
+}
+
+/* The publisher ends before it is certain what it was. */
+static void
+test_end_before_the_codec(void **state)
+{
+	(void)state;
+	start_several();
+	sound(0);
+	event("{\"event\":\"end\"}");
+	assert_int_equal(t.changes, 1);
+	assert_int_equal(t.count, 1);
+	assert_int_equal(t.ends, 1);
+}
+
+/* Every codec of lib/payload: keyframes, of which the second is damaged. */
+static void
+test_all_codecs(void **state)
+{
+	static const struct {
+		const char *name, *file;
+		enum gather_codec codec;
+	} rows[] = {{"H265", "h265/annexb-176x144.hex", GATHER_H265},
+		    {"VP8", "vp8/key-176x144.hex", GATHER_VP8},
+		    {"VP9", "vp9/key-176x144.hex", GATHER_VP9},
+		    {"AV1", "av1/key-176x144.hex", GATHER_AV1}};
+	static struct payload_pack p;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		char text[256];
+		uint8_t payload[1000];
+		size_t size;
+		uint8_t *unit = support_load(rows[i].file, &size);
+		bool last = false;
+		int n;
+
+		snprintf(text, sizeof(text),
+			 "{\"event\":\"tracks\",\"tracks\":[{\"kind\":\"video\",\"codecs\":"
+			 "[{\"name\":\"%s\",\"clock_rate\":90000,\"pt\":96}]}]}",
+			 rows[i].name);
+		start(text);
+		payload_pack_init(&p, (enum payload_codec)rows[i].codec);
+		for (uint32_t k = 0; k < 3; k++) {
+			assert_int_equal(payload_pack_start(&p, unit, size, sizeof(payload)), 0);
+			while ((n = payload_pack_next(&p, payload, sizeof(payload), &last)) > 0) {
+				if (k != 1 || !last) /* the second one's end is lost */
+					packet(0, 96, last, t.seq[0], k * 3000, -1, payload,
+					       (size_t)n);
+				t.seq[0]++;
+			}
+			t.now_us += GATHER_WAIT_US;
+			gather_timeout(t.g, t.now_us);
+		}
+		assert_int_equal(t.count, 2);
+		assert_int_equal(gather_counts(t.g, GATHER_VIDEO)->damaged, 1);
+		assert_int_equal(t.units[0].codec, rows[i].codec);
+		assert_true(t.units[0].keyframe);
+		assert_int_equal(t.units[0].size, size - (rows[i].codec == GATHER_AV1 ? 2 : 0));
+		gather_free(t.g);
+		free(unit);
+	}
 }
 
 static void
@@ -440,6 +585,10 @@ main(void)
 	    cmocka_unit_test_teardown(test_leap, stop),
 	    cmocka_unit_test_teardown(test_aac, stop),
 	    cmocka_unit_test_teardown(test_names_what_it_cannot_use, stop),
+	    cmocka_unit_test_teardown(test_packets_tell_the_codec, stop),
+	    cmocka_unit_test_teardown(test_no_picture_comes, stop),
+	    cmocka_unit_test_teardown(test_end_before_the_codec, stop),
+	    cmocka_unit_test(test_all_codecs),
 	    cmocka_unit_test_teardown(test_truncations, stop),
 	};
 
