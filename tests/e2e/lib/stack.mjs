@@ -29,14 +29,19 @@ export async function freePort() {
 }
 
 export class Stack {
-	static async start({ workers = 1 } = {}) {
+	/** tcp: the relay listens on TCP, too, on another port (tcp_port). */
+	static async start({ workers = 1, tcp = false } = {}) {
 		const it = new Stack();
 
 		it.media_port = 20000 + Math.floor(Math.random() * 10000);
 		it.port = await freePort();
+		it.tcp_port = await freePort();
 		mkdirSync(join(scratch, 'run'), { recursive: true, mode: 0o700 });
 		it.programs = {
-			'rtc-relay': ['-u', String(it.media_port), '-w', String(workers)],
+			'rtc-relay': [
+				...['-u', String(it.media_port), '-w', String(workers)],
+				...(tcp ? ['--tcp', String(it.tcp_port)] : []),
+			],
 			'rtc-whip': ['--candidate', address],
 			'rtc-whep': ['--candidate', address],
 			'rtc-web': ['--dir', join(root, 'www')],
