@@ -208,6 +208,8 @@ def statuses(port):
         ("a bad action", "POST", WHIP + "?action=x", offer, {}, 400, "parameter action"),
         ("CR and LF in the query", "POST", WHIP + "?stream=a%0d%0aX-Evil:%201", offer, {}, 400, "quer"),
         ("NUL in the query", "POST", WHIP + "?stream=a%00", offer, {}, 400, "quer"),
+        ("a thousand parameters", "POST",
+         WHIP + "?" + "&".join(f"x{i}=1" for i in range(1000)), offer, {}, 400, "quer"),
         ("a bad escape", "POST", WHIP + "?stream=%zz", offer, {}, 400, "quer"),
         ("dots in the path", "POST", "/rtc/v1/../v1/whip/", offer, {}, 400, "path|target"),
         ("escaped dots", "POST", "/rtc/v1/%2e%2e/whip/", offer, {}, 400, "path|target"),
