@@ -97,8 +97,7 @@ write_client(struct exchange *ex, const uv_buf_t *bufs, unsigned count)
 	ex->client_writing = true;
 	if (client->state == CLIENT_ANSWER)
 		client_enter(client, CLIENT_ANSWER); /* progress: a new deadline */
-	if (uv_write(&ex->client_write, (uv_stream_t *)&client->tcp, bufs, count, on_written) !=
-	    0) {
+	if (client_write(client, &ex->client_write, bufs, count, on_written) != 0) {
 		ex->client_writing = false;
 		client_close(client);
 	}

@@ -202,8 +202,7 @@ send_continue(struct exchange *ex)
 	uv_buf_t buf = uv_buf_init(text, sizeof(text) - 1);
 	uv_write_t *write = malloc(sizeof(*write));
 
-	if (write == NULL ||
-	    uv_write(write, (uv_stream_t *)&ex->client->tcp, &buf, 1, on_continued) != 0)
+	if (write == NULL || client_write(ex->client, write, &buf, 1, on_continued) != 0)
 		free(write);
 }
 

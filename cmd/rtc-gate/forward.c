@@ -86,15 +86,14 @@ is_forwarded_field(struct http_span name)
 	return is_one_of(name, list, ARRAY_COUNT(list));
 }
 
-static bool
-is_trusted(const struct client *client)
+bool
+gate_is_secure(const struct client *client, const struct http_head *head)
 {
-	const struct gate_config *c = &client->gate->config;
+	const struct http_field *f = http_head_find(head, "X-Forwarded-Proto");
 
-	for (size_t i = 0; i < c->proxy_count; i++)
-		if (addr_same_host(&c->proxies[i], &client->peer))
-			return true;
-	return false;
+	if (f != NULL && gate_peers_have(&client->gate->config.proxies, &client->peer))
+		return http_span_equal_nocase(f->value, "https");
+	return client->secure;
 }
 
 static void
@@ -102,7 +101,7 @@ put_forwarded(struct writer *w, const struct http_head *head, const struct clien
 {
 	static const char *const names[] = {"X-Forwarded-For", "X-Forwarded-Proto",
 					    "X-Forwarded-Host", "X-Forwarded-Prefix"};
-	bool trusted = is_trusted(client);
+	bool trusted = gate_peers_have(&client->gate->config.proxies, &client->peer);
 	const struct http_field *f;
 	char text[ADDR_TEXT_SIZE];
 
@@ -114,14 +113,14 @@ put_forwarded(struct writer *w, const struct http_head *head, const struct clien
 	if (!trusted || http_head_find(head, names[0]) == NULL)
 		put(w, "X-Forwarded-For: %s\r\n", addr_format_host(&client->peer, text));
 	if (!trusted || http_head_find(head, names[1]) == NULL)
-		put(w, "X-Forwarded-Proto: http\r\n");
+		put(w, "X-Forwarded-Proto: %s\r\n", client->secure ? "https" : "http");
 	if ((!trusted || http_head_find(head, names[2]) == NULL) && head->host.size > 0)
 		put(w, "X-Forwarded-Host: %.*s\r\n", (int)head->host.size, head->host.ptr);
 }
 
 /* The path and query of an absolute-form target: upstreams get origin-form. */
-static struct http_span
-origin_form(struct http_span target)
+struct http_span
+gate_origin_form(struct http_span target)
 {
 	struct url url;
 
@@ -138,7 +137,7 @@ gate_forward_request(char *out, size_t cap, const struct http_head *head,
 		     const struct client *client)
 {
 	struct writer w = {.out = out, .cap = cap};
-	struct http_span target = origin_form(head->target);
+	struct http_span target = gate_origin_form(head->target);
 	const struct http_field *upgrade = http_head_find(head, "Upgrade");
 	bool slash = target.size == 0 || (target.ptr[0] != '/' && target.ptr[0] != '*');
 

@@ -12,11 +12,14 @@
 
 #include "base/addr.h"
 #include "http/http_head.h"
+#include "http/url.h"
+#include "tls/tls.h"
 
 enum {
 	GATE_LISTENER_MAX = 16,
 	GATE_ROUTE_MAX = 64,
 	GATE_PROXY_MAX = 16,
+	GATE_HOST_MAX = 32,
 	GATE_IN_SIZE = HTTP_HEAD_MAX + 4096, /* octets a client may be ahead of its upstream */
 	GATE_OUT_SIZE =
 	    HTTP_HEAD_MAX + 4096, /* octets of a rewritten head, or of body on its way */
@@ -24,7 +27,10 @@ enum {
 	GATE_LINGER_MS = 1000,	  /* how long a refused client's octets are read and dropped */
 	GATE_RETRY_MS = 20,	  /* between two attempts to reach a program that restarts */
 	GATE_GRACE_MS = 2000,	  /* from SIGTERM to the end */
-	GATE_LOG_PATH_SIZE = 128  /* characters of a path in the log, with the NUL */
+	GATE_LOG_PATH_SIZE = 128, /* characters of a path in the log, with the NUL */
+	GATE_FIRST_OF_TLS = 22,	  /* of a record that begins a handshake, RFC 8446 s.5.1 */
+	GATE_RAW_SIZE = 16384,	  /* octets of records read at once */
+	GATE_QUEUE_MAX = 131072	  /* octets that a client makes us answer, but does not read */
 };
 
 /* Where requests go. */
@@ -42,50 +48,81 @@ struct gate_route {
 	struct gate_upstream up;
 };
 
+/* What a port speaks. */
+enum gate_speech { GATE_HTTP, GATE_HTTPS, GATE_BOTH };
+
+/* A list of hosts by address, or by name. */
+struct gate_peers {
+	struct addr list[GATE_PROXY_MAX];
+	size_t count;
+};
+
 struct gate_config {
 	struct gate_route routes[GATE_ROUTE_MAX];
 	size_t route_count;
-	struct addr proxies[GATE_PROXY_MAX];
-	size_t proxy_count;
+	struct gate_peers proxies;	 /* whose X-Forwarded-* fields are believed */
+	struct gate_peers proxy_senders; /* who sends the PROXY protocol's header */
+	const char *hosts[GATE_HOST_MAX];
+	size_t host_count;
+	struct tls_pair pairs[TLS_PAIRS_MAX];
+	size_t pair_count;
+	const char *self_signed; /* folder of a pair of our own making; NULL: none */
+	bool redirect;		 /* http to https */
+	uint16_t redirect_port;	 /* 0: the first port that speaks https */
 	unsigned connection_max, per_address_max;
-	unsigned head_ms, body_ms, answer_ms, idle_ms, restart_ms;
+	unsigned handshake_ms, head_ms, body_ms, answer_ms, idle_ms, restart_ms;
+};
+
+struct gate_listener {
+	uv_tcp_t tcp;
+	struct gate *gate;
+	enum gate_speech speech;
 };
 
 struct gate {
 	uv_loop_t *loop;
 	struct gate_config config;
-	uv_tcp_t listeners[GATE_LISTENER_MAX];
+	struct gate_listener listeners[GATE_LISTENER_MAX];
 	size_t listener_count;
+	struct tls_ctx *tls; /* of new connections; NULL: no port speaks https */
 	struct client *clients;
 	unsigned client_count;
 	uv_timer_t grace;
 	bool stopping;
+	uint8_t raw[GATE_RAW_SIZE]; /* records on their way to their connection's TLS */
 };
 
 /* What the client's connection is doing. Each state has one deadline (client_enter). */
 enum client_state {
-	CLIENT_IDLE,   /* kept alive, nothing of a next request */
-	CLIENT_HEAD,   /* accepted, or part of a head is here */
-	CLIENT_BODY,   /* a head went upstream, body follows */
-	CLIENT_WAIT,   /* the whole request went upstream */
-	CLIENT_ANSWER, /* the answer's head was written */
-	CLIENT_TUNNEL, /* after 101 */
-	CLIENT_LINGER, /* the last answer was written; what still comes is dropped */
+	CLIENT_DOOR,	  /* accepted; what it speaks is not known */
+	CLIENT_HANDSHAKE, /* of TLS */
+	CLIENT_IDLE,	  /* kept alive, nothing of a next request */
+	CLIENT_HEAD,	  /* accepted, or part of a head is here */
+	CLIENT_BODY,	  /* a head went upstream, body follows */
+	CLIENT_WAIT,	  /* the whole request went upstream */
+	CLIENT_ANSWER,	  /* the answer's head was written */
+	CLIENT_TUNNEL,	  /* after 101 */
+	CLIENT_LINGER,	  /* the last answer was written; what still comes is dropped */
 	CLIENT_CLOSED,
 	CLIENT_STATES
 };
 
 struct client {
 	uv_tcp_t tcp;
-	uv_timer_t timer;
+	uv_timer_t timer, more;
 	uv_shutdown_t shutdown;
 	struct gate *gate;
+	const struct gate_listener *listener;
 	struct client *prev, *next;
-	struct exchange *ex; /* NULL between requests */
-	struct addr peer;
+	struct exchange *ex;	 /* NULL between requests */
+	struct addr peer, local; /* of the connection, or what a PROXY header says of it */
+	struct tls *tls;	 /* NULL: plain */
 	enum client_state state;
 	unsigned handles; /* open uv handles; 0 frees */
 	bool reading, eof;
+	bool pending;	   /* TLS may hold octets for which in[] has no room yet */
+	bool wants_header; /* the PROXY protocol's comes first */
+	bool secure;	   /* came by TLS, here or to the proxy in front */
 	/* the running request, for its answer and the log */
 	bool keep_alive, is_head, upgrade;
 	int minor, status;
@@ -137,15 +174,68 @@ const struct gate_route *gate_route_find(const struct gate_config *config, struc
 					 char log_path[static GATE_LOG_PATH_SIZE]);
 
 /* forward.c: heads rewritten for the other side. Octets, or -ENOSPC. */
+struct http_span gate_origin_form(struct http_span target);
+/* Did it come by https: to us, or to the trusted proxy in front? */
+bool gate_is_secure(const struct client *client, const struct http_head *head);
 int gate_forward_request(char *out, size_t cap, const struct http_head *head,
 			 const struct client *client);
 int gate_forward_answer(char *out, size_t cap, const struct http_head *head,
 			const struct client *client, enum http_framing framing);
 
-/* client.c */
-void client_accept(struct gate *gate, uv_stream_t *listener);
-void client_enter(struct client *client, enum client_state state);
+/* options.c */
+struct command_line {
+	struct gate_config config;
+	struct {
+		const char *text; /* "[address:]port" */
+		enum gate_speech speech;
+	} listen[GATE_LISTENER_MAX];
+	size_t listen_count;
+	const char *user;
+	int ready_fd;
+};
+/* -1 to go on, else the exit code. Borrows from argv. */
+int gate_options(struct command_line *cl, int argc, char **argv);
+
+/* listen.c: take one port and serve it. 0 or a libuv error, which was logged. */
+int gate_listen(struct gate *gate, const char *text, enum gate_speech speech);
+/* The first port that speaks https; 0 if none does. */
+uint16_t gate_secure_port(const struct gate *gate);
+
+/* certs.c: the pairs of files, or one made now; again after a signal. 0, or an exit code. A pair
+ * that cannot be used leaves what was there. */
+int gate_certs_load(struct gate *gate);
+
+/* host.c: is this a name under which we serve this client? */
+bool gate_host_allowed(const struct client *client, struct http_span host);
+bool gate_peers_have(const struct gate_peers *peers, const struct addr *a);
+/* The https URL of a request that came by http; false if it cannot be written. */
+bool gate_redirect_url(const struct client *client, const struct http_head *head, char *out,
+		       size_t cap);
+
+/* door.c: who comes in, and what it speaks */
+void client_accept(struct gate_listener *listener);
+/* How many octets may be read before it is known. */
+size_t door_room(const struct client *client);
+void door_input(struct client *client); /* octets have come */
+void door_closed(struct client *client);
+void door_timeout(struct client *client);
+
+/* link.c: octets between a client's in[] or an answer, and its socket, through TLS if it speaks
+ * that. */
 void client_read(struct client *client, bool on);
+/* As uv_write() to the client; the buffers are not used any more when done is called. */
+int client_write(struct client *client, uv_write_t *write, const uv_buf_t *bufs, unsigned count,
+		 uv_write_cb done);
+/* Begin TLS with what is in in[]. */
+void link_secure(struct client *client);
+/* The last octets of an orderly end, for as far as the socket takes them at once. */
+void link_goodbye(struct client *client);
+
+/* client.c */
+void client_enter(struct client *client, enum client_state state);
+void client_process(struct client *client);		 /* octets are in in[] */
+void client_ended(struct client *client);		 /* no more will come */
+void client_lost(struct client *client);		 /* nobody is there any more */
 void client_consume(struct client *client, size_t size); /* drop octets from the front of in */
 /* The answer is complete: next request, or the end. */
 void client_answered(struct client *client);
@@ -161,6 +251,8 @@ void client_finish(struct client *client);
 /* Answer with a problem body and close; nothing of another answer was written. */
 void client_problem(struct client *client, int status, const char *slug, const char *detail, ...)
     __attribute__((format(printf, 4, 5)));
+/* Answer 307: the same request at another URL. */
+void client_redirect(struct client *client, const char *url);
 
 /* exchange.c: the request's way */
 int exchange_start(struct client *client, const struct gate_route *route,

@@ -39,6 +39,7 @@ client_finish(struct client *client)
 {
 	if (client->state == CLIENT_CLOSED)
 		return;
+	link_goodbye(client);
 	client_enter(client, CLIENT_LINGER);
 	if (uv_shutdown(&client->shutdown, (uv_stream_t *)&client->tcp, on_last_written) != 0)
 		client_close(client);
@@ -46,7 +47,7 @@ client_finish(struct client *client)
 
 struct own_answer {
 	uv_write_t write;
-	char text[HTTP_PROBLEM_SIZE + 512];
+	char text[];
 };
 
 static void
@@ -59,7 +60,7 @@ on_own_written(uv_write_t *write, int status)
 static void
 send_own(struct client *client, const char *text, size_t size)
 {
-	struct own_answer *answer = malloc(sizeof(*answer));
+	struct own_answer *answer = malloc(sizeof(*answer) + size);
 	uv_buf_t buf;
 
 	if (answer == NULL)
@@ -67,7 +68,7 @@ send_own(struct client *client, const char *text, size_t size)
 	memcpy(answer->text, text, size);
 	answer->write.data = answer;
 	buf = uv_buf_init(answer->text, (unsigned)size);
-	if (uv_write(&answer->write, (uv_stream_t *)&client->tcp, &buf, 1, on_own_written) != 0)
+	if (client_write(client, &answer->write, &buf, 1, on_own_written) != 0)
 		free(answer);
 }
 
@@ -97,6 +98,22 @@ client_problem(struct client *client, int status, const char *slug, const char *
 	client_log(client);
 	if (client->ex != NULL)
 		exchange_end(client->ex);
+	send_own(client, whole, (size_t)count);
+	client_finish(client);
+}
+
+void
+client_redirect(struct client *client, const char *url)
+{
+	char whole[HTTP_HEAD_MAX + 512];
+	int count = snprintf(whole, sizeof(whole),
+			     "HTTP/1.1 307 %s\r\nLocation: %s\r\nContent-Length: 0\r\n"
+			     "Cache-Control: no-store\r\nAccess-Control-Allow-Origin: *\r\n"
+			     "Connection: close\r\n\r\n",
+			     http_reason(307), url);
+
+	client->status = 307;
+	client_log(client);
 	send_own(client, whole, (size_t)count);
 	client_finish(client);
 }

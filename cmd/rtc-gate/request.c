@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "http/http_problem.h"
 #include "http/url.h"
@@ -33,6 +34,32 @@ host_is_sound(const struct http_head *head)
 					  strncasecmp(host.ptr, head->host.ptr, host.size) == 0);
 }
 
+/* A request that came by http where it should not, or for another host. True: it was answered. */
+static bool
+is_misdirected(struct client *client, const struct http_head *head)
+{
+	const struct gate_config *config = &client->gate->config;
+	bool is_secure = gate_is_secure(client, head);
+	char url[HTTP_HEAD_MAX];
+
+	if (!gate_host_allowed(client, head->host)) {
+		client_problem(client, 421, "unknown-host",
+			       "this server does not serve \"%.*s\": it is started with --host and "
+			       "the names that it serves",
+			       (int)MIN_OF(head->host.size, (size_t)128), head->host.ptr);
+		return true;
+	}
+	if (!is_secure && config->redirect && gate_redirect_url(client, head, url, sizeof(url))) {
+		client_redirect(client, url);
+		return true;
+	}
+	if (is_secure || client->listener->speech != GATE_HTTPS)
+		return false;
+	client_problem(client, 400, "not-https",
+		       "this port speaks https: use a URL that begins with https://");
+	return true;
+}
+
 /* A whole head is here: check what the parser leaves to us, find the upstream, start. */
 static void
 client_request(struct client *client, const struct http_head *head, size_t head_size)
@@ -56,6 +83,8 @@ client_request(struct client *client, const struct http_head *head, size_t head_
 		client_problem(client, 400, "bad-request", "the request target is malformed");
 		return;
 	}
+	if (is_misdirected(client, head))
+		return;
 	error = exchange_start(client, route, head);
 	if (error != 0) {
 		client_problem(client, 503, "overloaded", "the gate cannot serve this now: %s",
@@ -76,6 +105,10 @@ client_head(struct client *client)
 		client_enter(client, CLIENT_HEAD);
 	if (client->began_us == 0)
 		client->began_us = clock_now_us();
+	if (client->in[0] == GATE_FIRST_OF_TLS) { /* https:// before a port that speaks http */
+		client_problem(client, 400, "not-http", "this is TLS, but this port speaks http");
+		return;
+	}
 	size = http_head_parse_request(&head, client->in, client->in_size);
 	if (size == -EAGAIN && !client->eof)
 		return;

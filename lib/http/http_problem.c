@@ -39,6 +39,7 @@ http_reason(int status)
 	    {413, "Content Too Large"},
 	    {414, "URI Too Long"},
 	    {415, "Unsupported Media Type"},
+	    {421, "Misdirected Request"},
 	    {422, "Unprocessable Content"},
 	    {426, "Upgrade Required"},
 	    {428, "Precondition Required"},
