@@ -57,6 +57,10 @@ async function moves(page) {
 	);
 }
 
+const DESKTOP = { width: 1100, height: 720 };
+const PHONE = { width: 390, height: 780 };
+const FINGER_PX = 40;
+
 async function screenshot(page, name) {
 	if (process.env.RTC_E2E_SHOTS)
 		await page.screenshot({
@@ -64,6 +68,31 @@ async function screenshot(page, name) {
 			fullPage: true,
 		});
 }
+
+// On a phone nothing is wider than the screen, and what is pressed is large enough.
+async function fitsPhone(page, name) {
+	await page.setViewportSize(PHONE);
+	const { wide, small } = await page.evaluate((min) => {
+		const seen = (e) => e.checkVisibility() && e.getBoundingClientRect();
+		const all = [...document.querySelectorAll('body *')];
+
+		return {
+			wide: all
+				.filter((e) => seen(e) && seen(e).right > innerWidth + 1)
+				.map((e) => e.outerHTML.slice(0, 80)),
+			small: [...document.querySelectorAll('button, select, input')]
+				.filter((e) => seen(e) && seen(e).height < min)
+				.map((e) => e.outerHTML.slice(0, 80)),
+		};
+	}, FINGER_PX);
+
+	await screenshot(page, `${name}-phone`);
+	await page.setViewportSize(DESKTOP);
+	must(wide.length === 0, `wider than a phone: ${wide.slice(0, 3).join('\n')}`);
+	must(small.length === 0, `too small for a finger: ${small.slice(0, 3).join('\n')}`);
+}
+
+const live = (page) => page.$$eval('#live li b', (all) => all.map((e) => e.textContent));
 
 await test('the start page gives the addresses of a stream', async () => {
 	const page = await browser.open(stack.url('/?stream=cam'));
@@ -83,6 +112,7 @@ await test('the start page gives the addresses of a stream', async () => {
 		'fields count',
 	);
 	await screenshot(page, 'index');
+	await fitsPhone(page, 'index');
 	await page.close();
 });
 
@@ -111,6 +141,32 @@ await test('a camera is published, a page shows its moving picture and figures',
 	note(JSON.stringify(figures));
 	must(figures.video.width > 0 && figures.video.codec === 'H264', 'size and codec');
 	must(figures.pair.remote_port === stack.media_port, 'the path is shown');
+	await until('charts', STATE_MAX_MS, async () => {
+		const texts = await viewer.$$eval('.chart b', (all) => all.map((e) => e.textContent));
+
+		return texts.length === 5 && texts.every((text) => /\d/.test(text));
+	});
+	for (const page of [publisher, viewer])
+		await until('a level', STATE_MAX_MS, () =>
+			page.$eval('#level', (e) => !e.hidden && e.value > e.min),
+		);
+	await publisher.click('#mute');
+	await until('silence', STATE_MAX_MS, () =>
+		viewer.$eval('#level', (e) => e.value < -50),
+	);
+	await publisher.selectOption('#bitrate', '300');
+	must(
+		(await publisher.evaluate(
+			() =>
+				window.rtckit.keeper.session.pc
+					.getSenders()
+					.find((s) => s.track?.kind === 'video')
+					.getParameters().encodings[0].maxBitrate,
+		)) === 300000,
+		'the bit rate is limited while live',
+	);
+	await fitsPhone(publisher, 'whip-live');
+	await fitsPhone(viewer, 'whep-playing');
 	await screenshot(publisher, 'whip-live');
 	await screenshot(viewer, 'whep-playing');
 	const rival = await browser.open(stack.url('/players/whip.html?autostart=true&stream=cam'));
@@ -121,6 +177,88 @@ await test('a camera is published, a page shows its moving picture and figures',
 	await rival.close();
 	await viewer.close();
 	await publisher.close();
+});
+
+await test('webrtc:// addresses by the older interface; a codec and a size of choice', async () => {
+	const query = 'source=test&stream=old&vcodec=VP8&size=320x180&fps=15';
+	const publisher = await browser.open(
+		stack.url(`/players/rtc_publisher.html?autostart=true&${query}`),
+	);
+
+	await inState(publisher, 'live');
+	const address = await publisher.inputValue('#url');
+
+	must(address === `webrtc://localhost:${stack.port}/live/old`, address);
+	const viewer = await browser.open(await publisher.getAttribute('#watch', 'href'));
+
+	await inState(viewer, 'playing');
+	await moves(viewer);
+	const video = await until('its codec', STATE_MAX_MS, () =>
+		viewer.evaluate(() => window.rtckit.stats?.video?.width && window.rtckit.stats.video),
+	);
+
+	must(video.codec === 'VP8' && video.width === 320, JSON.stringify(video));
+	await screenshot(publisher, 'rtc_publisher');
+	await screenshot(viewer, 'rtc_player');
+	await fitsPhone(publisher, 'rtc_publisher');
+	await fitsPhone(viewer, 'rtc_player');
+	const rival = await browser.open(
+		stack.url('/players/rtc_publisher.html?autostart=true&source=test&stream=old'),
+	);
+
+	await inState(rival, 'failed');
+	must(/409/.test(await words(rival)), `words: ${await words(rival)}`);
+	await rival.fill('#url', 'http://localhost/live/old');
+	await rival.press('#url', 'Tab');
+	await rival.click('#go');
+	await until('the fault', STATE_MAX_MS, async () =>
+		/no address of a stream/.test(await words(rival)),
+	);
+	await rival.close();
+	await viewer.close();
+	await publisher.close();
+	await until('its end', LEFT_MAX_MS, async () => (await sessions('live/old')).length === 0);
+});
+
+await test('the console lists what is there and disconnects; the start page links it', async () => {
+	const publisher = await browser.open(stack.whip('shown'));
+	const index = await browser.open(stack.url('/'));
+	const it = await browser.open(stack.url('/console/'));
+
+	await inState(publisher, 'live');
+	const [{ session }] = await sessions('live/shown');
+	const row = (name, id) => `#${name} tr[data-key="${id}"]`;
+
+	await until('its picture', STATE_MAX_MS, async () =>
+		/H264 640×360.*Opus.*[1-9]\d* kbit/.test(
+			await it.textContent(row('streams', 'live/shown')),
+		),
+	);
+	await until('it is live', STATE_MAX_MS, async () => (await live(index)).includes('live/shown'));
+	must(
+		/whep.html\?app=live&stream=shown/.test(await index.getAttribute('#live a', 'href')),
+		'a link to it',
+	);
+	await screenshot(index, 'index-live');
+	await screenshot(it, 'console');
+	await fitsPhone(it, 'console');
+	await it.fill('#filter', 'nothing');
+	await until('none', STATE_MAX_MS, async () => (await it.$$('#clients tr')).length === 0);
+	await it.fill('#filter', 'shown');
+	await it.click(`${row('clients', session)} button`);
+	await until('another session', STATE_MAX_MS, async () => {
+		const now = await sessions('live/shown');
+
+		return now.length === 1 && now[0].session !== session;
+	});
+	await publisher.evaluate(() => window.rtckit.stop());
+	await until('it is gone', STATE_MAX_MS, async () => !(await live(index)).includes('live/shown'));
+	stack.running['rtc-web'].kill('SIGKILL');
+	await stack.running['rtc-web'].exited;
+	await until('words', STATE_MAX_MS, async () => /502|503/.test(await words(it)));
+	await stack.launch('rtc-web');
+	await until('it is back', STATE_MAX_MS, async () => it.$eval('#message', (e) => e.hidden));
+	await Promise.all([publisher, index, it].map((page) => page.close()));
 });
 
 await test('a page that is left ends its session at once', async () => {

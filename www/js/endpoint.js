@@ -1,7 +1,10 @@
 // Where the page talks to: made from the page's own address and its query.
 
 // Parameters that concern the page; every other one travels to the server (eip, codec, vhost ...).
-const PAGE_ONLY = new Set(['autostart', 'source', 'schema', 'host', 'port', 'token', 'muted']);
+export const PAGE_ONLY = new Set([
+	...['autostart', 'source', 'schema', 'host', 'port', 'token', 'muted'],
+	...['size', 'fps', 'bitrate', 'vcodec'],
+]);
 const PATHS = { whip: '/rtc/v1/whip/', whep: '/rtc/v1/whep/' };
 
 export function pageParams(search = location.search) {
@@ -17,6 +20,10 @@ export function pageParams(search = location.search) {
 		token: query.get('token') || '',
 		autostart: /^(true|1|yes)$/.test(query.get('autostart') || ''),
 		source: query.get('source') || 'camera',
+		size: query.get('size') || 'auto',
+		fps: query.get('fps') || 'auto',
+		bitrate: query.get('bitrate') || '2500',
+		vcodec: query.get('vcodec') || 'H264',
 		muted: /^(true|1|yes)$/.test(query.get('muted') || ''),
 	};
 }

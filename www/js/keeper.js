@@ -13,10 +13,14 @@ export class Keeper {
 	/**
 	 * kind: `whip` or `whep`. makePc() gives a fresh RTCPeerConnection with its transceivers.
 	 * onState(state, error): idle, connecting, connected, retrying, failed.
-	 * onStats(stats): once a second while connected.
+	 * onStats(stats): once a second while connected. makeSession(pc): another interface than
+	 * WHIP and WHEP at the address of params.
 	 */
-	constructor({ kind, params, makePc, onState, onStats }) {
+	constructor({ kind, params, makePc, onState, onStats, makeSession }) {
 		Object.assign(this, { kind, params, makePc, onState, onStats });
+		this.makeSession =
+			makeSession ||
+			((pc) => new Session(kind, endpoint(kind, params), params.token, pc));
 		this.session = null;
 		this.running = false;
 		this.attempt = 0;
@@ -82,12 +86,7 @@ export class Keeper {
 			this.onState('connecting', null);
 			const pc = this.makePc();
 
-			this.session = new Session(
-				this.kind,
-				endpoint(this.kind, this.params),
-				this.params.token,
-				pc,
-			);
+			this.session = this.makeSession(pc);
 			await this.session.open();
 			await this.session.connected();
 			if (!this.alive(generation)) return null;

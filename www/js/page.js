@@ -51,6 +51,11 @@ export function bindFields(params, names, onchange) {
 		const field = byId(name);
 
 		field.value = params[name];
+		// A choice that is not among those of a list is made one.
+		if (field.value !== params[name] && field.tagName === 'SELECT' && params[name]) {
+			field.add(new Option(params[name]));
+			field.value = params[name];
+		}
 		field.addEventListener('change', () => {
 			params[name] = field.value.trim() || params[name];
 			field.value = params[name];
@@ -60,6 +65,52 @@ export function bindFields(params, names, onchange) {
 		});
 	}
 	onchange();
+}
+
+/** The button that starts and stops. */
+export function showGo(busy, start) {
+	byId('go').textContent = busy ? 'Stop' : start;
+	byId('go').dataset.action = busy ? 'stop' : 'start';
+}
+
+/** it: {start(), stop(), keeper}. A page that is left ends its session. */
+export function bindGo(it) {
+	byId('go').addEventListener('click', () =>
+		byId('go').dataset.action === 'stop' ? it.stop() : it.start(),
+	);
+	for (const form of document.forms)
+		form.addEventListener('submit', (event) => event.preventDefault());
+	addEventListener('pagehide', () => it.keeper.stop());
+}
+
+/** Options of a <select>: [[value, text], ...]; the first if the present one is not among them. */
+export function fillSelect(select, choices, value) {
+	select.replaceChildren(
+		...choices.map(([v, text]) => {
+			const option = document.createElement('option');
+
+			option.value = v;
+			option.textContent = text;
+			return option;
+		}),
+	);
+	select.value = choices.some(([v]) => v === value) ? value : (choices[0]?.[0] ?? '');
+}
+
+/** A field whose value goes into no address. */
+export function secretField(id, params) {
+	byId(id).value = params[id];
+	byId(id).addEventListener('input', () => {
+		params[id] = byId(id).value.trim();
+	});
+}
+
+/** Address of another page, with a query of its own. */
+export function pageOf(path, query) {
+	const url = new URL(path, location.href);
+
+	for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+	return url.href;
 }
 
 export function link(id, href, text = href) {

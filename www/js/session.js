@@ -4,7 +4,8 @@ import { HttpProblem, NoPath, Unreachable } from './words.js';
 const ANSWER_MAX_MS = 8000;
 const CONNECT_MAX_MS = 12000;
 
-async function ask(url, options) {
+/** fetch() with an end. Throws Unreachable. */
+export async function ask(url, options) {
 	const stop = new AbortController();
 	const timer = setTimeout(() => stop.abort(), ANSWER_MAX_MS);
 
@@ -57,10 +58,23 @@ export class Session {
 		const { pc } = this;
 
 		await pc.setLocalDescription();
+		const { sdp, location } = await this.exchange(pc.localDescription.sdp);
+
+		this.location = location;
+		if (this.closed) {
+			this.remove();
+			return;
+		}
+		this.candidates = candidatesOf(sdp);
+		await pc.setRemoteDescription({ type: 'answer', sdp });
+	}
+
+	/** The offer to the server: {sdp, location}; location is the URL to DELETE, or null. */
+	async exchange(offer) {
 		const answer = await ask(this.url, {
 			method: 'POST',
 			headers: { 'Content-Type': 'application/sdp', ...this.headers },
-			body: pc.localDescription.sdp,
+			body: offer,
 		});
 
 		if (answer.status !== 201)
@@ -70,18 +84,12 @@ export class Session {
 				await problemOf(answer),
 				this.url,
 			);
-		this.location = new URL(
-			answer.headers.get('location') || this.url,
-			answer.url || this.url,
-		).href;
-		const sdp = await answer.text();
+		const location = answer.headers.get('location') || this.url;
 
-		if (this.closed) {
-			this.remove();
-			return;
-		}
-		this.candidates = candidatesOf(sdp);
-		await pc.setRemoteDescription({ type: 'answer', sdp });
+		return {
+			sdp: await answer.text(),
+			location: new URL(location, answer.url || this.url).href,
+		};
 	}
 
 	/** Resolves when media can flow. Throws NoPath. */

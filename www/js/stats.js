@@ -31,6 +31,16 @@ function codecOf(report, rtp) {
 	return (report.get(rtp.codecId)?.mimeType || '').replace(/^\w+\//, '');
 }
 
+// Of the packets between two samples; a sender knows what the other side reports.
+function lossPercent(rtp, old, remote) {
+	if (rtp.type === 'outbound-rtp')
+		return remote?.fractionLost === undefined ? null : remote.fractionLost * 100;
+	const lost = (rtp.packetsLost ?? 0) - (old?.packetsLost ?? 0);
+	const got = (rtp.packetsReceived ?? 0) - (old?.packetsReceived ?? 0);
+
+	return lost + got > 0 ? (Math.max(0, lost) / (lost + got)) * 100 : 0;
+}
+
 function lossOf(rtp, remote) {
 	const lost = remote ? remote.packetsLost : rtp.packetsLost;
 	const all = remote ? rtp.packetsSent : (rtp.packetsReceived ?? 0) + Math.max(0, lost ?? 0);
@@ -79,6 +89,7 @@ export class Meter {
 				remote?.roundTripTime === undefined
 					? null
 					: remote.roundTripTime * 1000,
+			loss_percent: lossPercent(rtp, old, remote),
 			limited_by: rtp.qualityLimitationReason,
 			...lossOf(rtp, rtp.type === 'outbound-rtp' ? remote : null),
 		};

@@ -120,15 +120,11 @@ function goertzel(samples, rate, hz) {
 
 // A page in the background has its timers slowed to one a second; a worker's are left alone.
 function ticker(period_ms, fn) {
-	const source = `setInterval(() => postMessage(0), ${period_ms});`;
-	const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-	const worker = new Worker(url);
+	const worker = new Worker(new URL('ticker.js', import.meta.url));
 
 	worker.onmessage = fn;
-	return () => {
-		worker.terminate();
-		URL.revokeObjectURL(url);
-	};
+	worker.postMessage(period_ms);
+	return () => worker.terminate();
 }
 
 /**

@@ -21,6 +21,14 @@ export class Unreachable extends Error {
 	}
 }
 
+/** What was typed is no address of a stream. */
+export class BadAddress extends Error {
+	constructor(address) {
+		super(address);
+		this.name = 'BadAddress';
+	}
+}
+
 /** Signalling worked, the media path did not. */
 export class NoPath extends Error {
 	constructor(stage, candidates) {
@@ -78,6 +86,8 @@ const BY_NAME = {
 	InsecureContext:
 		'Browsers give camera and screen only to pages from https:// or localhost. ' +
 		'Open this page in one of these ways, or publish the test picture.',
+	BadAddress: 'This is no address of a stream: webrtc://HOST[:PORT]/APP/STREAM[?QUERY].',
+	NoScreen: 'This browser cannot share its screen.',
 	NoWebRTC: 'This browser has no WebRTC, or it is switched off.',
 };
 

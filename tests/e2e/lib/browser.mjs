@@ -37,6 +37,7 @@ export class Browser {
 			args: FLAGS,
 			env: environment(),
 			viewport: { width: 1100, height: 720 },
+			bypassCSP: instrument,
 			handleSIGINT: false,
 			handleSIGTERM: false,
 		});
@@ -54,6 +55,10 @@ export class Browser {
 		page.on('pageerror', (error) => {
 			this.errors.push(error.message);
 			note(`page error: ${error.stack || error.message}`);
+		});
+		page.on('console', (message) => {
+			if (/Content.Security.Policy/i.test(message.text()))
+				this.errors.push(message.text());
 		});
 		await page.goto(url, { waitUntil: 'load' });
 		return page;

@@ -1,0 +1,38 @@
+// Which video codec is offered first, and how much of it is sent.
+
+const CARRIERS = /\/(rtx|red|ulpfec|flexfec)/i;
+const nameOf = (codec) => codec.mimeType.split('/')[1];
+
+const capabilities = () =>
+	(globalThis.RTCRtpSender?.getCapabilities?.('video')?.codecs || []).filter(Boolean);
+
+/** Names of the video codecs that this browser can send, without repetition: "H264", "VP8" ... */
+export function videoCodecs() {
+	return [...new Set(capabilities().filter((c) => !CARRIERS.test(c.mimeType)).map(nameOf))];
+}
+
+const USUAL = 'h264';
+
+/**
+ * H264, which servers prefer, leaves what else the browser can as second choice; any other codec is
+ * offered alone.
+ */
+export function prefer(transceiver, name) {
+	const is = (codec, which) => nameOf(codec).toLowerCase() === which.toLowerCase();
+	const all = capabilities();
+	const rest = is({ mimeType: `video/${name}` }, USUAL)
+		? all.filter((codec) => !is(codec, name))
+		: all.filter((codec) => CARRIERS.test(codec.mimeType));
+	const chosen = all.filter((codec) => is(codec, name));
+
+	if (chosen.length > 0) transceiver.setCodecPreferences?.([...chosen, ...rest]);
+}
+
+/** Bounds what a sender sends from now on. */
+export async function limit(sender, max_bps) {
+	const parameters = sender.getParameters();
+
+	if (!parameters.encodings?.length) return;
+	for (const encoding of parameters.encodings) encoding.maxBitrate = max_bps;
+	await sender.setParameters(parameters);
+}
