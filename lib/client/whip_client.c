@@ -251,22 +251,10 @@ static int
 resolve_location(const struct whip_client *c, char *out)
 {
 	struct curl_header *h;
-	CURLU *base;
-	char *full = NULL;
-	int r = -EINVAL;
 
 	if (curl_easy_header(c->easy, "Location", 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
 		return -ENOENT;
-	base = curl_url();
-	if (base != NULL && h->value[0] != '\0' &&
-	    curl_url_set(base, CURLUPART_URL, c->url, 0) == CURLUE_OK &&
-	    curl_url_set(base, CURLUPART_URL, h->value, 0) == CURLUE_OK &&
-	    curl_url_get(base, CURLUPART_URL, &full, 0) == CURLUE_OK &&
-	    strncasecmp(full, "http", 4) == 0 && text_copy(out, WHIP_URL_SIZE, full))
-		r = 0;
-	curl_free(full);
-	curl_url_cleanup(base);
-	return r;
+	return whip_location(out, WHIP_URL_SIZE, c->url, h->value) == 0 ? 0 : -EINVAL;
 }
 
 static enum client_code

@@ -85,6 +85,15 @@ enum whip_action { WHIP_PUBLISH, WHIP_PLAY };
 int whip_url(char *out, size_t cap, const char *url, enum whip_action action);
 
 /*
+ * The session's URL that a Location value stands for, resolved against the URL of the request:
+ * whip_location() by RFC 3986 s.5; whip_location_obs() as OBS 30 to 32 do it, who take what does
+ * not begin with "http" for the path and clear the query. 0; -EINVAL (no http URL comes of it);
+ * -ENOSPC; -ENOMEM. out untouched on error.
+ */
+int whip_location(char *out, size_t cap, const char *url, const char *location);
+int whip_location_obs(char *out, size_t cap, const char *url, const char *location);
+
+/*
  * Read a Bearer token: the first line of the file, or if file is NULL the environment variable
  * RTC_TOKEN. 0 with token set ("" if there is none), -errno, -EINVAL (not printable ASCII, too
  * long).

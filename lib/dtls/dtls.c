@@ -140,6 +140,15 @@ export_keys(struct dtls *d, size_t key_size, size_t salt_size)
 	enter(d, DTLS_CONNECTED);
 }
 
+/* Static: the key exchange's curve. */
+static const char *
+group_name(SSL *ssl)
+{
+	int nid = (int)SSL_get_negotiated_group(ssl);
+
+	return nid != NID_undef ? OBJ_nid2sn(nid) : "unknown";
+}
+
 static void
 handshake_done(struct dtls *d)
 {
@@ -147,6 +156,7 @@ handshake_done(struct dtls *d)
 
 	d->version = SSL_get_version(d->ssl);
 	d->cipher = SSL_get_cipher_name(d->ssl);
+	d->group = group_name(d->ssl);
 	if (!d->checked) {
 		dtls_fail(d, "the other side showed no certificate");
 		return;
@@ -206,7 +216,7 @@ dtls_new(struct dtls_ctx *ctx, enum dtls_role role, const char *hash, const char
 	d->role = role;
 	d->md = md;
 	d->digest_size = (size_t)EVP_MD_get_size(md);
-	d->version = d->cipher = "none";
+	d->version = d->cipher = d->group = "none";
 	d->out_tail = &d->out_head;
 	if (!dtls_fingerprint_parse(d->digest, d->digest_size, fingerprint) || !ssl_make(d)) {
 		dtls_free(d);
@@ -418,6 +428,12 @@ const char *
 dtls_version(const struct dtls *d)
 {
 	return d->version;
+}
+
+const char *
+dtls_group(const struct dtls *d)
+{
+	return d->group;
 }
 
 const char *

@@ -82,6 +82,7 @@ const char *dtls_error(const struct dtls *d);
 /* "DTLSv1.2" and OpenSSL's name of the cipher; "none" before the end of the handshake. */
 const char *dtls_version(const struct dtls *d);
 const char *dtls_cipher(const struct dtls *d);
+const char *dtls_group(const struct dtls *d);		       /* "X25519", "prime256v1"; static */
 const char *dtls_profile_name(enum dtls_srtp_profile profile); /* "AEAD_AES_128_GCM" ... */
 /* Queue a close_notify. */
 void dtls_close(struct dtls *d);

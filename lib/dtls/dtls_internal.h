@@ -61,8 +61,8 @@ struct dtls {
 	uint8_t digest[DTLS_HASH_MAX]; /* expected */
 	size_t digest_size;
 	struct dtls_srtp_keys keys;
-	const char *version, *cipher; /* static strings of OpenSSL */
-	char *error;		      /* owned; NULL: none */
+	const char *version, *cipher, *group; /* static strings of OpenSSL */
+	char *error;			      /* owned; NULL: none */
 };
 
 /* A BIO whose every write is one datagram and every read at most one; its data is a struct dtls. */

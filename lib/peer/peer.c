@@ -80,7 +80,7 @@ peer_new(const struct peer_config *config, uint64_t now_us)
 	p->rng.state = config->seed;
 	p->out_tail = &p->out_head;
 	p->report_us = p->twcc_due_us = CLOCK_NEVER;
-	p->dtls_version = p->cipher = "none";
+	p->dtls_version = p->cipher = p->group = "none";
 	if (config->cname != NULL)
 		text_copy(p->cname, sizeof(p->cname), config->cname);
 	else

@@ -59,9 +59,9 @@ enum peer_state {
 /* How a connection came to be; times count from peer_start(). */
 struct peer_info {
 	enum dtls_srtp_profile profile;
-	const char *profile_name, *cipher, *dtls_version; /* borrowed from the peer */
-	uint64_t ice_us, dtls_us;			  /* first path selected; DTLS finished */
-	uint64_t rtt_us;				  /* of ICE checks; 0 unknown */
+	const char *profile_name, *cipher, *group, *dtls_version; /* borrowed from the peer */
+	uint64_t ice_us, dtls_us; /* first path selected; DTLS finished */
+	uint64_t rtt_us;	  /* of ICE checks; 0 unknown */
 	struct ice_tuple path;
 };
 

@@ -45,6 +45,7 @@ connected(struct peer *p)
 	p->profile = keys.profile;
 	p->dtls_version = dtls_version(p->dtls);
 	p->cipher = dtls_cipher(p->dtls);
+	p->group = dtls_group(p->dtls);
 	p->dtls_us = p->now_us;
 	dtls_shrink(p->dtls);
 	peer_ice_proven(p);

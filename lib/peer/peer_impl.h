@@ -111,7 +111,7 @@ struct peer {
 	struct peer_stats stats; /* what belongs to no track */
 	struct peer_out *out_head, **out_tail;
 	size_t out_count;
-	const char *dtls_version, *cipher;
+	const char *dtls_version, *cipher, *group;
 	enum dtls_srtp_profile profile;
 	char words[PEER_WORDS_SIZE]; /* why it ended */
 	enum peer_stage stage;	     /* where it failed */

@@ -83,6 +83,7 @@ peer_get_info(const struct peer *p, struct peer_info *out)
 	*out = (struct peer_info){.profile = p->profile,
 				  .profile_name = dtls_profile_name(p->profile),
 				  .cipher = p->cipher,
+				  .group = p->group,
 				  .dtls_version = p->dtls_version,
 				  .ice_us = p->ice_us - p->start_us,
 				  .dtls_us = p->dtls_us - p->start_us,

@@ -1,0 +1,213 @@
+/* stage_candidates.c - the media addresses of the answer: which of them can work from here? */
+#include <ifaddrs.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "exam.h"
+
+/* ---- where we are ---- */
+
+static unsigned
+prefix_of(const struct sockaddr *mask)
+{
+	const uint8_t *p;
+	unsigned bits = 0;
+	size_t size = 4;
+
+	if (mask == NULL)
+		return mask == NULL ? 128 : 0;
+	if (mask->sa_family == AF_INET6) {
+		p = (const uint8_t *)&((const struct sockaddr_in6 *)mask)->sin6_addr;
+		size = 16;
+	} else {
+		p = (const uint8_t *)&((const struct sockaddr_in *)mask)->sin_addr;
+	}
+	for (size_t i = 0; i < size; i++)
+		bits += (unsigned)__builtin_popcount(p[i]);
+	return bits;
+}
+
+static void
+look_around(const struct exam *x, struct doctor_view *view)
+{
+	struct ifaddrs *list;
+
+	memset(view, 0, sizeof(*view));
+	view->reached = x->reached;
+	if (getifaddrs(&list) < 0)
+		return;
+	for (struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
+		size_t n = view->interface_count;
+
+		if (i->ifa_addr == NULL || n == DOCTOR_INTERFACES_MAX ||
+		    addr_from_sockaddr(&view->interfaces[n].addr, i->ifa_addr) < 0)
+			continue;
+		view->interfaces[n].prefix_bits = prefix_of(i->ifa_netmask);
+		view->interface_count++;
+	}
+	freeifaddrs(list);
+}
+
+/* Does the kernel know a way? Nothing is sent. */
+static bool
+has_route(const struct addr *a)
+{
+	int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool routed = fd >= 0 && connect(fd, &a->sa, addr_size(a)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return routed;
+}
+
+/* ---- one candidate ---- */
+
+static const char *
+proto_name(const struct sdp_candidate *c)
+{
+	return c->proto == SDP_TCP ? "tcp" : "udp";
+}
+
+static enum doctor_cause
+judge_address(const struct doctor_view *view, struct doctor_finding *f,
+	      const struct sdp_candidate *c, struct exam_target *t)
+{
+	enum doctor_cause cause = doctor_candidate_judge(view, &t->addr, has_route(&t->addr));
+	char text[ADDR_TEXT_SIZE];
+
+	t->usable = cause == DOCTOR_NO_CAUSE || cause == DOCTOR_CAND_OTHER;
+	doctor_say(f, "%s %s %s%s", addr_format(&t->addr, text), proto_name(c),
+		   doctor_class_name(doctor_class_of(&t->addr)),
+		   cause == DOCTOR_NO_CAUSE	? ""
+		   : cause == DOCTOR_CAND_OTHER ? ", not where HTTP is"
+		   : cause == DOCTOR_CAND_ROUTE ? ", no route"
+						: ", of no use from here");
+	return cause;
+}
+
+static struct exam_target *
+add_target(struct exam *x, const struct addr *a, const struct sdp_candidate *c)
+{
+	struct exam_target *t = &x->targets[x->target_count];
+
+	if (x->target_count == EXAM_TARGETS_MAX)
+		return NULL;
+	*t = (struct exam_target){.addr = *a, .priority = c->priority, .tcp = c->proto == SDP_TCP};
+	x->target_count++;
+	return t;
+}
+
+static enum doctor_cause
+judge_name(struct exam *x, const struct doctor_view *view, struct doctor_finding *f,
+	   const struct sdp_candidate *c)
+{
+	enum doctor_cause cause = DOCTOR_CAND_NAME;
+	struct addr list[4];
+	int n, count;
+
+	if (doctor_is_mdns(c->address)) {
+		doctor_say(f, "%.64s %s mDNS", c->address, proto_name(c));
+		return DOCTOR_CAND_MDNS;
+	}
+	n = exam_resolve(x, c->address, AF_INET, c->port, list, 2);
+	count = n > 0 ? n : 0;
+	n = exam_resolve(x, c->address, AF_INET6, c->port, list + count, 2);
+	count += n > 0 ? n : 0;
+	if (count == 0)
+		doctor_say(f, "%.64s %s does not resolve", c->address, proto_name(c));
+	for (int i = 0; i < count; i++) {
+		struct exam_target *t = add_target(x, &list[i], c);
+		enum doctor_cause one;
+
+		if (t == NULL)
+			break;
+		one = judge_address(view, f, c, t);
+		if (i == 0 || t->usable)
+			cause = one;
+	}
+	return cause;
+}
+
+static enum doctor_cause
+judge_candidate(struct exam *x, const struct doctor_view *view, struct doctor_finding *f,
+		const struct sdp_candidate *c)
+{
+	struct exam_target *t;
+	struct addr a;
+
+	if (addr_parse(&a, c->address, c->port) < 0)
+		return judge_name(x, view, f, c);
+	t = add_target(x, &a, c);
+	return t != NULL ? judge_address(view, f, c, t) : DOCTOR_NO_CAUSE;
+}
+
+/* ---- all of them ---- */
+
+struct tally {
+	unsigned udp, tcp, usable_udp, usable_tcp, here;
+	enum doctor_cause worst; /* of the first useless UDP one */
+	enum doctor_cause first; /* of the first UDP host candidate */
+};
+
+static void
+count_one(struct tally *n, const struct sdp_candidate *c, enum doctor_cause cause)
+{
+	bool usable = cause == DOCTOR_NO_CAUSE || cause == DOCTOR_CAND_OTHER;
+
+	if (c->proto == SDP_TCP) {
+		n->tcp++;
+		n->usable_tcp += usable;
+		return;
+	}
+	if (n->udp++ == 0)
+		n->first = usable ? DOCTOR_NO_CAUSE : cause;
+	n->usable_udp += usable;
+	n->here += cause == DOCTOR_NO_CAUSE;
+	if (!usable && n->worst == DOCTOR_NO_CAUSE)
+		n->worst = cause;
+}
+
+static void
+judge_all(struct doctor_finding *f, const struct tally *n)
+{
+	if (n->udp + n->tcp == 0) {
+		doctor_say(f, "no candidate");
+		doctor_blame(f, DOCTOR_CAND_NONE);
+	} else if (n->udp == 0) {
+		doctor_blame(f, DOCTOR_CAND_TCP_ONLY);
+	} else if (n->usable_udp == 0) {
+		doctor_blame(f, n->worst);
+	} else {
+		if (n->first != DOCTOR_NO_CAUSE)
+			doctor_blame(f, DOCTOR_CAND_FIRST);
+		else if (n->worst != DOCTOR_NO_CAUSE)
+			doctor_blame(f, DOCTOR_CAND_SOME);
+		if (n->here == 0)
+			doctor_blame(f, DOCTOR_CAND_OTHER);
+	}
+}
+
+void
+stage_candidates(struct exam *x, struct doctor_finding *f)
+{
+	struct doctor_view view;
+	struct tally n = {0};
+
+	look_around(x, &view);
+	for (size_t i = 0; i < x->plan->candidate_count; i++) {
+		const struct sdp_candidate *c = &x->plan->candidates[i];
+		size_t at = x->target_count;
+
+		/* RTCP goes by RTP's way; an active TCP one only calls. */
+		if (c->component > 1 || c->port == 0 || c->tcp_type == SDP_TCP_ACTIVE)
+			continue;
+		count_one(&n, c, judge_candidate(x, &view, f, c));
+		if (n.udp == 1 && c->proto == SDP_UDP && at < x->target_count)
+			x->targets[at].first = true;
+	}
+	judge_all(f, &n);
+	if (n.usable_udp + n.usable_tcp > 0)
+		x->have |= EXAM_TARGETS;
+}
