@@ -32,7 +32,8 @@ enum exam_have {
 	EXAM_TARGETS = 128,
 	EXAM_UDP = 256,	    /* checks are answered */
 	EXAM_SESSION = 512, /* ours: DTLS can follow */
-	EXAM_DTLS = 1024
+	EXAM_DTLS = 1024,
+	EXAM_LOCATION = 2048 /* the session's URL */
 };
 
 /* A media address of the answer. */

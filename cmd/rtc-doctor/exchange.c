@@ -2,10 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "base/bytes.h"
 #include "base/text.h"
+#include "doctor/doctor_field.h"
 #include "exam.h"
 
 static size_t
@@ -173,29 +172,5 @@ bool
 exchange_field(const struct exchange *e, const char *name, unsigned index, char *out, size_t cap,
 	       bool *space)
 {
-	size_t size = strlen(name);
-
-	for (const char *p = e->head != NULL ? e->head : ""; *p != '\0';) {
-		size_t line = strcspn(p, "\r\n");
-		const char *value = p + size + 1;
-
-		if (line > size && p[size] == ':' && strncasecmp(p, name, size) == 0 &&
-		    index-- == 0) {
-			size_t blanks = strspn(value, " \t");
-			size_t left = line - size - 1 - MIN_OF(blanks, line - size - 1);
-
-			if (space != NULL)
-				*space = blanks > 0;
-			value += blanks;
-			while (left > 0 && (value[left - 1] == ' ' || value[left - 1] == '\t'))
-				left--;
-			left = MIN_OF(left, cap - 1);
-			memcpy(out, value, left);
-			out[left] = '\0';
-			return true;
-		}
-		p += line;
-		p += strspn(p, "\r\n");
-	}
-	return false;
+	return e->head != NULL && doctor_field(e->head, name, index, out, cap, space);
 }

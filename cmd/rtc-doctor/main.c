@@ -10,7 +10,6 @@
 
 #include "base/text.h"
 #include "exam.h"
-#include "listen.h"
 #include "log/log.h"
 #include "media/media.h"
 #include "stage_dtls.h"
@@ -129,8 +128,6 @@ main(int argc, char **argv)
 	status = options_parse(&x.o, argc, argv);
 	if (status >= 0)
 		return status;
-	if (x.o.listen != NULL)
-		return listen_run(x.o.listen, x.o.client.timeout_s);
 	if (watch_signals(&x) < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return EX_OSERR;
 	media_init();
@@ -142,7 +139,7 @@ main(int argc, char **argv)
 		x.have = EXAM_URL;
 	status = exam_run(&x);
 	release(&x);
-	if (x.interrupted)
+	if (signalled != 0)
 		return 128 + signalled;
 	return fflush(stdout) == 0 && !ferror(stdout) ? status : EX_IOERR;
 }

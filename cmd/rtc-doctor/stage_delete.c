@@ -55,11 +55,6 @@ stage_delete(struct exam *x, struct doctor_finding *f)
 {
 	struct exchange e = {0};
 
-	if (x->session_url[0] == '\0') {
-		doctor_say(f, "there is no address to delete");
-		doctor_blame(f, DOCTOR_LOCATION_MISSING);
-		return;
-	}
 	if (delete_session(x, &e))
 		judge_delete(f, &e);
 	dtls_farewell(x); /* after the DELETE: a server that hears it may forget the session */

@@ -224,7 +224,7 @@ stage_dtls(struct exam *x, struct doctor_finding *f)
 {
 	if (start(x) < 0) {
 		doctor_say(f, "the answer's credentials or tracks are unusable");
-		doctor_blame(f, DOCTOR_SDP_MALFORMED);
+		doctor_blame(f, DOCTOR_SDP_LINE);
 		return;
 	}
 	for (size_t i = 0; i < x->target_count; i++)

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "doctor/doctor_field.h"
 #include "stage_http.h"
 
 enum { VALUE_SIZE = 512 };
@@ -46,7 +47,7 @@ judge_location(struct exam *x, struct doctor_finding *f)
 		doctor_blame(f, DOCTOR_LOCATION_MISSING);
 		return;
 	}
-	if (whip_location(x->session_url, sizeof(x->session_url), x->post.url, location) < 0) {
+	if ((x->have & EXAM_LOCATION) == 0) {
 		doctor_say(f, "Location cannot be read");
 		doctor_blame(f, DOCTOR_LOCATION_BAD);
 		return;
@@ -58,30 +59,13 @@ judge_location(struct exam *x, struct doctor_finding *f)
 	}
 }
 
-/* Is the word in a comma-separated list, or "*"? */
-static bool
-lists(const char *list, const char *word)
-{
-	size_t size = strlen(word);
-
-	for (const char *p = list; *p != '\0'; p += *p == ',') {
-		size_t item;
-
-		p += strspn(p, " \t");
-		item = strcspn(p, ", \t");
-		if ((item == size && strncasecmp(p, word, size) == 0) || (item == 1 && *p == '*'))
-			return true;
-		p += strcspn(p, ",");
-	}
-	return false;
-}
-
 static bool
 field_lists(const struct exchange *e, const char *name, const char *word)
 {
 	char value[VALUE_SIZE];
 
-	return exchange_field(e, name, 0, value, sizeof(value), NULL) && lists(value, word);
+	return exchange_field(e, name, 0, value, sizeof(value), NULL) &&
+	       doctor_list_has(value, word);
 }
 
 static bool

@@ -154,6 +154,17 @@ say_problem(struct doctor_finding *f, const struct exchange *e)
 	json_decref(root);
 }
 
+/* From here on there is something to delete. */
+static void
+keep_session(struct exam *x)
+{
+	char location[WHIP_URL_SIZE];
+
+	if (exchange_field(&x->post, "Location", 0, location, sizeof(location), NULL) &&
+	    whip_location(x->session_url, sizeof(x->session_url), x->post.url, location) == 0)
+		x->have |= EXAM_LOCATION;
+}
+
 static void
 judge(struct exam *x, struct doctor_finding *f)
 {
@@ -171,6 +182,8 @@ judge(struct exam *x, struct doctor_finding *f)
 		doctor_say(f, "OBS follows them");
 	if (e->status == 201 || e->status == 401 || e->status == 403) {
 		x->have |= EXAM_STATUS;
+		if (e->status == 201)
+			keep_session(x);
 		if (e->total_us > OBS_PATIENCE_US)
 			doctor_blame(f, DOCTOR_HTTP_SLOW);
 		return;

@@ -18,7 +18,7 @@ plan(struct exam *x, struct doctor_finding *f)
 	if (sdp_negotiate_answer(x->plan, x->offer != NULL ? x->offer : x->answer, x->answer,
 				 &problem) < 0) {
 		doctor_say(f, "%s", problem.detail);
-		doctor_blame(f, DOCTOR_SDP_MALFORMED);
+		doctor_blame(f, DOCTOR_SDP_LINE);
 		free(x->plan);
 		x->plan = NULL;
 	}

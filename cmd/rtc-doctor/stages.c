@@ -1,5 +1,6 @@
 /* stages.c - the table of stages, and how they run. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -14,10 +15,9 @@ static const struct stage {
     [DOCTOR_DNS] = {stage_dns, EXAM_URL, EXAM_ADDRESS},
     [DOCTOR_TCP] = {stage_tcp, EXAM_ADDRESS, EXAM_TCP},
     [DOCTOR_TLS] = {stage_tls, EXAM_TCP, EXAM_TLS},
-    [DOCTOR_HTTP] = {stage_http, EXAM_TLS, EXAM_STATUS},
+    [DOCTOR_HTTP] = {stage_http, EXAM_TLS, EXAM_STATUS | EXAM_LOCATION},
     [DOCTOR_AUTH] = {stage_auth, EXAM_STATUS, EXAM_CREATED | EXAM_SESSION},
-    /* It also knows the address to delete: it always runs. */
-    [DOCTOR_HEADERS] = {stage_headers, EXAM_CREATED | EXAM_SESSION, EXAM_CREATED},
+    [DOCTOR_HEADERS] = {stage_headers, EXAM_CREATED | EXAM_SESSION, 0},
     [DOCTOR_SDP] = {stage_sdp, EXAM_CREATED, EXAM_ANSWER},
     [DOCTOR_CANDIDATES] = {stage_candidates, EXAM_ANSWER, EXAM_TARGETS},
     [DOCTOR_ICE_UDP] = {stage_ice_udp, EXAM_TARGETS, EXAM_UDP},
@@ -25,7 +25,7 @@ static const struct stage {
     [DOCTOR_MTU] = {stage_mtu, EXAM_UDP, 0},
     [DOCTOR_DTLS] = {stage_dtls, EXAM_UDP | EXAM_SESSION, EXAM_DTLS},
     [DOCTOR_MEDIA] = {stage_media, EXAM_DTLS, 0},
-    [DOCTOR_DELETE] = {stage_delete, EXAM_SESSION, 0},
+    [DOCTOR_DELETE] = {stage_delete, EXAM_SESSION | EXAM_LOCATION, 0},
 };
 
 /* The stages that must run so that those of the mask can. */
@@ -68,8 +68,11 @@ clean_up(struct exam *x)
 {
 	struct doctor_finding unseen;
 	enum whip_action action = x->o.action;
+	char byte;
 
 	if (x->session_url[0] == '\0')
+		return;
+	if (x->interrupted && read(x->wake_fd, &byte, 1) < 0) /* the wish was heard: wait again */
 		return;
 	doctor_finding_init(&unseen, DOCTOR_DELETE, x->o.as);
 	x->deadline_us = clock_now_us() + 2000000;
@@ -86,7 +89,6 @@ exam_run(struct exam *x)
 	for (int s = 0; s < DOCTOR_STAGES && !x->interrupted; s++)
 		if ((run & 1u << s) != 0 && (x->have & stages[s].needs) == stages[s].needs)
 			run_stage(x, s);
-	if (!x->interrupted)
-		clean_up(x);
+	clean_up(x);
 	return x->interrupted ? 0 : report_result(x);
 }

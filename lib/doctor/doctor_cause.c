@@ -218,6 +218,9 @@ static const struct doctor_row rows[DOCTOR_CAUSES] = {
 	FAIL_ALL("sdp-malformed", CLIENT_SDP,
 		 "what answers is not a WebRTC server (its answer is no SDP): check the address, "
 		 "then the server's log"),
+    [DOCTOR_SDP_LINE] = FAIL_ALL(
+	"sdp-line", CLIENT_SDP,
+	"the answer has a line that clients refuse (it is named above): update the server"),
     [DOCTOR_SDP_SECTIONS] =
 	FAIL_ALL("sdp-sections", CLIENT_SDP,
 		 "the answer leaves out parts of the offer, which no client accepts: update the "

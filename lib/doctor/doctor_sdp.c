@@ -42,7 +42,8 @@ read_body(struct doctor_finding *f, const char *body, size_t size)
 	sdp = sdp_parse(body, size, &problem);
 	if (sdp == NULL) {
 		doctor_say(f, "%s", problem.detail);
-		doctor_blame(f, DOCTOR_SDP_MALFORMED);
+		doctor_blame(f, size > 2 && memcmp(body, "v=", 2) == 0 ? DOCTOR_SDP_LINE
+								       : DOCTOR_SDP_MALFORMED);
 	}
 	return sdp;
 }
