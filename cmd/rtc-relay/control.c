@@ -198,6 +198,7 @@ control_new(void)
 	}
 	for (size_t i = 0; i < ROLES; i++)
 		c->listen_fds[i] = c->lock_fds[i] = -1;
+	c->gate_fd = c->gate_lock_fd = -1;
 	c->now_us = c->started_us = clock_now_us();
 	c->next_serial = 1;
 	c->stun_timeout_us = (uint64_t)STUN_TIMEOUT_DEFAULT_MS * 1000;
@@ -294,6 +295,7 @@ control_free(struct control *c)
 	}
 	while (c->peers != NULL)
 		peer_free(c->peers);
+	control_close_gates(c);
 	loop_finish(&c->loop);
 	for (size_t i = 0; i < ROLES; i++) {
 		if (c->listen_fds[i] >= 0)

@@ -24,6 +24,7 @@ enum {
 	UNCONNECTED_PER_ADDRESS_MAX = 512, /* and of one client address */
 	HANDSHAKES_PER_SECOND_MAX = 500,   /* begun as DTLS server */
 	PEERS_MAX = 256,		   /* connections to the three sockets */
+	GATES_MAX = 16,			   /* and to the one for front doors */
 	PAGE_MAX = 100,			   /* elements of one list reply */
 	PAGE_OCTETS_MAX = IPC_MESSAGE_MAX - 1024,
 	CONNECT_TIMEOUT_US = 15000000,
@@ -41,6 +42,7 @@ enum role { ROLE_SIGNAL, ROLE_MEDIA, ROLE_ADMIN, ROLES };
 
 struct control;
 struct stream;
+struct gate;
 
 /* A connection to one of the three sockets. */
 struct peer {
@@ -119,6 +121,10 @@ struct control {
 	int listen_fds[ROLES], lock_fds[ROLES];
 	struct peer *peers;
 	unsigned peer_count;
+	uv_poll_t gate_listener; /* relay/tcp.sock, if it was asked for */
+	int gate_fd, gate_lock_fd;
+	struct gate *gates;
+	unsigned gate_count, gate_turn; /* turn: the worker that gets the next connection */
 	struct dtls_ctx *dtls_ctx;
 	struct csession *by_serial, *by_secret, *by_id, *by_ufrag;
 	struct csession *waiting; /* not connected yet, oldest first */
@@ -154,6 +160,8 @@ void control_post_all(struct control *c, unsigned type, const void *data, size_t
 /* peer.c: requests and replies. */
 void peer_accept(struct control *c, enum role role, int fd);
 void peer_free(struct peer *peer);
+/* Root and our own user may; others are refused with a line in the log. */
+bool peer_may_connect(int fd, const char *socket);
 void reply_ok(struct peer *peer, const json_t *request, json_t *reply); /* steals reply */
 void reply_error(struct peer *peer, const json_t *request, const char *code, const char *detail);
 typedef void op_fn(struct peer *peer, json_t *request);
@@ -240,6 +248,10 @@ void measure_stats_json(json_t *o, const struct control *c);
 json_t *measure_lane_json(const struct csession *cs, uint8_t lane, uint64_t now_us);
 /* What comes as each of the stream's tracks; with a player: of those that it gets, in its layer. */
 json_t *measure_media_json(const struct stream *s, const struct csession *player, uint64_t now_us);
+
+/* control_gate.c: connections that a front door passes on. */
+int control_listen_gate(struct control *c);
+void control_close_gates(struct control *c);
 
 /* control_dtls.c */
 void cdtls_input(struct csession *cs, const uint8_t *buf, size_t size);

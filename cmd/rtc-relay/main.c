@@ -122,9 +122,9 @@ open_listeners(struct control *c, const struct options *o)
 	struct addr wanted[2];
 	size_t count;
 
-	if (o->tcp == NULL)
+	if (o->tcp == NULL && !o->tcp_gate)
 		return;
-	count = options_addresses(o, "tcp", o->tcp, wanted);
+	count = o->tcp != NULL ? options_addresses(o, "tcp", o->tcp, wanted) : 0;
 	for (unsigned k = 0; k < c->worker_count; k++)
 		if (wtcp_open(c->workers[k]) < 0)
 			exit(EX_OSERR);
@@ -239,7 +239,7 @@ main(int argc, char **argv)
 	open_sockets(c, &o);
 	open_listeners(c, &o);
 	connect_threads(c);
-	if (control_listen(c) < 0)
+	if (control_listen(c) < 0 || (o.tcp_gate && control_listen_gate(c) < 0))
 		return EX_UNAVAILABLE;
 	rc = loop_drop_privileges(o.user);
 	if (rc < 0) {

@@ -11,12 +11,13 @@
 #include "worker.h"
 
 /* Options without a short form. */
-enum { OPT_NO_NACK = 256, OPT_NO_TWCC, OPT_USER, OPT_RUN, OPT_GOP_CACHE };
+enum { OPT_TCP_GATE = 256, OPT_NO_NACK, OPT_NO_TWCC, OPT_USER, OPT_RUN, OPT_GOP_CACHE };
 
 static const char short_options[] = "46u:T:w:t:R:vVh";
 static const struct option long_options[] = {
     {"udp", required_argument, NULL, 'u'},
     {"tcp", required_argument, NULL, 'T'},
+    {"tcp-gate", no_argument, NULL, OPT_TCP_GATE},
     {"workers", required_argument, NULL, 'w'},
     {"stun-timeout", required_argument, NULL, 't'},
     {"gop-cache", required_argument, NULL, OPT_GOP_CACHE},
@@ -33,10 +34,11 @@ static const struct option long_options[] = {
 
 static const char help[] =
     "usage: rtc-relay [-46v] [-u [address:]port] [-T [address:]port] [-w workers]\n"
-    "                 [-t seconds] [-R fd] [--gop-cache mode] [--no-nack] [--no-twcc]\n"
-    "                 [--user name] [--run directory]\n"
+    "                 [-t seconds] [-R fd] [--tcp-gate] [--gop-cache mode] [--no-nack]\n"
+    "                 [--no-twcc] [--user name] [--run directory]\n"
     "  -u, --udp [ADDR:]PORT   media port, all addresses of both families (8000)\n"
     "  -T, --tcp [ADDR:]PORT   media over TCP, too (ICE-TCP); off unless given\n"
+    "      --tcp-gate          take connections that rtc-gate passes on (relay/tcp.sock)\n"
     "  -4, -6                  only that family\n"
     "  -w, --workers N         media threads, 1 to 16 (1)\n"
     "  -t, --stun-timeout S    seconds without a check that end a session (30)\n"
@@ -119,6 +121,9 @@ apply_switch(struct options *o, int c)
 		break;
 	case '6':
 		o->no_ipv4 = true;
+		break;
+	case OPT_TCP_GATE:
+		o->tcp_gate = true;
 		break;
 	case OPT_NO_NACK:
 		o->no_nack = true;

@@ -135,17 +135,25 @@ hello(const struct control *c, enum role role)
 			 (int)getpid(), "listen", listen);
 }
 
+bool
+peer_may_connect(int fd, const char *socket)
+{
+	uid_t uid = (uid_t)-1;
+	pid_t pid;
+
+	if (ipc_peer(fd, &uid, &pid) == 0 && (uid == 0 || uid == geteuid()))
+		return true;
+	log_warn("control", "refused user %ld on the %s socket", (long)uid, socket);
+	return false;
+}
+
 void
 peer_accept(struct control *c, enum role role, int fd)
 {
 	struct peer *peer = NULL;
-	uid_t uid;
-	pid_t pid;
 	json_t *greeting;
 
-	if (ipc_peer(fd, &uid, &pid) < 0 || (uid != 0 && uid != geteuid())) {
-		log_warn("control", "refused user %ld on the %s socket", (long)uid,
-			 role_names[role]);
+	if (!peer_may_connect(fd, role_names[role])) {
 		close(fd);
 		return;
 	}

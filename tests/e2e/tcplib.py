@@ -152,3 +152,33 @@ class Bridge:
         for c in self.clients.values():
             c.close()
         self.udp.close()
+
+
+def handover(remote, local, octets, version=1, family=4, count=None):
+    """The message of rtc-control(5) by which a front door passes a connection on."""
+    return (struct.pack('!BBHHH', version, family, len(octets) if count is None else count, remote[1], local[1]) +
+            socket.inet_aton(remote[0]) + bytes(12) + socket.inet_aton(local[0]) + bytes(12) + octets)
+
+
+class Gate:
+    """A front door: a listener of its own, whose connections are passed on to the relay."""
+
+    def __init__(self, path):
+        self.path = path
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.sock.connect(path)
+        self.listener = socket.create_server(('127.0.0.1', 0), backlog=64)
+        self.address = self.listener.getsockname()
+
+    def pass_on(self, remote=None):
+        """Accept one connection, read its first frame and pass it on; remote: the address to tell."""
+        conn, peer = self.listener.accept()
+        octets = b''
+        while len(octets) < 2 or len(octets) < 2 + struct.unpack('!H', octets[:2])[0]:
+            octets += conn.recv(1502 - len(octets))
+        socket.send_fds(self.sock, [handover(remote or peer, self.address, octets)], [conn.fileno()])
+        conn.close()
+
+    def close(self):
+        self.sock.close()
+        self.listener.close()

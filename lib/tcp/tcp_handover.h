@@ -1,0 +1,30 @@
+/*
+ * tcp_handover.h - the message with which a front door passes a connection on (rtc-control.5): one
+ * descriptor beside it, the connection's addresses and the octets already read in it.  Pure.
+ */
+#ifndef RTCKIT_TCP_TCP_HANDOVER_H
+#define RTCKIT_TCP_TCP_HANDOVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ice/ice.h"
+
+enum {
+	TCP_HANDOVER_VERSION = 1,
+	TCP_HANDOVER_HEAD_SIZE = 40,
+	TCP_HANDOVER_OCTETS_MIN = 22, /* a frame with the shortest STUN message */
+	TCP_HANDOVER_OCTETS_MAX = 1502,
+	TCP_HANDOVER_SIZE_MAX = TCP_HANDOVER_HEAD_SIZE + TCP_HANDOVER_OCTETS_MAX
+};
+
+struct tcp_handover {
+	struct ice_tuple tuple; /* remote, local, ICE_TCP */
+	const uint8_t *octets;	/* borrows from the message */
+	size_t size;
+};
+
+/* 0, or -EBADMSG: not exactly one message of this form. On error *h is untouched. */
+int tcp_handover_parse(struct tcp_handover *h, const uint8_t *buf, size_t size);
+
+#endif
