@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "ipc/ipc.h"
 
 /* When a program runs: all of these are on. In the order of their start. */
 static const struct {
@@ -43,8 +44,10 @@ static const struct arg args[] = {
     {"rtc-relay", "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL},
     {"rtc-relay", "vhost.rtc.twcc", "--no-twcc", ARG_IF_OFF, NULL},
     {"rtc-gate", "max_connections", "--max-connections", ARG_VALUE, NULL},
-    {"rtc-gate", "http_api.listen", "--listen", ARG_WHEN, "http_api.enabled"},
-    {"rtc-gate", "http_server.listen", "--listen", ARG_WHEN, "http_server.enabled"},
+    {"rtc-gate", "http_server.host", "--host", ARG_VALUE, NULL},
+    {"rtc-gate", "http_server.trusted_proxy", "--trusted-proxy", ARG_VALUE, NULL},
+    {"rtc-gate", "http_server.proxy_protocol", "--proxy-protocol", ARG_VALUE, NULL},
+    {"rtc-gate", "http_server.https.redirect", "--redirect", ARG_IF_ON, NULL},
     {"rtmp2rtc", "listen", "--listen", ARG_VALUE, NULL},
     {"rtmp2rtc", "rtmps.listen", "--tls", ARG_WHEN, "rtmps.enabled"},
     {"rtmp2rtc", "rtmps.cert", "--cert", ARG_WHEN, "rtmps.enabled"},
@@ -139,6 +142,76 @@ print_arg(const struct settings *s, const struct arg *a)
 		printf("%s\n", a->flag);
 }
 
+/* ---- the gate's ports ---- */
+
+static const char *const fronts[] = {"http_api", "http_server"};
+
+static const char *
+of_front(const struct settings *s, size_t i, const char *directive)
+{
+	char name[DIRECTIVE_NAME_SIZE];
+
+	snprintf(name, sizeof(name), "%s.%s", fronts[i], directive);
+	return settings_text(s, name);
+}
+
+static bool
+front_is_on(const struct settings *s, size_t i)
+{
+	return strcmp(of_front(s, i, "enabled"), "on") == 0;
+}
+
+static bool
+front_is_secure(const struct settings *s, size_t i)
+{
+	return front_is_on(s, i) && strcmp(of_front(s, i, "https.enabled"), "on") == 0;
+}
+
+/* One port for http and https speaks both. */
+static void
+print_front(const struct settings *s, size_t i)
+{
+	const char *http = of_front(s, i, "listen"), *https = of_front(s, i, "https.listen");
+	bool is_secure = front_is_secure(s, i), is_one = strcmp(http, https) == 0;
+
+	if (!front_is_on(s, i))
+		return;
+	printf("%s\n%s\n", is_secure && is_one ? "--both-listen" : "--listen", http);
+	if (is_secure && !is_one)
+		printf("--tls-listen\n%s\n", https);
+}
+
+/* The certificates of both; one of ours if there is none. */
+static void
+print_certificates(const struct settings *s)
+{
+	const char *before = "";
+	bool is_secure = false;
+	char run[512];
+
+	for (size_t i = 0; i < ARRAY_COUNT(fronts); i++) {
+		const char *cert = of_front(s, i, "https.cert");
+
+		if (!front_is_secure(s, i))
+			continue;
+		is_secure = true;
+		if (cert[0] == '\0' || strcmp(cert, before) == 0)
+			continue;
+		printf("--cert\n%s\n--key\n%s\n", cert, of_front(s, i, "https.key"));
+		before = cert;
+	}
+	if (is_secure && before[0] == '\0' && ipc_run_dir(run, sizeof(run), false) == 0)
+		printf("--self-signed\n%s/tls\n", run);
+}
+
+static void
+print_gate(const struct settings *s)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(fronts); i++)
+		print_front(s, i);
+	print_certificates(s);
+}
+
 void
 show_programs(const struct settings *s)
 {
@@ -155,6 +228,8 @@ show_argv(const struct settings *s, const char *program)
 	for (size_t i = 0; i < ARRAY_COUNT(args); i++)
 		if (strcmp(args[i].program, program) == 0)
 			print_arg(s, &args[i]);
+	if (strcmp(program, "rtc-gate") == 0)
+		print_gate(s);
 	if (strcmp(program, "rtc-whip") == 0 || strcmp(program, "rtc-whep") == 0)
 		for (size_t i = 0; i < ARRAY_COUNT(endpoint_args); i++)
 			print_arg(s, &endpoint_args[i]);

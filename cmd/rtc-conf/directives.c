@@ -29,6 +29,14 @@
 	{                                                                                          \
 		.name = n, .preset = p, .type = DIRECTIVE_CHOICE, .words = w                       \
 	}
+#define TEXT(n)                                                                                    \
+	{                                                                                          \
+		.name = n, .preset = "", .type = DIRECTIVE_TEXT                                    \
+	}
+#define TEXTS(n)                                                                                   \
+	{                                                                                          \
+		.name = n, .preset = "", .type = DIRECTIVE_TEXT, .many = true                      \
+	}
 /* clang-format on */
 
 const struct directive directives[] = {
@@ -36,13 +44,25 @@ const struct directive directives[] = {
     NUMBER("max_connections", "1000", 1, 1000000),
     SWITCH("http_api.enabled", "on"),
     LISTEN("http_api.listen", "1985"),
+    SWITCH("http_api.https.enabled", "off"),
+    LISTEN("http_api.https.listen", "1990"),
+    TEXT("http_api.https.key"),
+    TEXT("http_api.https.cert"),
     SWITCH("http_server.enabled", "on"),
     LISTEN("http_server.listen", "8080"),
-    {.name = "http_server.dir", .preset = "", .type = DIRECTIVE_TEXT},
+    TEXT("http_server.dir"),
+    SWITCH("http_server.https.enabled", "off"),
+    LISTEN("http_server.https.listen", "8088"),
+    TEXT("http_server.https.key"),
+    TEXT("http_server.https.cert"),
+    SWITCH("http_server.https.redirect", "off"),
+    TEXTS("http_server.host"),
+    TEXTS("http_server.trusted_proxy"),
+    TEXTS("http_server.proxy_protocol"),
     SWITCH("rtmps.enabled", "off"),
     LISTEN("rtmps.listen", "1443"),
-    {.name = "rtmps.key", .preset = "", .type = DIRECTIVE_TEXT},
-    {.name = "rtmps.cert", .preset = "", .type = DIRECTIVE_TEXT},
+    TEXT("rtmps.key"),
+    TEXT("rtmps.cert"),
     SWITCH("rtc_server.enabled", "off"),
     LISTEN("rtc_server.listen", "8000"),
     NUMBER("rtc_server.workers", "1", 1, 16),
@@ -104,10 +124,8 @@ static const char *const ignored[] = {
     "heartbeat",
     "http_api.auth",
     "http_api.crossdomain",
-    "http_api.https",
     "http_api.raw_api",
     "http_server.crossdomain",
-    "http_server.https",
     "in_ack_size",
     "inotify_auto_reload",
     "out_ack_size",

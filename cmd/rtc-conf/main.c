@@ -105,10 +105,9 @@ resolve(struct settings *s, const struct command_line *c)
 	settings_apply_environment(s, environ);
 	for (size_t i = 0; i < c->flag_count; i++)
 		settings_apply_flag(s, c->flags[i]);
-	if (s->errors > 0)
-		return EX_CONFIG;
-	settings_note_effects(s);
-	return EX_OK;
+	if (s->errors == 0)
+		settings_check(s);
+	return s->errors > 0 ? EX_CONFIG : EX_OK;
 }
 
 static int

@@ -12,7 +12,7 @@
 
 enum {
 	SETTING_VALUES_MAX = CONF_ARGS_MAX, /* values of one directive */
-	SETTINGS_MAX = 48,
+	SETTINGS_MAX = 64,
 	ORIGIN_SIZE = 96,
 	DIRECTIVE_NAME_SIZE = 64 /* of a known one, with its NUL */
 };
@@ -65,8 +65,8 @@ void settings_fini(struct settings *s);
 void settings_apply_file(struct settings *s, const struct conf_node *root);
 void settings_apply_environment(struct settings *s, char *const *environment);
 void settings_apply_flag(struct settings *s, const char *assignment); /* "name=value" */
-/* What is set but has no effect in this version. */
-void settings_note_effects(struct settings *s);
+/* checks.c: what does not fit together is an error; what is set but has no effect is noted. */
+void settings_check(struct settings *s);
 
 /* Check the values of a directive and take them; where is "file:3:5" or a name, for messages. */
 bool settings_set(struct settings *s, int index, const char *const *values, size_t count,

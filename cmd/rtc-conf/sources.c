@@ -57,13 +57,13 @@ is_known_block(const char *name)
 	return false;
 }
 
-/* "$NAME" is what the environment says, or "*" if it says nothing. */
+/* "$NAME" is what the environment says, or the default if it says nothing. */
 static const char *
-expand(const char *value)
+expand(const char *value, const struct directive *directive)
 {
 	const char *env = value[0] == '$' ? getenv(value + 1) : value;
 
-	return env != NULL && env[0] != '\0' ? env : "*";
+	return value[0] == '$' && (env == NULL || env[0] == '\0') ? directive->preset : env;
 }
 
 static void
@@ -73,7 +73,7 @@ apply_directive(struct settings *s, const struct conf_node *n, int index, const 
 	char origin[ORIGIN_SIZE];
 
 	for (size_t i = 0; i < n->arg_count; i++)
-		values[i] = directives[index].many ? expand(n->args[i]) : n->args[i];
+		values[i] = expand(n->args[i], &directives[index]);
 	snprintf(origin, sizeof(origin), "%.64s:%u", s->file, n->line);
 	settings_set(s, index, values, n->arg_count, where, origin);
 }
@@ -217,47 +217,4 @@ settings_apply_flag(struct settings *s, const char *assignment)
 	settings_error(s, "--set", "unknown directive %s%s%s%s", name,
 		       near != NULL ? "; did you mean " : "", near != NULL ? near : "",
 		       near != NULL ? "?" : "");
-}
-
-/* Settings that are read but cannot be had yet: said at once rather than found out later. */
-static const struct {
-	const char *name, *fine, *text; /* no fine value: said wherever it is set */
-} effects[] = {
-    {"rtc_server.ecdsa", "on", "certificates are always ECDSA P-256"},
-    {"rtc_server.encrypt", "on", "media is always encrypted"},
-    {"vhost.rtc.stun_strict_check", "on", "checks are always strict"},
-    {"vhost.rtc.dtls_version", "auto", "DTLS 1.2 is the only version spoken"},
-};
-
-/* The listener and the answers are two switches; one without the other does nothing. */
-static void
-note_tcp(struct settings *s)
-{
-	const struct setting *enabled = settings_get(s, "rtc_server.tcp.enabled");
-	const struct setting *protocol = settings_get(s, "rtc_server.protocol");
-	bool wanted = strcmp(protocol->values[0], "udp") != 0;
-
-	if (settings_is_on(s, "rtc_server.tcp.enabled") && !wanted)
-		settings_warn(s, enabled->origin,
-			      "rtc_server.tcp is enabled, but no client learns of it: "
-			      "rtc_server.protocol all (or tcp) names it in answers");
-	else if (!settings_is_on(s, "rtc_server.tcp.enabled") && wanted)
-		settings_warn(s, protocol->origin,
-			      "rtc_server.protocol %s: nothing listens on TCP while "
-			      "rtc_server.tcp.enabled is off",
-			      protocol->values[0]);
-}
-
-void
-settings_note_effects(struct settings *s)
-{
-	note_tcp(s);
-	for (size_t i = 0; i < ARRAY_COUNT(effects); i++) {
-		const struct setting *t = settings_get(s, effects[i].name);
-
-		if (effects[i].fine == NULL ? strcmp(t->origin, "default") != 0
-					    : strcmp(t->values[0], effects[i].fine) != 0)
-			settings_warn(s, t->origin, "%s %s: %s", effects[i].name, t->values[0],
-				      effects[i].text);
-	}
 }

@@ -27,6 +27,11 @@ is "$(SRS_RTC_SERVER_LISTEN='' get -c "$dir/a.conf" get rtc_server.listen)" 8100
 is "$(get -c "$dir/a.conf" get rtc_server.candidate)" '*' "a variable in the file that is not set"
 is "$(TEST_CANDIDATE=192.0.2.1 get -c "$dir/a.conf" get rtc_server.candidate)" 192.0.2.1 \
     "a variable in the file"
+printf 'http_api { listen $TEST_PORT; https { enabled $TEST_HTTPS; } }' >"$dir/env.conf"
+is "$(TEST_PORT=1986 get -c "$dir/env.conf" get http_api.listen)" 1986 "any directive may have one"
+is "$(get -c "$dir/env.conf" get http_api.listen)" 1985 "and its default otherwise"
+exits 78 "a variable whose value does not fit" env TEST_PORT=x "$conf" -n -c "$dir/env.conf"
+like "$out" "env.conf:1:12: error: http_api.listen: 'x' is not a port" "is named with its place"
 is "$(CANDIDATE='192.0.2.1 a.example' get get rtc_server.candidate | paste -sd+)" \
     192.0.2.1+a.example "CANDIDATE with two values"
 is "$(CANDIDATE=192.0.2.1 SRS_RTC_SERVER_CANDIDATE=192.0.2.2 get get rtc_server.candidate)" \
@@ -68,6 +73,22 @@ like "$(SRS_RTC_SERVER_TCP_ENABLED=on SRS_RTC_SERVER_TCP_LISTEN=8001 SRS_RTC_SER
     get -c "$dir/a.conf" argv rtc-relay | paste -sd' ')" '--udp 8100 --tcp 8001 ' "the same by environment"
 like "$(get -c "$dir/a.conf" argv rtc-whip | paste -sd' ')" '--protocol udp' "UDP alone by default"
 
+gate() { get -c "$dir/a.conf" "$@" argv rtc-gate | paste -sd' '; }
+is "$(gate)" "--max-connections 1000 --listen 1985 --listen 8080" "argv of the gate"
+is "$(RTC_RUN=/r gate -s http_api.https.enabled=on)" \
+    "--max-connections 1000 --listen 1985 --tls-listen 1990 --listen 8080 --self-signed /r/tls" \
+    "with https, without a certificate"
+is "$(SRS_HTTP_API_HTTPS_ENABLED=on SRS_HTTP_API_HTTPS_LISTEN=443 SRS_HTTP_API_HTTPS_KEY=/k \
+    SRS_HTTP_API_HTTPS_CERT=/c SRS_HTTP_SERVER_HTTPS_ENABLED=on SRS_HTTP_SERVER_HTTPS_LISTEN=8080 \
+    SRS_HTTP_SERVER_HTTPS_REDIRECT=on SRS_HTTP_SERVER_HOST='a.example b.example' gate)" \
+    "--max-connections 1000 --host a.example --host b.example --redirect --listen 1985 \
+--tls-listen 443 --both-listen 8080 --cert /c --key /k" "with one, by environment; one port for both"
+is "$(gate -s http_server.https.enabled=on -s http_server.enabled=off)" \
+    "--max-connections 1000 --listen 1985" "https of a block that is off"
+exits 78 "a certificate without its key" "$conf" -n --set http_api.https.cert=/c
+like "$out" 'error: http_api.https.cert is set, but http_api.https.key is not' "is told"
+exits 78 "a redirect to nowhere" "$conf" -n --set http_server.https.redirect=on
+
 get -c "$dir/a.conf" >"$dir/b.conf"
 is "$(get -c "$dir/b.conf" | sed 's/;.*/;/')" "$(sed 's/;.*/;/' "$dir/b.conf")" \
     "what --show prints reads back as the same"
@@ -103,8 +124,8 @@ exits 0 "TCP that no answer names" "$conf" -n --set rtc_server.tcp.enabled=on
 like "$out" '^rtc-conf: flag: warning: .*no client learns of it' "is a warning"
 exits 0 "answers that name what does not listen" "$conf" -n --set rtc_server.protocol=all
 like "$out" 'warning: .*nothing listens on TCP' "are one, too"
-exits 0 "the file with TCP" "$conf" -n -c conf/rtc.tcp.conf
-is "$out" "" "has nothing to complain about either"
-exits 0 "the file that comes with the set" "$conf" -n -c conf/rtc.conf
-is "$out" "" "has nothing to complain about"
+for f in conf/*.conf; do
+	exits 0 "$f" "$conf" -n -c "$f"
+	is "$out" "" "has nothing to complain about"
+done
 done_testing

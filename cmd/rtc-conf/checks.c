@@ -1,0 +1,82 @@
+/* checks.c - settings that do not fit together, or that have no effect here. */
+#include "settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+/* Settings that are read but cannot be had yet: said at once rather than found out later. */
+static const struct {
+	const char *name, *fine, *text; /* no fine value: said wherever it is set */
+} effects[] = {
+    {"rtc_server.ecdsa", "on", "certificates are always ECDSA P-256"},
+    {"rtc_server.encrypt", "on", "media is always encrypted"},
+    {"vhost.rtc.stun_strict_check", "on", "checks are always strict"},
+    {"vhost.rtc.dtls_version", "auto", "DTLS 1.2 is the only version spoken"},
+};
+
+/* The listener and the answers are two switches; one without the other does nothing. */
+static void
+note_tcp(struct settings *s)
+{
+	const struct setting *enabled = settings_get(s, "rtc_server.tcp.enabled");
+	const struct setting *protocol = settings_get(s, "rtc_server.protocol");
+	bool wanted = strcmp(protocol->values[0], "udp") != 0;
+
+	if (settings_is_on(s, "rtc_server.tcp.enabled") && !wanted)
+		settings_warn(s, enabled->origin,
+			      "rtc_server.tcp is enabled, but no client learns of it: "
+			      "rtc_server.protocol all (or tcp) names it in answers");
+	else if (!settings_is_on(s, "rtc_server.tcp.enabled") && wanted)
+		settings_warn(s, protocol->origin,
+			      "rtc_server.protocol %s: nothing listens on TCP while "
+			      "rtc_server.tcp.enabled is off",
+			      protocol->values[0]);
+}
+
+/* A certificate and its key come together, or not at all: then a pair is made. */
+static void
+check_pair(struct settings *s, const char *block)
+{
+	char cert[DIRECTIVE_NAME_SIZE], key[DIRECTIVE_NAME_SIZE];
+	const char *there, *missing;
+
+	snprintf(cert, sizeof(cert), "%s.cert", block);
+	snprintf(key, sizeof(key), "%s.key", block);
+	if ((settings_text(s, cert)[0] == '\0') == (settings_text(s, key)[0] == '\0'))
+		return;
+	there = settings_text(s, cert)[0] != '\0' ? cert : key;
+	missing = there == cert ? key : cert;
+	settings_error(s, settings_get(s, there)->origin, "%s is set, but %s is not", there,
+		       missing);
+}
+
+static void
+check_https(struct settings *s)
+{
+	bool is_on = settings_is_on(s, "http_api.https.enabled") ||
+		     settings_is_on(s, "http_server.https.enabled");
+
+	check_pair(s, "http_api.https");
+	check_pair(s, "http_server.https");
+	if (settings_is_on(s, "http_server.https.redirect") && !is_on)
+		settings_error(s, settings_get(s, "http_server.https.redirect")->origin,
+			       "http_server.https.redirect has nowhere to go: "
+			       "http_server.https.enabled is off");
+}
+
+void
+settings_check(struct settings *s)
+{
+	check_https(s);
+	note_tcp(s);
+	for (size_t i = 0; i < ARRAY_COUNT(effects); i++) {
+		const struct setting *t = settings_get(s, effects[i].name);
+
+		if (effects[i].fine == NULL ? strcmp(t->origin, "default") != 0
+					    : strcmp(t->values[0], effects[i].fine) != 0)
+			settings_warn(s, t->origin, "%s %s: %s", effects[i].name, t->values[0],
+				      effects[i].text);
+	}
+}
