@@ -60,6 +60,8 @@ static const struct arg args[] = {
     {"rtc2rtmp", "vhost.hls.enabled", "--no-hls", ARG_IF_OFF, NULL},
     {"rtc2rtmp", "vhost.hls.hls_fragment", "--hls-fragment", ARG_VALUE, NULL},
     {"rtc2rtmp", "vhost.hls.hls_window", "--hls-window", ARG_VALUE, NULL},
+    {"rtc2rtmp", "vhost.hls.hls_use_fmp4", "--hls-format=fmp4", ARG_IF_ON, NULL},
+    {"rtc2rtmp", "vhost.hls.hls_path", "--hls-path", ARG_WHEN, "vhost.hls.enabled"},
     {"rtc2rtmp", "vhost.rtc.pli_for_rtmp", "--keyframe", ARG_VALUE, NULL},
     {"rtc2rtmp", "vhost.rtc.aac_bitrate", "--aac-bitrate", ARG_VALUE, NULL},
     {"rtc-web", "http_server.dir", "--dir", ARG_CHANGED, NULL},

@@ -100,6 +100,8 @@ const struct directive directives[] = {
     SWITCH("vhost.hls.enabled", "off"),
     SECONDS("vhost.hls.hls_fragment", "2.0", 0.5, 60),
     SECONDS("vhost.hls.hls_window", "20.0", 1, 3600),
+    SWITCH("vhost.hls.hls_use_fmp4", "off"),
+    {.name = "vhost.hls.hls_path", .preset = "", .type = DIRECTIVE_TEXT},
 };
 const size_t directive_count = ARRAY_COUNT(directives);
 
@@ -170,7 +172,6 @@ static const char *const ignored[] = {
     "vhost.hls.hls_m3u8_file",
     "vhost.hls.hls_nb_notify",
     "vhost.hls.hls_on_error",
-    "vhost.hls.hls_path",
     "vhost.hls.hls_td_ratio",
     "vhost.hls.hls_ts_ctx",
     "vhost.hls.hls_ts_file",

@@ -1,5 +1,5 @@
 /* answer.c - requests for a stream: wait until it is there, then send it as it comes. */
-#include <inttypes.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "serve.h"
 
-enum form { FORM_FLV, FORM_TS, FORM_HLS, FORM_COUNT };
+enum form { FORM_FLV, FORM_TS, FORM_HLS, FORM_M4S, FORM_COUNT };
 
 static const struct {
 	const char *suffix, *type;
@@ -16,6 +16,15 @@ static const struct {
     [FORM_FLV] = {".flv", "video/x-flv"},
     [FORM_TS] = {".ts", "video/mp2t"},
     [FORM_HLS] = {".m3u8", "application/vnd.apple.mpegurl"},
+    [FORM_M4S] = {".m4s", "video/mp4"},
+};
+
+/* What the parts of the two sorts of HLS are called. */
+static const struct {
+	const char *name, *segment, *map;
+} sorts[LIVE_HLS_FORMS] = {
+    [LIVE_HLS_TS] = {"ts", ".ts?segment=", ""},
+    [LIVE_HLS_MP4] = {"fmp4", ".m4s?segment=", ".m4s?init="},
 };
 
 /* A request that waits, then a consumer. */
@@ -23,6 +32,7 @@ struct viewer {
 	struct live_viewer link;
 	struct live *live;
 	enum form form;
+	enum live_form sort;	  /* of HLS */
 	struct http_request *req; /* while it waits */
 	uint64_t since_us, starting_us;
 	struct http_stream *stream; /* then */
@@ -108,13 +118,16 @@ send_playlist(struct viewer *v)
 	    {"Content-Type", "application/vnd.apple.mpegurl"},
 	    {"Cache-Control", "no-cache"},
 	    {NULL, NULL}};
-	char text[HLS_PLAYLIST_SIZE], name[TEXT_STREAM_SIZE + 16];
+	char text[HLS_PLAYLIST_SIZE], segment[TEXT_STREAM_SIZE + 16], map[TEXT_STREAM_SIZE + 16];
+	const struct hls_names names = {segment, "", map, ""};
 	const char *slash = strrchr(v->live->name, '/');
+	const char *name = slash != NULL ? slash + 1 : v->live->name;
 	struct http_request *req = v->req;
 	int size;
 
-	snprintf(name, sizeof(name), "%s.ts?segment=", slash != NULL ? slash + 1 : v->live->name);
-	size = hls_playlist(&v->live->hls, text, name);
+	snprintf(segment, sizeof(segment), "%s%s", name, sorts[v->sort].segment);
+	snprintf(map, sizeof(map), "%s%s", name, sorts[v->sort].map);
+	size = hls_playlist(&v->live->hls[v->sort].hls, text, &names);
 	viewer_free(v);
 	if (size >= 0)
 		http_reply(req, 200, headers, text, (size_t)size);
@@ -123,25 +136,37 @@ send_playlist(struct viewer *v)
 			     "the playlist is too long");
 }
 
+/* A segment, or the initialisation section that segments name. */
 static void
-send_segment(struct live_hub *hub, struct http_request *req, const char *name, const char *number)
+send_part(struct live_hub *hub, struct http_request *req, const char *name, enum form form)
 {
-	static const struct http_header headers[] = {
-	    {"Content-Type", "video/mp2t"}, {"Cache-Control", "max-age=60"}, {NULL, NULL}};
+	const struct http_header headers[] = {
+	    {"Content-Type", forms[form].type}, {"Cache-Control", "max-age=60"}, {NULL, NULL}};
+	enum live_form sort = form == FORM_TS ? LIVE_HLS_TS : LIVE_HLS_MP4;
+	const char *segment = http_query(req, "segment"), *init = http_query(req, "init");
+	const char *number = segment != NULL ? segment : init != NULL ? init : "";
 	struct live *l = live_find(hub, name);
 	const struct hls_segment *s = NULL;
-	char *end;
-	uint64_t n = strtoull(number, &end, 10);
+	const struct piece *map = NULL;
+	char *end = NULL;
+	uint64_t n = isdigit((unsigned char)*number) ? strtoull(number, &end, 10) : 0;
 
-	if (l != NULL && l->hls_on && *number != '\0' && *end == '\0')
-		s = hls_find(&l->hls, n);
-	if (s == NULL) {
+	if (end != NULL && *end == '\0' && l != NULL && l->hls[sort].on) {
+		if (segment != NULL)
+			s = hls_find(&l->hls[sort].hls, n);
+		else
+			map = hls_find_map(&l->hls[sort].hls, n);
+	}
+	if (s == NULL && map == NULL) {
 		http_problem(req, 404, "no-such-segment", "Not Found",
 			     "this segment is not there, or no more: see the playlist");
 		return;
 	}
-	live_want_hls(l);
-	http_reply(req, 200, headers, s->data, s->size);
+	live_want_hls(l, sort);
+	if (s != NULL)
+		http_reply(req, 200, headers, s->data, s->size);
+	else
+		http_reply(req, 200, headers, map->data, map->size);
 }
 
 /* ---- waiting ---- */
@@ -152,7 +177,7 @@ is_ready(const struct viewer *v)
 	const struct live *l = v->live;
 
 	if (v->form == FORM_HLS)
-		return l->hls_on && l->hls.count > 0;
+		return live_hls_is_ready(l, v->sort);
 	return l->state == LIVE_ON &&
 	       l->mux[v->form == FORM_FLV ? LIVE_FLV : LIVE_TS].reel.key_number > 0;
 }
@@ -174,7 +199,7 @@ check_waiting(struct viewer *v)
 	uint64_t now_us = clock_now_us();
 
 	if (v->form == FORM_HLS)
-		live_want_hls(v->live);
+		live_want_hls(v->live, v->sort);
 	if (v->live->state == LIVE_WAITING)
 		v->starting_us = 0;
 	else if (v->starting_us == 0)
@@ -208,7 +233,8 @@ on_gone(struct http_request *req, void *arg)
 }
 
 static void
-wait_for(struct live_hub *hub, struct http_request *req, const char *name, enum form form)
+wait_for(struct live_hub *hub, struct http_request *req, const char *name, enum form form,
+	 enum live_form sort)
 {
 	struct live *l = live_get(hub, name);
 	struct viewer *v = l != NULL ? calloc(1, sizeof(*v)) : NULL;
@@ -221,6 +247,7 @@ wait_for(struct live_hub *hub, struct http_request *req, const char *name, enum 
 	v->link.news = on_news;
 	v->live = l;
 	v->form = form;
+	v->sort = sort;
 	v->req = req;
 	v->since_us = clock_now_us();
 	live_add_viewer(l, &v->link);
@@ -248,20 +275,43 @@ split_path(const char *path, char *name, size_t cap)
 	return -1;
 }
 
+/* The sort of HLS that is asked for by ?format=; -1: there is none of this name. */
+static int
+sort_of(const struct live_hub *hub, const struct http_request *req)
+{
+	const char *name = http_query(req, "format");
+
+	if (name == NULL)
+		return (int)hub->config->form;
+	for (int i = 0; i < LIVE_HLS_FORMS; i++)
+		if (strcmp(name, sorts[i].name) == 0)
+			return i;
+	return -1;
+}
+
+static bool
+is_served(const struct live_config *c, int form, bool is_part)
+{
+	if (form < 0 || (form == FORM_FLV && c->no_flv))
+		return false;
+	return !c->no_hls || (form != FORM_HLS && !is_part);
+}
+
 void
 serve_request(struct http_request *req)
 {
 	struct live_hub *hub = http_server_arg(http_server_of(req));
-	const char *segment = http_query(req, "segment");
 	char name[TEXT_STREAM_SIZE];
-	int form = split_path(http_path(req) + 1, name, sizeof(name));
+	int form = split_path(http_path(req) + 1, name, sizeof(name)), sort = sort_of(hub, req);
+	bool is_part = form == FORM_M4S || (form == FORM_TS && http_query(req, "segment") != NULL);
 
-	if (form < 0 || (form == FORM_FLV && hub->config->no_flv) ||
-	    (form == FORM_HLS && hub->config->no_hls))
+	if (!is_served(hub->config, form, is_part))
 		http_problem(req, 404, "no-such-path", "Not Found",
 			     "streams are at /app/stream.flv, .ts and .m3u8");
-	else if (form == FORM_TS && segment != NULL)
-		send_segment(hub, req, name, segment);
+	else if (is_part)
+		send_part(hub, req, name, (enum form)form);
+	else if (form == FORM_HLS && sort < 0)
+		http_problem(req, 400, "format", "Bad Request", "format is ts or fmp4");
 	else
-		wait_for(hub, req, name, (enum form)form);
+		wait_for(hub, req, name, (enum form)form, (enum live_form)sort);
 }

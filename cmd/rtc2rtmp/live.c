@@ -4,16 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "h264/h264.h"
 #include "log/log.h"
 
-enum { TICK_MS = 250, SECOND_US = 1000000, MADE_CAP = 65536 };
-
-static const char *const formats[LIVE_KINDS] = {[LIVE_FLV] = "flv", [LIVE_TS] = "mpegts"};
+enum {
+	TICK_MS = 250,
+	SECOND_US = 1000000,
+	EARLY_US = 100000 /* a keyframe is asked for so long before it is needed */
+};
 
 static void
 tell_viewers(struct live *l)
@@ -26,157 +26,6 @@ tell_viewers(struct live *l)
 	}
 }
 
-/* ---- muxers ---- */
-
-static int
-take_made(void *arg, const uint8_t *buf, size_t size)
-{
-	struct live_mux *m = arg;
-	size_t cap = MAX_OF(m->made_cap, MADE_CAP);
-	uint8_t *made;
-
-	while (cap < m->made_size + size)
-		cap *= 2;
-	if (cap != m->made_cap) {
-		made = realloc(m->made, cap);
-		if (made == NULL)
-			return -ENOMEM;
-		m->made = made;
-		m->made_cap = cap;
-	}
-	memcpy(m->made + m->made_size, buf, size);
-	m->made_size += size;
-	return 0;
-}
-
-/* A muxer that begins with this unit; its header is in m->made. */
-static struct media_writer *
-open_writer(struct live *l, enum live_kind kind, const struct media_unit *u)
-{
-	struct live_mux *m = &l->mux[kind];
-	struct media_words words = {""};
-	bool video = u->kind == MEDIA_VIDEO;
-	const struct media_writer_config config = {
-	    .path = "-",
-	    .format = formats[kind],
-	    .has = {[MEDIA_VIDEO] = video, [MEDIA_AUDIO] = l->has_audio},
-	    .keyframe = video ? u->data : NULL,
-	    .keyframe_size = video ? u->size : 0,
-	    .aac = &l->format,
-	    .sink = take_made,
-	    .sink_arg = m,
-	    .live = true};
-	struct media_writer *w;
-
-	m->made_size = 0;
-	w = media_writer_open(&config, &words);
-	if (w == NULL)
-		log_warn("live", "%s: %s: %s", l->name, formats[kind], words.text);
-	return w;
-}
-
-static void
-close_muxers(struct live *l)
-{
-	for (unsigned k = 0; k < LIVE_KINDS; k++) {
-		struct media_words ignored;
-
-		media_writer_close(l->mux[k].writer, &ignored);
-		l->mux[k].writer = NULL;
-	}
-	media_aac_free(l->aac);
-	l->aac = NULL;
-}
-
-static int
-open_muxers(struct live *l, const struct media_unit *u)
-{
-	for (unsigned k = 0; k < LIVE_KINDS; k++) {
-		struct live_mux *m = &l->mux[k];
-
-		m->writer = open_writer(l, k, u);
-		reel_fini(&m->reel);
-		reel_init(&m->reel);
-		if (m->writer == NULL || reel_set_header(&m->reel, m->made, m->made_size) < 0)
-			return -EIO;
-	}
-	return 0;
-}
-
-/* What a keyframe has before its first slice: the parameter sets. */
-static size_t
-head_size(const struct media_unit *u)
-{
-	const uint8_t *nalu;
-	size_t n;
-
-	for (size_t at = 0, step;
-	     (step = h264_annexb_next(u->data + at, u->size - at, &nalu, &n)) > 0; at += step)
-		if ((nalu[0] & 0x1f) <= H264_IDR)
-			return at;
-	return 0;
-}
-
-/* Other parameter sets (another size of picture): who joins later needs a header with them. */
-static void
-renew_header(struct live *l, const struct media_unit *u)
-{
-	size_t size = MIN_OF(head_size(u), sizeof(l->sets));
-	struct media_words ignored;
-	struct media_writer *w;
-
-	if (size == l->sets_size && memcmp(l->sets, u->data, size) == 0)
-		return;
-	if (l->sets_size > 0) {
-		struct live_mux *m = &l->mux[LIVE_FLV];
-
-		w = open_writer(l, LIVE_FLV, u);
-		if (w != NULL)
-			(void)reel_set_header(&m->reel, m->made, m->made_size);
-		media_writer_close(w, &ignored);
-	}
-	memcpy(l->sets, u->data, size);
-	l->sets_size = size;
-}
-
-/* ---- segments ---- */
-
-static void
-feed_hls(struct live *l)
-{
-	const struct reel *reel = &l->mux[LIVE_TS].reel;
-	struct piece *p;
-
-	while (l->hls_on && (p = reel_get(reel, l->hls_piece)) != NULL) {
-		if (hls_add(&l->hls, p) < 0)
-			log_warn("live", "%s: out of memory for a segment", l->name);
-		l->hls_piece = p->number + 1;
-	}
-}
-
-void
-live_want_hls(struct live *l)
-{
-	const struct live_config *c = l->hub->config;
-
-	l->hls_wanted_us = clock_now_us();
-	if (l->hls_on)
-		return;
-	l->hls_on = true;
-	hls_init(&l->hls, (int64_t)(c->fragment_s * SECOND_US), (int64_t)(c->window_s * SECOND_US),
-		 (uint64_t)time(NULL));
-	l->hls_piece = 0; /* from the newest keyframe */
-	feed_hls(l);
-}
-
-static void
-stop_hls(struct live *l)
-{
-	if (l->hls_on)
-		hls_fini(&l->hls);
-	l->hls_on = false;
-}
-
 /* ---- media ---- */
 
 /* Keyframes as often as somebody needs them. */
@@ -184,12 +33,13 @@ static void
 ask_keyframe(struct live *l, int64_t now_us)
 {
 	const struct live_config *c = l->hub->config;
-	double wanted_s = l->hls_on ? MIN_OF(c->fragment_s, c->pli_s) : c->pli_s;
+	double wanted_s = live_hls_is_on(l) ? MIN_OF(c->fragment_s, c->pli_s) : c->pli_s;
+	int64_t wanted_us = (int64_t)(wanted_s * SECOND_US) - EARLY_US;
 
-	if (l->hls_on && l->hls.count == 0)
-		wanted_s = 0.5; /* the first segment is waited for */
-	if (now_us - l->key_us < (int64_t)(wanted_s * SECOND_US) ||
-	    now_us - l->asked_us < GATHER_ASK_US)
+	for (unsigned f = 0; f < LIVE_HLS_FORMS; f++)
+		if (l->hls[f].on && !live_hls_is_ready(l, f))
+			wanted_us = SECOND_US / 2; /* the first segment is waited for */
+	if (now_us - l->key_us < wanted_us || now_us - l->asked_us < GATHER_ASK_US)
 		return;
 	l->asked_us = now_us;
 	attach_keyframe(l->attach);
@@ -204,25 +54,13 @@ write_unit(struct live *l, const struct media_unit *u)
 
 	if (u->time_us < 0)
 		return;
-	if (u->kind == MEDIA_VIDEO && u->keyframe)
-		renew_header(l, u);
-	for (unsigned k = 0; k < LIVE_KINDS; k++) {
-		struct live_mux *m = &l->mux[k];
-		struct media_words words = {""};
-
-		m->made_size = 0;
-		if (media_writer_write(m->writer, u, &words) < 0)
-			log_warn("live", "%s: %s: %s", l->name, formats[k], words.text);
-		else if (m->made_size > 0 &&
-			 reel_add(&m->reel, m->made, m->made_size, at_us, begin) < 0)
-			log_warn("live", "%s: out of memory", l->name);
-	}
+	live_mux_write(l, u, begin);
 	l->last_us = MAX_OF(l->last_us, at_us);
 	if (begin)
 		l->key_us = at_us;
 	if (l->has_video)
 		ask_keyframe(l, at_us);
-	feed_hls(l);
+	live_hls_write(l, u, begin);
 }
 
 static void
@@ -253,16 +91,15 @@ begin(struct live *l, const struct media_unit *u)
 	l->last_us = l->key_us = l->asked_us = 0;
 	l->sets_size = 0;
 	l->generation++;
-	l->hls_piece = 0;
-	if (open_muxers(l, u) < 0) {
-		close_muxers(l);
+	l->gone_us = 0;
+	if (live_mux_open(l, u) < 0) {
+		live_mux_close(l);
 		l->state = LIVE_REFUSED;
 		snprintf(l->words, sizeof(l->words), "what the publisher sends cannot be muxed");
 		return false;
 	}
 	l->state = LIVE_ON;
-	if (l->hls_on)
-		hls_restart(&l->hls);
+	live_hls_begin(l);
 	return true;
 }
 
@@ -297,9 +134,11 @@ on_unit(void *arg, const struct gather_unit *g)
 static void
 end_publication(struct live *l)
 {
-	if (l->state == LIVE_ON && l->hls_on)
-		hls_end(&l->hls, l->last_us);
-	close_muxers(l);
+	if (l->state == LIVE_ON) {
+		live_hls_pause(l);
+		l->gone_us = clock_now_us();
+	}
+	live_mux_close(l);
 	l->state = LIVE_WAITING;
 	l->seen_picture = false;
 	l->first_us = 0;
@@ -385,8 +224,10 @@ live_free(struct live *l)
 	*p = l->next;
 	l->hub->count--;
 	attach_free(l->attach);
-	close_muxers(l);
-	stop_hls(l);
+	live_files_clear(l);
+	live_mux_close(l);
+	for (unsigned f = 0; f < LIVE_HLS_FORMS; f++)
+		live_hls_stop(l, f);
 	for (unsigned k = 0; k < LIVE_KINDS; k++) {
 		reel_fini(&l->mux[k].reel);
 		free(l->mux[k].made);
@@ -399,12 +240,13 @@ static void
 on_tick(uv_timer_t *timer)
 {
 	struct live *l = timer->data;
-	uint64_t now_us = clock_now_us();
+	uint64_t now_us;
 
-	tell_viewers(l);
-	if (l->hls_on && now_us - l->hls_wanted_us > LIVE_HLS_LINGER_US)
-		stop_hls(l);
-	if (l->viewers != NULL || l->hls_on)
+	tell_viewers(l); /* they may want it now */
+	now_us = clock_now_us();
+	live_hls_tick(l, now_us);
+	live_files_tick(l, now_us);
+	if (l->viewers != NULL || live_hls_is_on(l))
 		l->wanted_us = now_us;
 	else if (now_us - l->wanted_us > LIVE_LINGER_US)
 		live_free(l);

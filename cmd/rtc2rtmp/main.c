@@ -18,6 +18,8 @@ enum {
 	OPT_AAC_BITRATE,
 	OPT_HLS_FRAGMENT,
 	OPT_HLS_WINDOW,
+	OPT_HLS_FORMAT,
+	OPT_HLS_PATH,
 	OPT_KEYFRAME,
 	OPT_NO_FLV,
 	OPT_NO_HLS,
@@ -42,6 +44,8 @@ static const char help_text[] =
     "  -l, --listen [ADDR:]PORT serve here and not on live.sock; may be repeated\n"
     "      --hls-fragment S     length of a segment (2)\n"
     "      --hls-window S       length of a playlist (20)\n"
+    "      --hls-format ts|fmp4 of segments, unless a request says ?format= (ts)\n"
+    "      --hls-path DIR       write the HLS of all published streams there, too\n"
     "      --keyframe S         ask for one at least so often (6)\n"
     "      --no-flv, --no-hls   do not serve these\n"
     "      --trusted-proxy ADDR believe the X-Forwarded-* fields of this peer\n"
@@ -60,6 +64,8 @@ static const struct option options[] = {
     {"listen", required_argument, NULL, 'l'},
     {"hls-fragment", required_argument, NULL, OPT_HLS_FRAGMENT},
     {"hls-window", required_argument, NULL, OPT_HLS_WINDOW},
+    {"hls-format", required_argument, NULL, OPT_HLS_FORMAT},
+    {"hls-path", required_argument, NULL, OPT_HLS_PATH},
     {"keyframe", required_argument, NULL, OPT_KEYFRAME},
     {"no-flv", no_argument, NULL, OPT_NO_FLV},
     {"no-hls", no_argument, NULL, OPT_NO_HLS},
@@ -92,6 +98,17 @@ number(const char *name, double low, double high)
 	usage();
 }
 
+static enum live_form
+hls_format(void)
+{
+	if (strcmp(optarg, "ts") == 0)
+		return LIVE_HLS_TS;
+	if (strcmp(optarg, "fmp4") == 0)
+		return LIVE_HLS_MP4;
+	log_error("options", "--hls-format is ts or fmp4");
+	usage();
+}
+
 static void
 take_daemon_option(int opt)
 {
@@ -106,6 +123,12 @@ take_daemon_option(int opt)
 		break;
 	case OPT_HLS_WINDOW:
 		serve.live.window_s = number("hls-window", 1, 3600);
+		break;
+	case OPT_HLS_FORMAT:
+		serve.live.form = hls_format();
+		break;
+	case OPT_HLS_PATH:
+		serve.live.hls_path = optarg;
 		break;
 	case OPT_KEYFRAME:
 		serve.live.pli_s = number("keyframe", 0.5, 60);

@@ -7,6 +7,8 @@
 
 #include "log/log.h"
 #include "loop/loop.h"
+#include "store.h"
+#include "watch.h"
 
 static const struct http_route routes[] = {
     {"GET", "/", true, serve_request},
@@ -58,6 +60,7 @@ serve_run(struct serve_config *config)
 	uv_loop_t *loop = uv_default_loop();
 	struct live_hub hub = {.loop = loop, .config = &config->live};
 	struct http_server *server;
+	struct watch *watch = NULL;
 	struct stop stop;
 	int code, error;
 
@@ -79,13 +82,22 @@ serve_run(struct serve_config *config)
 		code = EX_NOUSER;
 		goto out;
 	}
+	if (config->live.hls_path != NULL) {
+		hub.store = store_new(config->live.hls_path);
+		watch = hub.store != NULL ? watch_new(&hub) : NULL;
+		code = watch != NULL ? EX_OK : EX_CANTCREAT;
+	}
+	if (code != EX_OK)
+		goto out;
 	loop_on_signal(loop, SIGTERM, on_stop, &stop);
 	loop_on_signal(loop, SIGINT, on_stop, &stop);
 	loop_ready(config->ready_fd);
 	uv_run(loop, UV_RUN_DEFAULT);
 out:
 	http_server_free(server);
+	watch_free(watch);
 	live_free_all(&hub);
+	store_free(hub.store);
 	uv_run(loop, UV_RUN_NOWAIT);
 	loop_finish(loop);
 	return code;

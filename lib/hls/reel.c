@@ -25,7 +25,7 @@ piece_drop(struct piece *p)
 		free(p);
 }
 
-static struct piece *
+struct piece *
 piece_new(const uint8_t *buf, size_t size)
 {
 	struct piece *p = malloc(sizeof(*p) + size);

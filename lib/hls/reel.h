@@ -42,6 +42,8 @@ int reel_add(struct reel *r, const uint8_t *buf, size_t size, int64_t time_us, b
  * (number 0: begin). Borrowed: piece_hold() to keep it.
  */
 struct piece *reel_get(const struct reel *r, uint64_t number);
+/* With one reference. NULL without memory. */
+struct piece *piece_new(const uint8_t *buf, size_t size);
 struct piece *piece_hold(struct piece *p);
 void piece_drop(struct piece *p); /* takes NULL */
 

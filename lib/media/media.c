@@ -11,7 +11,7 @@
 void
 media_init(void)
 {
-	av_log_set_level(AV_LOG_QUIET);
+	av_log_set_level(AV_LOG_PANIC);
 }
 
 int

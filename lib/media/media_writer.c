@@ -279,9 +279,13 @@ set_options(struct media_writer *w, AVDictionary **options)
 	if (w->live) { /* each audio unit by itself; tables before each keyframe */
 		av_dict_set(options, "pes_payload_size", "0", 0);
 		av_dict_set(options, "mpegts_flags", "pat_pmt_at_frames", 0);
+		av_dict_set(options, "use_editlist", "0", 0);
 	}
 	/* What cannot be sought back in must be written in pieces, and soon. */
-	av_dict_set(options, "movflags", "frag_keyframe+empty_moov+default_base_moof", 0);
+	av_dict_set(options, "movflags",
+		    w->live ? "frag_custom+empty_moov+default_base_moof+frag_discont"
+			    : "frag_keyframe+empty_moov+default_base_moof",
+		    0);
 	av_dict_set(options, "cluster_time_limit", "200", 0);
 	av_dict_set(options, "flvflags", "no_duration_filesize", 0);
 }
@@ -370,6 +374,18 @@ result_of(struct media_writer *w, int av_error, struct media_words *words)
 	return media_fail_av(words, "writing", w->error != 0 ? w->error : av_error);
 }
 
+/* The last unit of a fragment needs a duration: as long as the one before it. */
+static int64_t
+duration_of(const struct media_writer *w, const struct media_unit *unit, const AVStream *st,
+	    int64_t dts)
+{
+	int64_t last = w->last_dts[unit->kind];
+
+	if (unit->duration_us == 0 && w->live && last != INT64_MIN)
+		return dts - last;
+	return av_rescale_q(unit->duration_us, microseconds, st->time_base);
+}
+
 int
 media_writer_write(struct media_writer *w, const struct media_unit *unit, struct media_words *words)
 {
@@ -382,14 +398,14 @@ media_writer_write(struct media_writer *w, const struct media_unit *unit, struct
 	dts = av_rescale_q(unit->time_us - unit->lead_us, microseconds, st->time_base);
 	if (dts <= w->last_dts[unit->kind]) /* containers refuse time that stands still */
 		dts = w->last_dts[unit->kind] + 1;
-	w->last_dts[unit->kind] = dts;
 	if (av_new_packet(w->packet, (int)unit->size) < 0)
 		return media_fail(words, -ENOMEM, "out of memory");
 	memcpy(w->packet->data, unit->data, unit->size);
 	w->packet->stream_index = st->index;
 	w->packet->dts = dts;
 	w->packet->pts = MAX_OF(dts, av_rescale_q(unit->time_us, microseconds, st->time_base));
-	w->packet->duration = av_rescale_q(unit->duration_us, microseconds, st->time_base);
+	w->packet->duration = duration_of(w, unit, st, dts);
+	w->last_dts[unit->kind] = dts;
 	w->packet->flags = unit->keyframe ? AV_PKT_FLAG_KEY : 0;
 	if (unit->kind == MEDIA_VIDEO && unit->keyframe && tell_sets(w->packet) < 0) {
 		av_packet_unref(w->packet);
@@ -402,13 +418,24 @@ media_writer_write(struct media_writer *w, const struct media_unit *unit, struct
 }
 
 int
+media_writer_flush(struct media_writer *w, struct media_words *words)
+{
+	int r = av_write_frame(w->format, NULL);
+
+	/* The next fragment has the time of its first unit: the muxer would have it begin where it
+	 * guesses that the last unit ends, and would not survive a unit before that. */
+	(void)av_opt_set(w->format->priv_data, "movflags", "+frag_discont", 0);
+	return result_of(w, r, words);
+}
+
+int
 media_writer_close(struct media_writer *w, struct media_words *words)
 {
 	int r = 0;
 
 	if (w == NULL)
 		return 0;
-	if (w->begun && w->error == 0)
+	if (w->begun && w->error == 0 && !w->live)
 		r = av_write_trailer(w->format);
 	if (r >= 0 && w->pipe == NULL)
 		r = avio_closep(&w->format->pb); /* a full disk may show only here */

@@ -29,7 +29,8 @@ struct media_writer_config {
 	const struct media_aac_format *aac; /* the audio is AAC; NULL: Opus */
 	media_sink_fn *sink; /* gets everything in place of path; format must be given */
 	void *sink_arg;
-	/* Each unit leaves at once, in the order given: for live consumers. */
+	/* Each unit leaves at once, in the order given: for live consumers. MP4 is then in
+	 * fragments that media_writer_flush() ends, whose times are those of the units. */
 	bool live;
 	/* Asked while a network is waited for: not 0 gives up. May be called from the writer's
 	 * thread only. NULL: never. */
@@ -53,6 +54,8 @@ struct media_writer *media_writer_open(const struct media_writer_config *config,
  * pipe is gone, -errno with *words set. May block on a pipe. */
 int media_writer_write(struct media_writer *w, const struct media_unit *unit,
 		       struct media_words *words);
+/* What is held back for a fragment leaves. As media_writer_write(). */
+int media_writer_flush(struct media_writer *w, struct media_words *words);
 /* Write what closes the file, and free. 0 or -errno with *words set. Takes NULL. */
 int media_writer_close(struct media_writer *w, struct media_words *words);
 

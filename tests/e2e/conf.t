@@ -43,6 +43,8 @@ is "$(get -c conf/rtc.conf programs | paste -sd' ')" \
     "rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-web rtc-gate" "programs of the file of the set"
 like "$(get -c conf/rtc.conf argv rtc2rtmp | paste -sd' ')" \
     '^--hls-fragment 2 --hls-window 20 --keyframe 6.0 --aac-bitrate 128000$' "argv of rtc2rtmp"
+like "$(SRS_VHOST_HLS_HLS_PATH=/srv/hls get -c conf/rtc.conf -s vhost.hls.hls_use_fmp4=on argv rtc2rtmp |
+    paste -sd' ')" '--hls-format=fmp4 --hls-path /srv/hls ' "argv of rtc2rtmp with HLS files in MP4"
 like "$(get argv rtc2rtmp | paste -sd' ')" '^--no-flv --no-hls' "argv of rtc2rtmp by default"
 is "$(get programs | paste -sd' ')" "rtc-web rtc-gate" "programs without any"
 is "$(SRS_VHOST_RTC_RTMP_TO_RTC=on get -c "$dir/a.conf" programs | paste -sd' ')" \

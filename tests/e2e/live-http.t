@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # runs under: address
 """rtc2rtmp as a daemon: the test card as HTTP-FLV, MPEG-TS and HLS; what ffmpeg makes of it."""
+import datetime
 import os
 import re
 import signal
@@ -19,6 +20,11 @@ from relaylib import wait_for  # noqa: E402
 port = service('rtc2rtmp', '--hls-fragment', '1', '--hls-window', '4')
 daemon = children[-1]
 BASE = f'http://127.0.0.1:{port}'
+HLS_DIR = path('hls')
+HLS_ARGS = ['--hls-path', HLS_DIR, '--hls-format', 'fmp4', '--hls-fragment', '0.5',
+            '--hls-window', '2', '--no-flv', '--no-hls']
+service('rtc2rtmp', *HLS_ARGS)
+writer = children[-1]
 
 
 def get(what, method='GET'):
@@ -40,6 +46,10 @@ def record(what, name, seconds=4):
 
 
 def endless():
+    """Beside a consumer that reads nothing for long: no one waits for it."""
+    slow = socket.create_connection(('127.0.0.1', port))
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.sendall(b'GET /live/card.flv HTTP/1.0\r\n\r\n')
     for ext, mime in (('flv', 'video/x-flv'), ('ts', 'video/mp2t')):
         began = time.monotonic()
         with urllib.request.urlopen(f'{BASE}/live/card.{ext}', timeout=PATIENCE_S) as r:
@@ -51,24 +61,79 @@ def endless():
         tap.equal(headers['Access-Control-Allow-Origin'], '*', f'{ext}: for any origin')
         good(record(f'/live/card.{ext}', f'http-{ext}.mkv'), f'HTTP {ext}', 4, ['aac', 'h264'])
     tap.equal(get('/live/card.flv', 'HEAD')[0], 200, 'HEAD')
+    slow.close()
+
+
+def dates(text):
+    return [datetime.datetime.fromisoformat(d.replace('Z', '+00:00')).timestamp()
+            for d in re.findall(r'#EXT-X-PROGRAM-DATE-TIME:(.*)', text)]
 
 
 def hls():
     code, headers, text = get('/live/card.m3u8')
     tap.equal((code, headers['Content-Type']), (200, 'application/vnd.apple.mpegurl'), 'a playlist')
+    tap.equal(headers['Access-Control-Allow-Origin'], '*', 'for any origin')
     tap.ok(text.startswith(b'#EXTM3U\n') and b'card.ts?segment=' in text, 'that names segments', text)
-    good(record('/live/card.m3u8', 'hls.mkv', 6), 'HLS', 4, ['aac', 'h264'])
+    good(record('/live/card.m3u8', 'hls.mkv', 4), 'HLS', 4, ['aac', 'h264'])
     text = get('/live/card.m3u8')[2].decode()
+    behind = time.time() - dates(text)[-1]
+    tap.ok(0 < behind < 5, f'its last segment began {behind:.1f} s ago, it says', text)
     durations = [float(d) for d in re.findall(r'#EXTINF:([0-9.]+),', text)]
     tap.ok(3 <= len(durations) <= 6 and all(0.5 <= d <= 5 for d in durations),
            'the window is kept', text)
     target = int(re.search(r'TARGETDURATION:(\d+)', text)[1])
-    tap.ok(max(durations) <= target, 'no segment is longer than the target', text)
+    tap.ok(max(int(d + 0.5) for d in durations) <= target, 'no segment is longer than the target', text)
     segment = re.findall(r'^card.ts.*', text, re.M)[-1]
     code, headers, body = get(f'/live/{segment}')
     tap.equal((code, headers['Content-Type'], body[0], len(body) % 188),
               (200, 'video/mp2t', 0x47, 0), 'a segment')
     tap.equal(get('/live/card.ts?segment=7')[0], 404, 'one that is no more')
+
+
+def fmp4():
+    get('/live/card.m3u8?format=fmp4')
+    good(record('/live/card.m3u8?format=fmp4', 'fmp4.mkv', 4), 'HLS in MP4', 4, ['aac', 'h264'])
+    text = get('/live/card.m3u8?format=fmp4')[2].decode()
+    init = re.search(r'#EXT-X-MAP:URI="(.*)"', text)[1]
+    code, headers, body = get(f'/live/{init}')
+    tap.equal((code, headers['Content-Type'], body[4:8]), (200, 'video/mp4', b'ftyp'),
+              'an initialisation section')
+    segment = re.findall(r'^card.m4s.*', text, re.M)[-1]
+    code, headers, body = get(f'/live/{segment}')
+    tap.equal((code, headers['Content-Type'], body[4:8]), (200, 'video/mp4', b'moof'), 'a segment')
+    tap.equal(get('/live/card.m3u8?format=dash')[0], 400, 'another format is refused')
+
+
+def written():
+    """HLS as files: whole, few, gone when the stream or the program is."""
+    global writer
+    playlist = f'{HLS_DIR}/live/card.m3u8'
+    out = path('written.mkv')
+    p = run('ffmpeg', '-v', 'error', '-i', playlist, '-t', '3', '-c', 'copy', '-y', out)
+    tap.equal((p.returncode, p.stderr), (0, b''), 'ffmpeg reads them')
+    good(out, 'HLS files', 3, ['aac', 'h264'])
+    with open(playlist, encoding='ascii') as f:
+        named = set(re.findall(r'^card-.*|card-init-[^"]*', f.read(), re.M))
+    there = {n for n in os.listdir(f'{HLS_DIR}/live') if n.startswith('card')}
+    tap.ok(named < there and len(there) < 20, f'{len(there)} files', (named, there))
+    own = f'{HLS_DIR}/live/card-of-mine-1.ts'
+    with open(own, 'w', encoding='ascii'):
+        writer.kill()
+    writer.wait(PATIENCE_S)
+    left = set(os.listdir(f'{HLS_DIR}/live'))
+    service('rtc2rtmp', *HLS_ARGS)
+    writer = children[-1]
+    now = set(os.listdir(f'{HLS_DIR}/live'))
+    tap.equal(len(left & now), 1, 'what a killed one left is removed by the next, nothing else')
+    tap.ok(wait_for(lambda: os.path.exists(playlist), 20), 'which goes on')
+
+
+def removed():
+    tap.ok(wait_for(lambda: not [n for n in os.listdir(f'{HLS_DIR}/live') if 'early' in n], 20),
+           'the files of a stream that ended are removed')
+    writer.send_signal(signal.SIGTERM)
+    tap.equal(writer.wait(PATIENCE_S), 0, 'SIGTERM ends the writer')
+    tap.equal(os.listdir(f'{HLS_DIR}/live'), ['card-of-mine-1.ts'], 'which takes its files along')
 
 
 def shared():
@@ -82,18 +147,9 @@ def shared():
         s.settimeout(PATIENCE_S)
         s.recv(1000, socket.MSG_WAITALL)
     subscribers = [s for s in sessions() if s['stream'] == 'live/card' and s['kind'] != 'publish']
-    tap.equal(len(subscribers), 1, '20 consumers share one subscription')
+    tap.equal(len(subscribers), 2, '20 consumers share one subscription; the writer has another')
     for s in sockets:
         s.close()
-
-
-def slow():
-    """A consumer that reads nothing for long, beside one that reads: it skips, no one waits."""
-    s = socket.create_connection(('127.0.0.1', port))
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    s.sendall(b'GET /live/card.flv HTTP/1.0\r\n\r\n')
-    good(record('/live/card.flv', 'beside.mkv'), 'beside a slow one', 4, ['aac', 'h264'])
-    s.close()
 
 
 def refusals():
@@ -130,10 +186,12 @@ pub = publish('card')
 tap.ok(wait_for(lambda: is_live('card'), 20), 'the test card is published')
 endless()
 hls()
+fmp4()
 shared()
-slow()
 refusals()
 the_first_frames()
+written()
+removed()
 tap.ok(wait_for(lambda: not [s for s in sessions() if s['kind'] not in ('publish', 'play')], 40),
        'what nobody wants is let go', sessions())
 daemon.send_signal(signal.SIGTERM)
