@@ -132,24 +132,11 @@ ask_relay(struct ingest *in, json_t *tracks, const char **words)
 }
 
 static json_t *
-h264_track(const char *fmtp)
+video_track(enum payload_codec codec, uint8_t pt, const char *fmtp, bool on_demand)
 {
-	return json_pack("{s:s, s:[{s:s, s:i, s:i, s:s}]}", "kind", "video", "codecs", "name",
-			 "H264", "clock_rate", 90000, "pt", VIDEO_PT, "fmtp", fmtp);
-}
-
-/* Before the original: WebRTC players take the first that they can; local ones what is live. */
-static json_t *
-twin_track(const struct video *v)
-{
-	char fmtp[VIDEO_FMTP_SIZE];
-
-	snprintf(fmtp, sizeof(fmtp),
-		 "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e0%02x",
-		 v->sets.level_idc);
 	return json_pack("{s:s, s:s, s:[{s:s, s:i, s:i, s:s}]}", "kind", "video", "mode",
-			 "on-demand", "codecs", "name", "H264", "clock_rate", 90000, "pt", TWIN_PT,
-			 "fmtp", fmtp);
+			 on_demand ? "on-demand" : "live", "codecs", "name", payload_name(codec),
+			 "clock_rate", PAYLOAD_RATE, "pt", pt, "fmtp", fmtp);
 }
 
 static json_t *
@@ -176,7 +163,9 @@ opus_track(bool on_demand)
 static json_t *
 first_tracks(void)
 {
-	return json_pack("[o, o]", h264_track("packetization-mode=1;profile-level-id=42e01f"),
+	return json_pack("[o, o]",
+			 video_track(PAYLOAD_H264, VIDEO_PT,
+				     "packetization-mode=1;profile-level-id=42e01f", false),
 			 opus_track(true));
 }
 
@@ -184,15 +173,19 @@ static json_t *
 known_tracks(struct ingest *in)
 {
 	json_t *tracks = json_array();
-	char fmtp[VIDEO_FMTP_SIZE];
+	char fmtp[PAYLOAD_FMTP_SIZE];
 
 	in->opus_index = in->twin_index = TRACK_NONE;
-	if (in->video.config_size > 0 && in->video.twin.active) {
+	/* Before the original: WebRTC players take the first that they can; local ones what is
+	 * live. */
+	if (in->video.twin.active) {
 		in->twin_index = (uint8_t)json_array_size(tracks);
-		json_array_append_new(tracks, twin_track(&in->video));
+		json_array_append_new(tracks, video_track(PAYLOAD_H264, TWIN_PT,
+							  video_twin_fmtp(&in->video, fmtp), true));
 	}
-	if (in->video.config_size > 0)
-		json_array_append_new(tracks, h264_track(video_fmtp(&in->video, fmtp)));
+	if (in->video.codec != PAYLOAD_NONE)
+		json_array_append_new(tracks, video_track(in->video.codec, VIDEO_PT,
+							  video_fmtp(&in->video, fmtp), false));
 	if (in->audio.codec == FLV_AAC)
 		json_array_append_new(tracks, aac_track(&in->audio));
 	if (in->audio.codec != FLV_CODEC_NONE) {
@@ -206,7 +199,7 @@ static void
 log_tracks(const struct ingest *in)
 {
 	log_info("source", "%s: video %s, audio %s", in->config.stream,
-		 in->video.config_size > 0 ? "H264" : "none",
+		 in->video.codec != PAYLOAD_NONE ? payload_name(in->video.codec) : "none",
 		 in->audio.codec != FLV_CODEC_NONE ? flv_codec_name(in->audio.codec) : "none");
 }
 
@@ -214,7 +207,7 @@ static bool
 wants_twin(const struct ingest *in)
 {
 	return in->video.settings.bframes == VIDEO_TRANSCODE_BFRAMES &&
-	       (in->video.has_bframes || in->held_reordering);
+	       in->video.codec == PAYLOAD_H264 && (in->video.has_bframes || in->held_reordering);
 }
 
 /* Tell the relay the tracks, for the first time or anew. */
@@ -265,6 +258,28 @@ tell_multitrack(struct ingest *in, bool multitrack)
 	log_warn("source", "the encoder sends several tracks of a kind: only track 0 is taken");
 }
 
+/* Is this, as flv_video_parse() has it, of a track that is carried? What is not is told of. */
+static bool
+is_video(struct ingest *in, int rc, const struct flv_video *v)
+{
+	tell_multitrack(in, v->multitrack);
+	if (rc == 0 && v->codec == FLV_CODEC_NONE) /* no track 0 */
+		return false;
+	if (rc == 0 && video_codec_of(v->codec) != PAYLOAD_NONE)
+		return true;
+	complain(&in->told_video, "video", v->codec, v->fourcc, "set the encoder to H.264");
+	return false;
+}
+
+static bool
+is_audio(struct ingest *in, int rc, const struct flv_audio *a)
+{
+	tell_multitrack(in, a->multitrack);
+	if (rc == -ENOMSG)
+		complain(&in->told_audio, "audio", a->codec, a->fourcc, "set the encoder to AAC");
+	return rc == 0 && a->codec != FLV_CODEC_NONE;
+}
+
 /* 1 the tracks change, 0, -errno. */
 static int
 take_video(struct ingest *in, const struct flv_tag *tag, int64_t time_us, uint64_t now_us,
@@ -272,25 +287,23 @@ take_video(struct ingest *in, const struct flv_tag *tag, int64_t time_us, uint64
 {
 	struct flv_video v;
 	int rc = flv_video_parse(&v, tag->data, tag->size);
+	enum payload_codec codec;
 
-	if (rc == -EBADMSG || (rc == 0 && v.codec == FLV_AVC && v.kind > FLV_FRAME))
+	if (rc == -EBADMSG || (rc == 0 && v.codec != FLV_CODEC_NONE && v.kind > FLV_FRAME))
 		return 0;
-	tell_multitrack(in, v.multitrack);
-	if (rc == 0 && v.codec == FLV_CODEC_NONE) /* no track 0 */
+	if (!is_video(in, rc, &v))
 		return 0;
-	if (rc < 0 || v.codec != FLV_AVC) {
-		complain(&in->told_video, "video", v.codec, v.fourcc, "set the encoder to H.264");
-		return 0;
-	}
+	codec = video_codec_of(v.codec);
 	in->video.jump |= jump;
 	if (v.kind == FLV_SEQUENCE_HEADER) {
-		bool first = in->video.config_size == 0;
+		enum payload_codec before = in->video.codec;
 
-		/* New parameter sets go in band; only a track that comes late is news. */
-		rc = video_configure(&in->video, v.data, v.size);
-		return rc == 1 && first;
+		/* New parameter sets go in band; a track that comes late, or another codec, is
+		 * news. */
+		rc = video_configure(&in->video, codec, v.data, v.size);
+		return rc == 1 && codec != before;
 	}
-	if (!in->published)
+	if (!in->published || codec != in->video.codec)
 		return 0;
 	rc = video_frame(&in->video, &v, time_us, now_us);
 	return rc == -ENOMEM ? rc : wants_twin(in) && !in->video.twin.active;
@@ -303,14 +316,7 @@ take_audio(struct ingest *in, const struct flv_tag *tag, int64_t time_us, uint64
 	struct flv_audio a;
 	int rc = flv_audio_parse(&a, tag->data, tag->size);
 
-	if (rc == -EBADMSG)
-		return 0;
-	if (rc == -ENOMSG) {
-		complain(&in->told_audio, "audio", a.codec, a.fourcc, "set the encoder to AAC");
-		return 0;
-	}
-	tell_multitrack(in, a.multitrack);
-	if (a.codec == FLV_CODEC_NONE) /* no track 0 */
+	if (rc == -EBADMSG || !is_audio(in, rc, &a))
 		return 0;
 	in->audio.jump |= jump;
 	rc = audio_configure(&in->audio, &a);
@@ -368,30 +374,40 @@ hold(struct ingest *in, const struct flv_tag *tag)
 }
 
 static void
-note_video(struct ingest *in, const struct flv_video *v)
+note_video(struct ingest *in, const struct flv_tag *tag)
 {
-	if (v->kind == FLV_SEQUENCE_HEADER)
-		video_configure(&in->video, v->data, v->size);
-	if (v->kind != FLV_FRAME)
+	struct flv_video v;
+	int rc = flv_video_parse(&v, tag->data, tag->size);
+
+	if (rc == -EBADMSG || !is_video(in, rc, &v))
+		return;
+	if (v.kind == FLV_SEQUENCE_HEADER)
+		video_configure(&in->video, video_codec_of(v.codec), v.data, v.size);
+	if (v.kind != FLV_FRAME)
 		return;
 	in->held_frame = true;
-	in->held_reordering |= v->keyframe && v->cts_ms > 0;
+	in->held_reordering |= v.keyframe && v.cts_ms > 0;
+}
+
+static void
+note_audio(struct ingest *in, const struct flv_tag *tag)
+{
+	struct flv_audio a;
+	int rc = flv_audio_parse(&a, tag->data, tag->size);
+
+	if (rc != -EBADMSG && is_audio(in, rc, &a))
+		audio_configure(&in->audio, &a);
 }
 
 static void
 note_codecs(struct ingest *in, const struct flv_tag *tag)
 {
-	struct flv_video v;
-	struct flv_audio a;
-
 	if (tag->type == FLV_SCRIPT && flv_metadata_parse(&in->metadata, tag->data, tag->size) == 0)
 		in->has_metadata = true;
-	else if (tag->type == FLV_VIDEO && flv_video_parse(&v, tag->data, tag->size) == 0 &&
-		 v.codec == FLV_AVC)
-		note_video(in, &v);
-	else if (tag->type == FLV_AUDIO && flv_audio_parse(&a, tag->data, tag->size) == 0 &&
-		 a.codec != FLV_CODEC_NONE)
-		audio_configure(&in->audio, &a);
+	else if (tag->type == FLV_VIDEO)
+		note_video(in, tag);
+	else if (tag->type == FLV_AUDIO)
+		note_audio(in, tag);
 }
 
 /* Everything that was announced is there, or it was waited for long enough. */
@@ -399,7 +415,7 @@ static bool
 tracks_are_known(const struct ingest *in)
 {
 	bool audio = in->audio.codec != FLV_CODEC_NONE;
-	bool video = in->video.config_size > 0 &&
+	bool video = in->video.codec != PAYLOAD_NONE &&
 		     (in->held_frame || in->video.settings.bframes != VIDEO_TRANSCODE_BFRAMES);
 	const struct flv_tag *first = &in->held[0].tag;
 
@@ -421,7 +437,7 @@ ingest_flush(struct ingest *in, uint64_t now_us)
 	if (in->published || in->held_count == 0)
 		return 0;
 	in->ntp_base = clock_ntp();
-	if (in->video.config_size > 0 || in->audio.codec != FLV_CODEC_NONE)
+	if (in->video.codec != PAYLOAD_NONE || in->audio.codec != FLV_CODEC_NONE)
 		rc = publish(in);
 	for (size_t i = 0; i < in->held_count; i++) {
 		if (rc == 0 && in->published)

@@ -9,21 +9,12 @@
 #include "log/log.h"
 
 enum {
-	START_CODE_SIZE = 4,
 	UNIT_MIN = 64 << 10,
-	TYPE_MASK = 0x1f,
-	REF_MASK = 0x60,
-	SLICE_FIRST = H264_SLICE, /* VCL types 1 to 5 */
-	SLICE_LAST = H264_IDR,
-	BFRAMES_SEEN = 8, /* enough of them to say of which kind they are */
-	END_OF_SEQUENCE = 10,
+	BFRAMES_SEEN = 8,     /* enough of them to say of which kind they are */
+	END_OF_SEQUENCE = 10, /* NALU types of H.264, */
 	FILLER = 12,
+	H265_FILLER = 38, /* and of H.265 */
 	LONG_GOP_US = 4000000
-};
-
-/* What an access unit holds. */
-struct unit_facts {
-	bool idr, referenced, slices, own_sets;
 };
 
 void
@@ -43,40 +34,78 @@ video_fini(struct video *v)
 	v->unit = NULL;
 }
 
-int
-video_configure(struct video *v, const uint8_t *config, size_t size)
+enum payload_codec
+video_codec_of(enum flv_codec codec)
 {
-	struct flv_avc_config sets;
+	static const enum payload_codec codecs[] = {[FLV_AVC] = PAYLOAD_H264,
+						    [FLV_HEVC] = PAYLOAD_H265,
+						    [FLV_AV1] = PAYLOAD_AV1,
+						    [FLV_VP9] = PAYLOAD_VP9};
+
+	return (size_t)codec < ARRAY_COUNT(codecs) ? codecs[codec] : PAYLOAD_NONE;
+}
+
+int
+video_configure(struct video *v, enum payload_codec codec, const uint8_t *config, size_t size)
+{
+	uint8_t headers[VIDEO_HEADERS_MAX];
+	unsigned length_size = 0;
+	int n;
 
 	if (size > VIDEO_CONFIG_MAX)
 		return -ENOSPC;
-	if (size == v->config_size && memcmp(config, v->config, size) == 0)
+	if (codec == v->codec && size == v->config_size && memcmp(config, v->config, size) == 0)
 		return 0;
-	if (flv_avc_config_parse(&sets, config, size) < 0)
-		return -EBADMSG;
+	n = payload_config_headers(codec, headers, sizeof(headers), config, size, &length_size);
+	if (n < 0)
+		return n;
+	if (codec != v->codec) {
+		payload_pack_init(&v->pack, codec);
+		v->begun = false;
+	}
+	v->codec = codec;
 	memcpy(v->config, config, size);
 	v->config_size = size;
-	return flv_avc_config_parse(&v->sets, v->config, size) < 0 ? -EBADMSG : 1;
+	memcpy(v->headers, headers, (size_t)n);
+	v->headers_size = (size_t)n;
+	v->length_size = length_size;
+	return 1;
 }
 
 char *
-video_fmtp(const struct video *v, char text[static VIDEO_FMTP_SIZE])
+video_fmtp(const struct video *v, char text[static PAYLOAD_FMTP_SIZE])
 {
-	snprintf(text, VIDEO_FMTP_SIZE,
-		 "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=%02x%02x%02x",
-		 v->sets.profile_idc, v->sets.constraints, v->sets.level_idc);
+	struct vp9_config vp9;
+
+	payload_fmtp(v->codec, text, v->headers, v->headers_size);
+	if (v->codec == PAYLOAD_VP9 && vp9_config_parse(&vp9, v->config, v->config_size) == 0)
+		snprintf(text, PAYLOAD_FMTP_SIZE, "profile-id=%u", vp9.profile);
+	if (v->codec == PAYLOAD_H264 && text[0] == '\0') /* a record without sets */
+		snprintf(text, PAYLOAD_FMTP_SIZE,
+			 "level-asymmetry-allowed=1;packetization-mode=1;"
+			 "profile-level-id=%02x%02x%02x",
+			 v->config[1], v->config[2], v->config[3]);
 	return text;
 }
 
-static int
-append_nalu(struct video *v, const uint8_t *nalu, size_t size)
+/* Constrained baseline, of the level that the original has (the fourth octet of its record). */
+char *
+video_twin_fmtp(const struct video *v, char text[static PAYLOAD_FMTP_SIZE])
 {
-	static const uint8_t start_code[START_CODE_SIZE] = {0, 0, 0, 1};
-	size_t need = v->unit_size + START_CODE_SIZE + size,
-	       cap = MAX_OF((size_t)UNIT_MIN, v->unit_cap);
+	snprintf(text, PAYLOAD_FMTP_SIZE,
+		 "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e0%02x",
+		 v->config[3]);
+	return text;
+}
+
+/* Octets behind those that are there. */
+static int
+append(struct video *v, const uint8_t *p, size_t size)
+{
+	size_t need = v->unit_size + size, cap = MAX_OF((size_t)UNIT_MIN, v->unit_cap);
 	uint8_t *grown;
 
-	if (need > H264_AU_MAX + VIDEO_CONFIG_MAX)
+	if (need > AU_OCTETS_MAX + VIDEO_HEADERS_MAX)
 		return -EBADMSG;
 	while (cap < need)
 		cap *= 2;
@@ -87,122 +116,103 @@ append_nalu(struct video *v, const uint8_t *nalu, size_t size)
 		v->unit = grown;
 		v->unit_cap = cap;
 	}
-	memcpy(v->unit + v->unit_size, start_code, START_CODE_SIZE);
-	memcpy(v->unit + v->unit_size + START_CODE_SIZE, nalu, size);
+	memcpy(v->unit + v->unit_size, p, size);
 	v->unit_size = need;
 	return 0;
-}
-
-static int
-append_sets(struct video *v)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < v->sets.sps_count && rc == 0; i++)
-		rc = append_nalu(v, v->sets.sps[i].p, v->sets.sps[i].size);
-	for (size_t i = 0; i < v->sets.pps_count && rc == 0; i++)
-		rc = append_nalu(v, v->sets.pps[i].p, v->sets.pps[i].size);
-	return rc;
-}
-
-static void
-note_nalu(struct unit_facts *f, uint8_t head)
-{
-	unsigned type = head & TYPE_MASK;
-
-	f->idr |= type == H264_IDR;
-	f->own_sets |= type == H264_SPS;
-	if (type < SLICE_FIRST || type > SLICE_LAST)
-		return;
-	f->slices = true;
-	f->referenced |= (head & REF_MASK) != 0;
 }
 
 /* What goes on: not delimiters, ends of sequence, filler; SEI if it is wanted. */
 static bool
 is_carried(const struct video *v, uint8_t head)
 {
-	unsigned type = head & TYPE_MASK;
+	unsigned type = v->codec == PAYLOAD_H264 ? head & 0x1fu : head >> 1 & 0x3fu;
 
-	if (type == H264_SEI && v->settings.drop_sei)
-		return false;
-	return type != H264_AUD && (type < END_OF_SEQUENCE || type > FILLER);
+	if (v->codec == PAYLOAD_H264)
+		return type != H264_AUD && (type < END_OF_SEQUENCE || type > FILLER) &&
+		       (type != H264_SEI || !v->settings.drop_sei);
+	return (type < H265_AUD || type > H265_FILLER) &&
+	       (type < H265_PREFIX_SEI || type > H265_PREFIX_SEI + 1 || !v->settings.drop_sei);
 }
 
+/* NALUs behind their lengths into Annex B. */
 static int
-look_through(const struct video *v, const struct flv_video *frame, struct unit_facts *facts)
+append_nalus(struct video *v, const struct flv_video *frame)
 {
+	static const uint8_t start_code[] = {0, 0, 0, 1};
 	const uint8_t *nalu;
 	size_t at = 0, size;
 	int rc;
 
-	*facts = (struct unit_facts){0};
-	do {
-		rc =
-		    flv_avcc_next(frame->data, frame->size, v->sets.length_size, &at, &nalu, &size);
-		if (rc > 0)
-			note_nalu(facts, nalu[0]);
-	} while (rc > 0);
+	while ((rc = flv_avcc_next(frame->data, frame->size, v->length_size, &at, &nalu, &size)) >
+	       0) {
+		if (!is_carried(v, nalu[0]))
+			continue;
+		rc = append(v, start_code, sizeof(start_code));
+		if (rc == 0)
+			rc = append(v, nalu, size);
+		if (rc < 0)
+			break;
+	}
 	return rc;
 }
 
+/* The unit of a frame, behind the room for its headers, and what is in it. */
 static int
-build_unit(struct video *v, const struct flv_video *frame, bool with_sets)
+build_unit(struct video *v, const struct flv_video *frame, struct payload_facts *facts)
 {
-	const uint8_t *nalu;
-	size_t at = 0, size;
 	int rc;
 
 	v->unit_size = 0;
-	rc = with_sets ? append_sets(v) : 0;
-	while (rc == 0 &&
-	       flv_avcc_next(frame->data, frame->size, v->sets.length_size, &at, &nalu, &size) > 0)
-		if (is_carried(v, nalu[0]))
-			rc = append_nalu(v, nalu, size);
-	return rc;
+	rc = append(v, v->headers, v->headers_size);
+	if (rc == 0)
+		rc = v->length_size > 0 ? append_nalus(v, frame)
+					: append(v, frame->data, frame->size);
+	if (rc == 0)
+		rc = payload_look(v->codec, v->unit + v->headers_size,
+				  v->unit_size - v->headers_size, facts);
+	return rc < 0 ? rc : facts->picture ? 0 : -EBADMSG;
 }
 
 static void
-send_unit(struct video *v, int64_t pts_us, struct link_note *note)
+send_unit(struct video *v, const uint8_t *unit, size_t size, int64_t pts_us, struct link_note *note)
 {
 	uint8_t payload[LINK_PAYLOAD_MAX];
 	uint32_t ts = link_track_ts(&v->track, pts_us);
 	bool last = false;
 	int n;
 
-	if (h264_pack_start(&v->pack, v->unit, v->unit_size, LINK_PAYLOAD_MAX) < 0) {
+	if (payload_pack_start(&v->pack, unit, size, LINK_PAYLOAD_MAX) < 0) {
 		v->damaged++;
 		return;
 	}
-	while ((n = h264_pack_next(&v->pack, payload, sizeof(payload), &last)) > 0) {
+	while ((n = payload_pack_next(&v->pack, payload, sizeof(payload), &last)) > 0) {
 		link_track_send(&v->track, payload, (size_t)n, last, ts, note);
 		note->discontinuity = false;
 	}
 	v->frames++;
 }
 
-static const char cure[] = "set the encoder's B-frames to 0 (x264: bframes=0, or "
-			   "tune=zerolatency), or use --bframes transcode";
-
 /* Once, when enough of them were seen to say which kind they are. */
 static void
 tell_bframes(struct video *v)
 {
+	const char *way = v->codec == PAYLOAD_H264 ? ", or use --bframes transcode" : "";
+
 	v->told_bframes = true;
-	if (v->settings.bframes == VIDEO_TRANSCODE_BFRAMES)
+	if (v->settings.bframes == VIDEO_TRANSCODE_BFRAMES && v->codec == PAYLOAD_H264)
 		log_info("video", "the encoder sends B-frames: the picture is encoded anew without "
 				  "them while WebRTC players watch");
-	else if (v->settings.bframes == VIDEO_DROP_BFRAMES && v->has_referenced)
-		log_warn(
-		    "video",
-		    "the encoder sends B-frames to which other frames refer (x264: b-pyramid): "
-		    "they cannot be left out, and WebRTC players show them out of order; %s",
-		    cure);
-	else if (v->settings.bframes == VIDEO_DROP_BFRAMES)
+	else if (v->settings.bframes == VIDEO_KEEP_BFRAMES)
+		log_info("video", "the encoder sends B-frames; they are kept");
+	else
 		log_warn("video",
-			 "the encoder sends B-frames, which WebRTC players do not get: the picture "
-			 "is less smooth; %s",
-			 cure);
+			 "the encoder sends B-frames%s; set its B-frames to 0 (x264, x265: "
+			 "bframes=0)%s",
+			 v->has_referenced
+			     ? " to which other frames refer (b-pyramid): they cannot be left out, "
+			       "and WebRTC players show them out of order"
+			     : ", which WebRTC players do not get: the picture is less smooth",
+			 way);
 }
 
 static void
@@ -229,41 +239,47 @@ warn_of_settings(struct video *v, bool keyframe, int64_t dts_us)
 	}
 }
 
+/* Marks a picture that is shown before one that came earlier: a B-frame. */
+static void
+mark(struct video *v, const struct payload_facts *facts, int64_t pts_us, struct link_note *note)
+{
+	if (!v->begun || v->jump || pts_us >= v->max_pts_us)
+		return;
+	note->disposable = facts->disposable && v->settings.bframes != VIDEO_KEEP_BFRAMES;
+	note_bframe(v, !facts->disposable);
+}
+
 int
 video_frame(struct video *v, const struct flv_video *frame, int64_t dts_us, uint64_t now_us)
 {
-	struct unit_facts facts;
+	struct payload_facts facts = {0};
 	struct link_note note = {.discontinuity = v->jump};
+	const uint8_t *unit;
 	int64_t pts_us;
-	bool keyframe, bframe;
-	int rc;
+	size_t size;
+	bool keyframe;
+	int rc = build_unit(v, frame, &facts);
 
-	if (v->sets.sps_count == 0 || look_through(v, frame, &facts) < 0 || !facts.slices) {
-		v->damaged += v->sets.sps_count != 0;
-		return -EBADMSG;
+	if (rc < 0) {
+		v->damaged++;
+		return rc;
 	}
-	keyframe = facts.idr || frame->keyframe;
+	keyframe = facts.keyframe || frame->keyframe;
 	if (!v->begun && !keyframe)
 		return 0;
 	dts_us = MAX_OF(dts_us, v->last_dts_us);
 	v->last_dts_us = dts_us;
 	pts_us = dts_us + (int64_t)frame->cts_ms * 1000;
 	note.dts_offset_us = pts_us - dts_us;
-	/* Shown before one that came earlier: a B-frame. Without references it can be left out. */
-	bframe = v->begun && !v->jump && pts_us < v->max_pts_us;
-	note.disposable = bframe && !facts.referenced && v->settings.bframes != VIDEO_KEEP_BFRAMES;
-	if (bframe)
-		note_bframe(v, facts.referenced);
+	mark(v, &facts, pts_us, &note);
 	warn_of_settings(v, keyframe || !v->begun, dts_us);
 	v->max_pts_us = v->jump ? pts_us : MAX_OF(v->max_pts_us, pts_us);
 	v->begun = true;
 	v->jump = false;
-	rc = build_unit(v, frame, keyframe && !facts.own_sets);
-	if (rc < 0)
-		return rc;
-	send_unit(v, pts_us, &note);
+	unit = v->unit + (keyframe && !facts.headers ? 0 : v->headers_size);
+	size = (size_t)(v->unit + v->unit_size - unit);
+	send_unit(v, unit, size, pts_us, &note);
 	link_track_report(&v->track, now_us, pts_us);
-	return v->twin.active
-		   ? twin_unit(&v->twin, v->unit, v->unit_size, keyframe, dts_us, pts_us, now_us)
-		   : 0;
+	return v->twin.active ? twin_unit(&v->twin, unit, size, keyframe, dts_us, pts_us, now_us)
+			      : 0;
 }

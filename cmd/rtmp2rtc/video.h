@@ -1,16 +1,16 @@
 /*
- * video.h - H.264 of FLV tags into RTP: parameter sets before each keyframe, B-frames marked, or a
- * twin without them.
+ * video.h - the picture of FLV tags into RTP, by lib/payload: what a decoder needs first before
+ * each keyframe, B-frames marked, or a twin of H.264 without them.
  */
 #ifndef RTMP2RTC_VIDEO_H
 #define RTMP2RTC_VIDEO_H
 
 #include "flv/flv.h"
-#include "h264/h264.h"
 #include "link/link_track.h"
+#include "payload/payload.h"
 #include "twin.h"
 
-enum { VIDEO_CONFIG_MAX = 4096, VIDEO_PT = 96, VIDEO_FMTP_SIZE = 128 };
+enum { VIDEO_CONFIG_MAX = 4096, VIDEO_HEADERS_MAX = 2 * VIDEO_CONFIG_MAX, VIDEO_PT = 96 };
 
 /* What WebRTC players get of a stream with B-frames. */
 enum video_bframes {
@@ -27,12 +27,15 @@ struct video {
 	struct video_config settings;
 	struct link_track track;
 	struct twin twin;
+	enum payload_codec codec;	  /* NONE: no sequence header yet */
 	uint8_t config[VIDEO_CONFIG_MAX]; /* as the sequence header had it */
 	size_t config_size;
-	struct flv_avc_config sets; /* borrows from config */
-	uint8_t *unit;		    /* owned: an access unit in Annex B form */
+	uint8_t headers[VIDEO_HEADERS_MAX]; /* of it, as a unit: go before keyframes */
+	size_t headers_size;
+	unsigned length_size; /* octets before each NALU; 0: the codec has none */
+	uint8_t *unit;	      /* owned: the headers' room, then an access unit */
 	size_t unit_size, unit_cap;
-	struct h264_pack pack;
+	struct payload_pack pack;
 	bool begun;	     /* a keyframe was sent */
 	bool jump;	     /* the next packet is to say so */
 	int64_t last_dts_us; /* never goes back */
@@ -46,10 +49,13 @@ struct video {
 
 void video_init(struct video *v, const struct video_config *settings);
 void video_fini(struct video *v);
+/* Of a tag; NONE: not carried. */
+enum payload_codec video_codec_of(enum flv_codec codec);
 /* A sequence header: 1 it is new, 0 it is the same again, -EBADMSG, -ENOSPC. */
-int video_configure(struct video *v, const uint8_t *config, size_t size);
-/* fmtp of the track. Returns text. */
-char *video_fmtp(const struct video *v, char text[static VIDEO_FMTP_SIZE]);
+int video_configure(struct video *v, enum payload_codec codec, const uint8_t *config, size_t size);
+/* fmtp of the track, and of its twin. Returns text. */
+char *video_fmtp(const struct video *v, char text[static PAYLOAD_FMTP_SIZE]);
+char *video_twin_fmtp(const struct video *v, char text[static PAYLOAD_FMTP_SIZE]);
 /* A frame at dts_us on the timeline. 0, -EBADMSG (left out), -ENOMEM. */
 int video_frame(struct video *v, const struct flv_video *frame, int64_t dts_us, uint64_t now_us);
 

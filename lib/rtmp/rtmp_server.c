@@ -65,7 +65,8 @@ take_connect_object(struct rtmp *r, struct amf_reader *args)
 static void
 add_fourccs(struct amf_writer *w)
 {
-	static const char *const fourccs[] = {"avc1", "mp4a", "Opus", ".mp3"};
+	static const char *const fourccs[] = {"avc1", "hvc1", "av01", "vp09",
+					      "mp4a", "Opus", ".mp3"};
 
 	amf_add_key(w, "fourCcList");
 	amf_begin_strict_array(w, ARRAY_COUNT(fourccs));

@@ -1,6 +1,6 @@
 // ffmpeg publishes by RTMP (H264 with a GOP of 2 s, AAC of 44.1 kHz), Chromium watches by WHEP: all
 // frames, the tone, sound and picture together; who joins in the middle of a GOP sees a picture
-// soon and is not behind. RTMP_SECONDS is how long.
+// soon and is not behind. Then AV1 and VP9. RTMP_SECONDS is how long.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,6 +21,7 @@ const BEHIND_MAX_MS = 100;
 const SKEW_MAX_MS = 40;
 const SETTLED_S = 17; // Chromium brings sound and picture together by 15 ms a second or less
 const PLAY_MAX_MS = 20000;
+const ENHANCED_FRAMES = 75;
 
 const card = join(scratch, 'card.flv');
 const stack = await Stack.start();
@@ -140,8 +141,50 @@ await test('who joins sees a picture soon and is not behind', async () => {
 	must(quantile(behind, 0.94) <= BEHIND_MAX_MS, `behind: ${quantile(behind, 0.94)}`);
 });
 
-must(browser.errors.length === 0, 'no page has script errors');
-await browser.close();
 ffmpeg.kill('SIGKILL');
 await ffmpeg.exited;
+
+await test('AV1 and VP9 by enhanced RTMP: every frame, the sound', async () => {
+	const enhanced = new Process(
+		join(root, 'tests/e2e/enhanced.py'),
+		[String(port), '7', 'av1=av1', 'vp9=vp9'],
+		{ ready: false, name: 'enhanced' },
+	);
+	const names = ['av1', 'vp9'];
+	const reports = await page.evaluate(
+		async ([urls, ms, frames]) => {
+			const all = await Promise.all(urls.map((u) => window.watch(u)));
+			const end = performance.now() + ms;
+
+			while (performance.now() < end && all.some((it) => it.seen.length < frames))
+				await new Promise((go) => {
+					setTimeout(go, 50);
+				});
+			return Promise.all(all.map((it) => it.report()));
+		},
+		[names.map((n) => stack.endpoint('whep', n)), PLAY_MAX_MS, ENHANCED_FRAMES],
+	);
+
+	for (const [i, { seen, beeps, stats }] of reports.entries()) {
+		const numbers = seen.map(([n]) => n);
+		const span = numbers.at(-1) - numbers[0] + 1;
+
+		note(`${names[i]}: ${numbers.length} of ${span} frames, ${beeps.length} beeps`);
+		must(!numbers.includes(null), `${names[i]}: every frame is readable`);
+		must(
+			numbers.length >= ENHANCED_FRAMES && numbers.length >= 0.95 * span,
+			`${names[i]}: ${numbers}`,
+		);
+		must(beeps.length >= 2, `${names[i]}: sound`);
+		must(
+			stats.every((s) => s.packetsLost === 0),
+			`${names[i]}: no packet lost`,
+		);
+	}
+	enhanced.kill();
+	await enhanced.exited;
+});
+
+must(browser.errors.length === 0, 'no page has script errors');
+await browser.close();
 await done();

@@ -16,7 +16,8 @@ static void
 offers_fourccs(void **state)
 {
 	static const uint8_t want[] =
-	    "\0\nfourCcList\n\0\0\0\4\2\0\4avc1\2\0\4mp4a\2\0\4Opus\2\0\4.mp3";
+	    "\0\nfourCcList\n\0\0\0\7\2\0\4avc1\2\0\4hvc1\2\0\4av01\2\0\4vp09"
+	    "\2\0\4mp4a\2\0\4Opus\2\0\4.mp3";
 	uint8_t buf[HELLO + HEAD + 128] = {3}, *head = buf + HELLO;
 	struct rtmp *r = rtmp_server_new(1, 0);
 	struct amf_writer w;
