@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "exam.h"
+#include "listen.h"
 #include "log/log.h"
 #include "media/media.h"
 #include "stage_dtls.h"
@@ -128,6 +129,8 @@ main(int argc, char **argv)
 	status = options_parse(&x.o, argc, argv);
 	if (status >= 0)
 		return status;
+	if (x.o.listen != NULL)
+		return listen_run(x.o.listen);
 	if (watch_signals(&x) < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return EX_OSERR;
 	media_init();

@@ -11,11 +11,12 @@
 #include "base/bytes.h"
 #include "log/log.h"
 
-enum { OPT_WHEP = 256, OPT_AS, OPT_ONLY, OPT_UNTIL, OPT_SDP, OPT_MEDIA };
+enum { OPT_WHEP = 256, OPT_AS, OPT_ONLY, OPT_UNTIL, OPT_SDP, OPT_LISTEN, OPT_MEDIA };
 
 static const char usage_text[] =
     "usage: rtc-doctor [options] URL\n"
     "       rtc-doctor [options] --sdp FILE\n"
+    "       rtc-doctor --listen [ADDR:]PORT\n"
     "      --whep                the address is for players (WHEP), not publishers (WHIP)\n"
     "      --as CLIENT           with the limits of obs, browser or ffmpeg; says how it ends\n"
     "      --media[=SECONDS]     send the test picture, or receive, for so long (3)\n"
@@ -23,6 +24,7 @@ static const char usage_text[] =
     "      --only STAGE[,STAGE]  report these stages only\n"
     "      --until STAGE         end after this stage\n"
     "      --sdp FILE            examine a saved answer (- is standard input)\n"
+    "      --listen [ADDR:]PORT  be the server that another rtc-doctor examines\n"
     "  -j, --json                one JSON object per stage, and one for the "
     "result\n" CLIENT_OPTIONS_HELP "  -h, --help                this text\n"
     "  -V, --version             the version\n";
@@ -35,6 +37,7 @@ static const struct option long_options[] = {
     {"only", required_argument, NULL, OPT_ONLY},
     {"until", required_argument, NULL, OPT_UNTIL},
     {"sdp", required_argument, NULL, OPT_SDP},
+    {"listen", required_argument, NULL, OPT_LISTEN},
     {"json", no_argument, NULL, 'j'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -157,6 +160,9 @@ take_option(struct options *o, int opt, const char *arg)
 	case OPT_SDP:
 		o->sdp_file = arg;
 		return 0;
+	case OPT_LISTEN:
+		o->listen = arg;
+		return 0;
 	case 'c':
 		return set_count(o, arg);
 	case 'j':
@@ -173,10 +179,12 @@ take_option(struct options *o, int opt, const char *arg)
 static int
 take_operands(struct options *o, int argc, char **argv)
 {
-	int want = o->sdp_file == NULL;
+	int want = o->sdp_file == NULL && o->listen == NULL;
 
+	if (o->sdp_file != NULL && o->listen != NULL)
+		return usage("--sdp and --listen exclude each other", "");
 	if (argc - optind != want)
-		return usage(want ? "which URL?" : "no URL goes with --sdp", "");
+		return usage(want ? "which URL?" : "no URL goes with --sdp and --listen", "");
 	if (o->as != DOCTOR_ANYONE && o->as != DOCTOR_BROWSER && o->action == WHIP_PLAY)
 		return usage("of these clients only browsers play (--whep)", "");
 	if ((o->only & 1u << DOCTOR_MEDIA) != 0 && o->partial && o->only != OPTION_STAGES_ALL &&

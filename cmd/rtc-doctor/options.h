@@ -23,6 +23,7 @@ struct options {
 	double media_s;		 /* 0: no media */
 	bool json;
 	const char *sdp_file; /* NULL: ask a server */
+	const char *listen;   /* NULL: not a responder */
 	char url[WHIP_URL_SIZE];
 };
 

@@ -6,28 +6,19 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/random.h"
 #include "h264/h264.h"
-#include "media/media_source.h"
+#include "card.h"
 #include "client/plan.h"
 #include "stage_dtls.h"
 
 enum {
-	WIDTH = 320,
-	HEIGHT = 180,
-	FPS = 15,
-	VIDEO_BPS = 200000,
-	AUDIO_BPS = 32000,
 	REPORT_WAIT_US = 2500000, /* a receiver report comes each second or so */
 	LOSS_PERCENT = 5,
 	TICK_US = 10000
 };
 
 struct media_run {
-	struct media_source *source; /* publishing */
-	int track[MEDIA_KINDS];	     /* m-line; -1: not agreed */
-	uint8_t pt[MEDIA_KINDS];
-	uint32_t ts_base[MEDIA_KINDS];
+	struct card card; /* publishing */
 	uint64_t start_us, until_us;
 	unsigned keyframes_asked, keyframes, frames;
 	uint64_t video_packets, audio_packets;
@@ -43,8 +34,7 @@ media_keyframe_asked(struct exam *x)
 	if (m == NULL)
 		return;
 	m->keyframes_asked++;
-	if (m->source != NULL)
-		media_source_keyframe(m->source);
+	card_keyframe(&m->card);
 }
 
 /* A keyframe begins here, as far as the codec is known; others count as joined. */
@@ -82,73 +72,6 @@ media_packet(struct exam *x, const struct peer_packet *p)
 	m->keyframes += begins_keyframe(&t, p);
 }
 
-/* ---- sending ---- */
-
-static void
-send_packet(struct exam *x, const struct media_unit *u, const uint8_t *payload, size_t size,
-	    bool marker, bool first)
-{
-	static const int64_t rates[MEDIA_KINDS] = {
-	    [MEDIA_VIDEO] = MEDIA_VIDEO_RATE, [MEDIA_AUDIO] = MEDIA_AUDIO_RATE};
-	struct media_run *m = x->media;
-	const struct peer_media out = {.pt = m->pt[u->kind],
-				       .marker = marker,
-				       .keyframe = first && u->kind == MEDIA_VIDEO && u->keyframe,
-				       .ts = m->ts_base[u->kind] +
-					     (uint32_t)(u->time_us * rates[u->kind] / 1000000),
-				       .capture_us = m->start_us + (uint64_t)u->time_us,
-				       .payload = payload,
-				       .payload_size = size};
-
-	if (peer_send(x->peer, clock_now_us(), (unsigned)m->track[u->kind], &out) < 0)
-		return;
-	if (u->kind == MEDIA_VIDEO)
-		m->video_packets++;
-	else
-		m->audio_packets++;
-}
-
-static void
-send_unit(struct exam *x, const struct media_unit *u)
-{
-	uint8_t payload[PEER_PAYLOAD_MAX];
-	struct h264_pack pack;
-	bool last = false, first = true;
-
-	if (x->media->track[u->kind] < 0)
-		return;
-	if (u->kind == MEDIA_AUDIO) {
-		if (u->size <= PEER_PAYLOAD_MAX)
-			send_packet(x, u, u->data, u->size, false, true);
-		return;
-	}
-	if (h264_pack_start(&pack, u->data, u->size, sizeof(payload)) < 0)
-		return;
-	x->media->frames++;
-	x->media->keyframes += u->keyframe;
-	while (!last) {
-		int n = h264_pack_next(&pack, payload, sizeof(payload), &last);
-
-		if (n <= 0)
-			return;
-		send_packet(x, u, payload, (size_t)n, last, first);
-		first = false;
-	}
-}
-
-static void
-send_due(struct exam *x)
-{
-	struct media_run *m = x->media;
-	int64_t now_us = (int64_t)(clock_now_us() - m->start_us);
-	struct media_words words;
-	struct media_unit u;
-
-	while (media_source_due_us(m->source) <= now_us &&
-	       media_source_next(m->source, &u, &words) == 1)
-		send_unit(x, &u);
-}
-
 /* ---- both ---- */
 
 /* A tick of the stage: true ends this round of dtls_work(). */
@@ -158,8 +81,8 @@ tick(struct exam *x)
 	struct media_run *m = x->media;
 	struct peer_stats s;
 
-	if (m->source != NULL && clock_now_us() < m->until_us)
-		send_due(x);
+	if (m->card.source != NULL && clock_now_us() < m->until_us)
+		card_send(&m->card, x->peer, clock_now_us());
 	peer_stats(x->peer, &s);
 	m->loss_max = MAX_OF(m->loss_max, s.remote_loss);
 	return x->ended;
@@ -191,8 +114,8 @@ judge_sent(struct exam *x, struct doctor_finding *f)
 	struct peer_stats s;
 
 	peer_stats(x->peer, &s);
-	doctor_say(f, "%u frames in %ju packets sent, %ju of sound", m->frames,
-		   (uintmax_t)m->video_packets, (uintmax_t)m->audio_packets);
+	doctor_say(f, "%u frames in %ju packets sent, %ju of sound", m->card.frames,
+		   (uintmax_t)m->card.video_packets, (uintmax_t)m->card.audio_packets);
 	if (x->ended) {
 		doctor_say(f, "%s", x->ended_words);
 		doctor_blame(f, DOCTOR_MEDIA_ENDED);
@@ -241,41 +164,12 @@ judge_received(struct exam *x, struct doctor_finding *f)
 }
 
 static void
-choose_tracks(const struct exam *x, struct media_run *m)
-{
-	m->track[MEDIA_VIDEO] = m->track[MEDIA_AUDIO] = -1;
-	for (size_t i = 0; i < x->plan->track_count; i++) {
-		const struct sdp_track *t = &x->plan->tracks[i];
-		enum media_kind kind = t->kind == SDP_VIDEO ? MEDIA_VIDEO : MEDIA_AUDIO;
-		const char *codec = kind == MEDIA_VIDEO ? "H264" : "opus";
-
-		m->ts_base[kind] = random_u32();
-		if (!t->accepted || (t->direction & SDP_SENDONLY) == 0 || m->track[kind] >= 0)
-			continue;
-		for (size_t k = 0; k < t->codec_count; k++) {
-			if (!sdp_codec_is(&t->codecs[k], codec))
-				continue;
-			m->track[kind] = (int)i;
-			m->pt[kind] = t->codecs[k].pt;
-			break;
-		}
-	}
-}
-
-static void
 publish(struct exam *x, struct doctor_finding *f)
 {
-	static const struct media_test_config card = {.width = WIDTH,
-						      .height = HEIGHT,
-						      .fps = FPS,
-						      .video_bps = VIDEO_BPS,
-						      .audio_bps = AUDIO_BPS};
 	struct media_run *m = x->media;
 	struct media_words words = {""};
 
-	choose_tracks(x, m);
-	m->source = media_source_test(&card, &words);
-	if (m->source == NULL) {
+	if (card_init(&m->card, x->plan, m->start_us, &words) < 0) {
 		doctor_say(f, "%s", words.text);
 		doctor_blame(f, DOCTOR_INTERNAL);
 		return;
@@ -284,8 +178,16 @@ publish(struct exam *x, struct doctor_finding *f)
 	if (!was_reported(x) && !x->ended)
 		work(x, m->until_us + REPORT_WAIT_US);
 	judge_sent(x, f);
-	media_source_free(m->source);
-	m->source = NULL;
+	card_fini(&m->card);
+}
+
+/* As browsers do: the one that came with the handshake was not looked at. */
+static void
+ask_keyframes(struct exam *x)
+{
+	for (size_t i = 0; i < x->plan->track_count; i++)
+		if (x->plan->tracks[i].kind == SDP_VIDEO)
+			(void)peer_request_keyframe(x->peer, clock_now_us(), (unsigned)i);
 }
 
 void
@@ -299,6 +201,7 @@ stage_media(struct exam *x, struct doctor_finding *f)
 	if (x->o.action == WHIP_PUBLISH) {
 		publish(x, f);
 	} else {
+		ask_keyframes(x);
 		work(x, run.until_us);
 		judge_received(x, f);
 	}

@@ -4,6 +4,17 @@
 
 #include "exam.h"
 
+/* A saved answer's offer is not known: the answer itself, seen from the other side. */
+static void
+invent_offer(struct exam *x)
+{
+	struct sdp *offer = sdp_parse(x->post.body, x->post.body_size, NULL);
+
+	for (size_t i = 0; offer != NULL && i < offer->media_count; i++)
+		offer->media[i].direction = sdp_direction_reverse(offer->media[i].direction);
+	x->offer = offer;
+}
+
 /* What lib/sdp makes of it: the plan of the session. */
 static void
 plan(struct exam *x, struct doctor_finding *f)
@@ -11,12 +22,13 @@ plan(struct exam *x, struct doctor_finding *f)
 	struct sdp_problem problem;
 
 	x->plan = calloc(1, sizeof(*x->plan));
-	if (x->plan == NULL) {
+	if (x->offer == NULL)
+		invent_offer(x);
+	if (x->plan == NULL || x->offer == NULL) {
 		doctor_blame(f, DOCTOR_INTERNAL);
 		return;
 	}
-	if (sdp_negotiate_answer(x->plan, x->offer != NULL ? x->offer : x->answer, x->answer,
-				 &problem) < 0) {
+	if (sdp_negotiate_answer(x->plan, x->offer, x->answer, &problem) < 0) {
 		doctor_say(f, "%s", problem.detail);
 		doctor_blame(f, DOCTOR_SDP_LINE);
 		free(x->plan);

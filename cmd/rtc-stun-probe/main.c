@@ -1,9 +1,15 @@
 /* rtc-stun-probe: does this host and port answer STUN, and if not, why? */
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sysexits.h>
+#include <unistd.h>
 
+#include "base/bytes.h"
 #include "client/client.h"
 #include "loop/loop.h"
 #include "options.h"
@@ -106,13 +112,45 @@ report_probes(const struct run *run)
 	return report.status;
 }
 
+/* A URL is rtc-doctor's: the program beside this one, with the same arguments. */
+static int
+run_doctor(char **argv)
+{
+	char path[PATH_MAX];
+	ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - sizeof("rtc-doctor"));
+	char *slash;
+
+	path[size > 0 ? size : 0] = '\0';
+	slash = strrchr(path, '/');
+	memcpy(slash != NULL ? slash + 1 : path, "rtc-doctor", sizeof("rtc-doctor"));
+	argv[0] = path;
+	execvp(path, argv);
+	fprintf(stderr, "rtc-stun-probe: cannot run %s: %s\n", path, strerror(errno));
+	return EX_UNAVAILABLE;
+}
+
+static bool
+is_url(const char *text)
+{
+	static const char *const schemes[] = {"http://", "https://", "webrtc://"};
+
+	for (size_t i = 0; i < ARRAY_COUNT(schemes); i++)
+		if (strncasecmp(text, schemes[i], strlen(schemes[i])) == 0)
+			return true;
+	return false;
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct run run;
 	uv_loop_t loop;
-	int status = options_parse(&run.options, argc, argv);
+	int status;
 
+	for (int i = 1; i < argc; i++)
+		if (is_url(argv[i]))
+			return run_doctor(argv);
+	status = options_parse(&run.options, argc, argv);
 	if (status >= 0)
 		return status;
 	if (uv_loop_init(&loop) < 0)

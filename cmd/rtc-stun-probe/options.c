@@ -19,7 +19,8 @@ enum { OPTION_UFRAG = 256, OPTION_PWD, OPTION_PWD_FILE };
 
 static const char usage_text[] =
     "usage: rtc-stun-probe [-46hjV] [-c count] [-i seconds] [-t seconds]\n"
-    "                      [--ufrag ufrag [--pwd pwd | --pwd-file file]] host[:port]\n";
+    "                      [--ufrag ufrag [--pwd pwd | --pwd-file file]] host[:port]\n"
+    "       rtc-stun-probe URL    (runs rtc-doctor)\n";
 
 static int
 usage(const char *fault, const char *what)

@@ -369,5 +369,44 @@ tap.equal(server.httpd.deletes, ['/rtc/v1/whip/session/1'], 'and the session is 
 tap.ok('session/1' not in doctor(Whip(fine).url(), '--json', '--until', 'sdp').stdout.decode(),
        "the session's URL is told to nobody")
 
+
+# ---- a saved answer; signals; wrong use; the other program ----
+
+with open(f'{folder}/answer.sdp', 'w', newline='') as f:
+    f.write(x(fakewhip.OFFER))
+p = doctor(None, '--sdp', f'{folder}/answer.sdp')
+tap.ok(p.returncode == 41 and [line.split()[1] for line in p.stdout.decode().splitlines()[:4]] ==
+       ['sdp', 'candidates', 'ice-udp', 'ice-tcp'], '--sdp: a saved answer is examined up to its addresses', p)
+p = doctor(None, '--sdp', f'{folder}/nosuch')
+tap.ok(p.returncode == 66 and b'nosuch' in p.stderr, '--sdp: a file that is not there is exit 66', p)
+for args in (['--as', 'vlc'], ['--only', 'ice'], ['--until', ''], ['-c', '0'], ['--media=x'], ['ftp://x'],
+             ['--whep', '--as', 'obs']):
+    p = doctor(f'http://{SERVER}/' if args[0] != 'ftp://x' else None, *args)
+    tap.ok(p.returncode == 64 and b'usage: ' in p.stderr, f'wrong use: {" ".join(args)} is exit 64', p)
+
+server = Whip(fine)
+p = start(*INSIDE, f'{BIN}/rtc-doctor', server.url(), stdout=subprocess.PIPE)
+while not p.stdout.readline().startswith(b'ok   mtu'):
+    pass
+p.terminate()    # while DTLS waits for nobody
+tap.ok(p.wait(5) == 128 + 15 and server.httpd.deletes, 'a signal deletes the session and ends it',
+server.httpd.deletes)
+
+p = subprocess.run([*INSIDE, f'{BIN}/rtc-stun-probe', '--only', 'dns', ours()], capture_output=True, timeout=30)
+tap.ok(p.returncode == 0 and p.stdout.startswith(b'ok   dns '), 'rtc-stun-probe URL runs rtc-doctor', p)
+
+# ---- two hosts and no server ----
+
+host = start(f'{BIN}/rtc-doctor', '--listen', f'{SERVER}:0', stdout=subprocess.PIPE)
+port = re.search(rb'UDP (\d+)', host.stdout.readline()).group(1).decode()
+for args, words in ((['--media=1'], 'reports back'), (['--media=1', '--whep'], 'keyframe')):
+    r = Report(doctor(f'http://{SERVER}:{port}/{"whep" if args[1:] else "whip"}', '--json', *args))
+    tap.ok(r.code == 0 and not r.failed and words in r.stages['media']['detail'],
+           f'--listen: the way between two hosts ({" ".join(args)})', r.text)
+bad = doctor(f'http://{SERVER}:{port}/whip', '--as', 'browser', '--only', 'delete')
+tap.ok(b'ok   delete' in bad.stdout, '--listen: DELETE ends a session', bad)
+host.terminate()
+tap.ok(host.wait(5) == 0 and b'sent' in host.stdout.read(), '--listen: it tells who came, and ends by a signal')
+
 relay.stop()
 tap.done()

@@ -36,6 +36,10 @@ def candidate(port, address=None, proto='udp', priority=2130706431):
     return f'1 1 {proto} {priority} {address or ADDRESS} {port} typ host{tail}'
 
 
+OFFER = ('v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\na=sendonly\r\n'
+         'm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=rtpmap:96 H264/90000\r\na=sendonly\r\n')
+
+
 def answer(offer, candidates, setup='passive', fingerprint=FINGERPRINT, ufrag=UFRAG, pwd=PWD, mid=None,
            codec=None, direction=None, bundle=True, mux=True, sections=None):
     """An answer to an offer of ours: its m-lines with the first payload type of each."""
