@@ -53,7 +53,11 @@ function links(stream) {
 	const all = [['Watch', pageOf('players/whep.html', { ...name, autostart: 'true' })]];
 
 	if (outputs.flv) all.push(['FLV', `${file}.flv`]);
-	if (outputs.m3u8) all.push(['HLS', `${file}.m3u8`]);
+	if (outputs.m3u8)
+		all.push(
+			['HLS', `${file}.m3u8`],
+			['Compare', pageOf('players/srs_player.html', { ...name, autostart: 'true' })],
+		);
 	return all;
 }
 
