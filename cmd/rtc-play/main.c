@@ -74,7 +74,7 @@ static const char usage_text[] =
     "      --expect-audio        fail if no sound is heard\n"
     "      --expect-card         fail unless the test card is seen, in order\n"
     "  -j, --json                the report as a JSON object on standard "
-    "output\n" CLIENT_OPTIONS_HELP "  -q, --quiet               errors only\n"
+    "output\n" CLIENT_PROTOCOL_HELP CLIENT_OPTIONS_HELP "  -q, --quiet               errors only\n"
     "  -h, --help                this text\n"
     "  -V, --version             the version\n";
 
@@ -99,6 +99,7 @@ static const struct option long_options[] = {
     {"insecure", no_argument, NULL, CLIENT_OPT_INSECURE},
     {"resolve", required_argument, NULL, CLIENT_OPT_RESOLVE},
     {"timeout", required_argument, NULL, CLIENT_OPT_TIMEOUT},
+    {"protocol", required_argument, NULL, CLIENT_OPT_PROTOCOL},
     {NULL, 0, NULL, 0},
 };
 
@@ -337,6 +338,7 @@ start_session(void)
 	     .ext_count = ext_count},
 	};
 	const struct client_session_config config = {.loop = &p.loop,
+						     .protocol = p.client.protocol,
 						     .http = p.http,
 						     .dtls = p.dtls,
 						     .whip = &p.client.whip,

@@ -66,7 +66,7 @@ static const char usage_text[] =
     "      --audio-bitrate BPS   of what is encoded (64000 test, 96000 file)\n"
     "      --stats               one JSON object a second on standard output\n"
     "  -j, --json                the summary as a JSON object on standard "
-    "output\n" CLIENT_OPTIONS_HELP "  -q, --quiet               errors only\n"
+    "output\n" CLIENT_PROTOCOL_HELP CLIENT_OPTIONS_HELP "  -q, --quiet               errors only\n"
     "  -h, --help                this text\n"
     "  -V, --version             the version\n";
 
@@ -89,6 +89,7 @@ static const struct option long_options[] = {
     {"insecure", no_argument, NULL, CLIENT_OPT_INSECURE},
     {"resolve", required_argument, NULL, CLIENT_OPT_RESOLVE},
     {"timeout", required_argument, NULL, CLIENT_OPT_TIMEOUT},
+    {"protocol", required_argument, NULL, CLIENT_OPT_PROTOCOL},
     {NULL, 0, NULL, 0},
 };
 
@@ -238,6 +239,7 @@ start_session(void)
 	size_t ext_count = sdp_default_exts(true, exts, ARRAY_COUNT(exts)), count = 0;
 	struct sdp_offer_track tracks[MEDIA_KINDS];
 	struct client_session_config config = {.loop = &p.loop,
+					       .protocol = p.client.protocol,
 					       .http = p.http,
 					       .dtls = p.dtls,
 					       .whip = &p.client.whip,
