@@ -18,7 +18,8 @@ exam_wait(struct exam *x, struct pollfd *fds, size_t count, uint64_t until_us)
 	struct pollfd all[EXAM_WAIT_MAX + 1];
 	int n;
 
-	memcpy(all, fds, count * sizeof(*fds));
+	for (size_t i = 0; i < count; i++)
+		all[i] = fds[i];
 	all[count] = (struct pollfd){.fd = x->wake_fd, .events = POLLIN};
 	do {
 		uint64_t now_us = clock_now_us();
@@ -32,7 +33,8 @@ exam_wait(struct exam *x, struct pollfd *fds, size_t count, uint64_t until_us)
 		x->interrupted = true;
 		return -EINTR;
 	}
-	memcpy(fds, all, count * sizeof(*fds));
+	for (size_t i = 0; i < count; i++)
+		fds[i] = all[i];
 	return n;
 }
 

@@ -386,7 +386,7 @@ for args in (['--as', 'vlc'], ['--only', 'ice'], ['--until', ''], ['-c', '0'], [
 
 server = Whip(fine)
 p = start(*INSIDE, f'{BIN}/rtc-doctor', server.url(), stdout=subprocess.PIPE)
-while not p.stdout.readline().startswith(b'ok   mtu'):
+while not p.stdout.readline().startswith((b'ok   mtu', b'FAIL')) and p.poll() is None:
     pass
 p.terminate()    # while DTLS waits for nobody
 tap.ok(p.wait(5) == 128 + 15 and server.httpd.deletes, 'a signal deletes the session and ends it',
