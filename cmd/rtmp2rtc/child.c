@@ -62,6 +62,19 @@ stop_loop(uv_timer_t *timer)
 	uv_stop(&c.loop);
 }
 
+static void
+end_ingest(void)
+{
+	if (c.ingest != NULL && !c.asked) {
+		ingest_flush(c.ingest, clock_now_us());
+		if (!ingest_is_published(c.ingest))
+			log_warn("source", "%s has ended before a codec was known: nobody saw it",
+				 c.stream);
+	}
+	ingest_free(c.ingest);
+	c.ingest = NULL;
+}
+
 /* End after what waits was sent, or after a while. */
 static void
 begin_end(void)
@@ -69,8 +82,7 @@ begin_end(void)
 	if (c.ending)
 		return;
 	c.ending = true;
-	ingest_free(c.ingest);
-	c.ingest = NULL;
+	end_ingest();
 	play_free(c.play);
 	c.play = NULL;
 	uv_timer_start(&c.timer, stop_loop, LINGER_MS, 0);
@@ -495,7 +507,7 @@ child_run(const struct options *o, const char *media_socket, const char *live_so
 		return code;
 	settle();
 	uv_run(&c.loop, UV_RUN_DEFAULT);
-	ingest_free(c.ingest);
+	end_ingest();
 	play_free(c.play);
 	rtmp_free(c.rtmp);
 	wire_fini(&c.wire);

@@ -463,6 +463,12 @@ ingest_tag(struct ingest *in, const struct flv_tag *tag, uint64_t now_us)
 }
 
 bool
+ingest_is_published(const struct ingest *in)
+{
+	return in->published;
+}
+
+bool
 ingest_is_full(const struct ingest *in)
 {
 	return in->link != NULL && link_is_full(in->link);

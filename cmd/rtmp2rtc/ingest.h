@@ -32,6 +32,8 @@ void ingest_free(struct ingest *in);
 int ingest_tag(struct ingest *in, const struct flv_tag *tag, uint64_t now_us);
 /* No more tags, or none for a while: begin with the tracks that there are. */
 int ingest_flush(struct ingest *in, uint64_t now_us);
+/* Does the relay know tracks of it? */
+bool ingest_is_published(const struct ingest *in);
 /* Stop reading: the relay is behind. */
 bool ingest_is_full(const struct ingest *in);
 

@@ -54,6 +54,13 @@ begin_end(void)
 	if (p.polled)
 		uv_poll_stop(&p.input);
 	ingest_flush(p.ingest, clock_now_us());
+	if (p.flv.used < p.flv.size)
+		log_warn("input", "the last tag is cut off");
+	if (!ingest_is_published(p.ingest)) {
+		log_error("input", "it has ended before a codec was known: nothing was published");
+		finish(EX_DATAERR);
+		return;
+	}
 	uv_timer_start(&p.timer, on_grace, GRACE_MS, 0);
 }
 

@@ -56,8 +56,8 @@ int amf_read(struct amf_reader *r, struct amf_value *v);
 /* The next member of an object: 1, 0 at its end, -EBADMSG. */
 int amf_member(struct amf_reader *members, struct amf_text *key, struct amf_value *v);
 bool amf_text_is(const struct amf_text *t, const char *s);
-/* Copied and terminated, cut to size; control characters and octets over 126 become '?'. Returns
- * out. */
+/* Copied and terminated, cut to size; control characters and octets over 126 become '*', which is
+ * in no name (a '?' would begin a query). Returns out. */
 char *amf_text_copy(char *out, size_t size, const struct amf_text *t);
 
 /* Writer: an overflow is remembered. */

@@ -347,7 +347,7 @@ amf_text_copy(char *out, size_t size, const struct amf_text *t)
 	size_t n = MIN_OF(t->size, size - 1);
 
 	for (size_t i = 0; i < n; i++)
-		out[i] = t->p[i] >= ' ' && t->p[i] <= '~' ? t->p[i] : '?';
+		out[i] = t->p[i] >= ' ' && t->p[i] <= '~' ? t->p[i] : '*';
 	out[n] = '\0';
 	return out;
 }

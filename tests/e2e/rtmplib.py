@@ -17,7 +17,7 @@ OBS_AGENT = 'FMLE/3.0 (compatible; FMSc/1.0)'
 
 
 def text(s):
-    return struct.pack('>H', len(s)) + s.encode()
+    return struct.pack('>H', len(s.encode())) + s.encode()
 
 
 def amf(value):
@@ -85,10 +85,10 @@ def chunked(cs, kind, data, ts=0, stream=0, chunk=128, head=None):
         out += len(data).to_bytes(3, 'big') + bytes([kind])
     if form < 1:
         out += struct.pack('<I', stream)
-    out += wide
+    parts = [out, wide]
     for at in range(0, max(1, len(data)), chunk):
-        out += (bytes([0xc0 | cs]) + wide if at else b'') + data[at:at + chunk]
-    return out
+        parts += [bytes([0xc0 | cs]) + wide if at else b'', data[at:at + chunk]]
+    return b''.join(parts)
 
 
 class Librtmp:

@@ -7,6 +7,8 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from livelib import BIN, admin, free_port, path, relay, start, tap  # noqa: E402
@@ -53,6 +55,26 @@ os.close(w)
 os.read(r, 1)
 lazy = socket.create_connection(('127.0.0.1', secure))
 lazy.sendall(b'\x16')
+# The same without TLS: whoever drips octets has no more time than whoever is silent.
+SLOW = {'silence': (b'', b''), 'a handshake that drips': (b'\x03' + bytes(100), b'\0'),
+        'zeros behind it': (b'\x03' + bytes(3072), b'\0'),
+        'a message that drips': (b'\x03' + bytes(3072) + b'\x03\0\0\0\0\x70\0\x14\0\0\0\0', b'x')}
+slow = {name: socket.create_connection(('127.0.0.1', plain)) for name in SLOW}
+
+
+def drip():
+    for name, s in slow.items():
+        s.sendall(SLOW[name][0])
+    while slow:
+        time.sleep(0.3)
+        for name, s in list(slow.items()):
+            try:
+                s.sendall(SLOW[name][1])
+            except OSError:
+                del slow[name]
+
+
+threading.Thread(target=drip, daemon=True).start()
 
 
 def push(url):
@@ -131,6 +153,8 @@ lazy.settimeout(2 * HANDSHAKE_S)
 tap.ok(lazy.recv(1) == b'' and wait_for(lambda: logged('no TLS handshake in time'), 5),
        'a handshake that never ends is ended')
 lazy.close()
+tap.ok(wait_for(lambda: open(path('log')).read().count('silent for too long') == len(SLOW), 5),
+       'so are those without TLS that drip their octets', open(path('log')).read())
 tap.ok(publisher.poll() is None and is_live('live/a') and server.poll() is None,
        'the stream beside them goes on')
 
