@@ -11,7 +11,8 @@ RUN make && make install DESTDIR=/out PREFIX=/usr
 FROM debian:12
 RUN apt-get update -qq && apt-get install -y --no-install-recommends \
     libuv1 libssl3 libsrtp2-1 libcurl4 libopus0 libavcodec59 libavformat59 libavfilter8 \
-    libavutil57 libswresample4 libswscale6 libmicrohttpd12 libjansson4 && \
+    libavutil57 libswresample4 libswscale6 libmicrohttpd12 libjansson4 \
+    libwebsockets17 libwebsockets-evlib-uv && \
     rm -rf /var/lib/apt/lists/* && useradd --system --home-dir /run/rtckit rtckit && \
     install -d -o rtckit /run/rtckit
 COPY --from=build /out /

@@ -18,7 +18,7 @@ QUIET   := $(if $(filter 0,$(V)),@)
 VERSION := 0.1.0
 
 PKGS := libuv openssl libsrtp2 libcurl opus libavcodec libavformat libavfilter libavutil \
-        libswresample libswscale libmicrohttpd jansson
+        libswresample libswscale libmicrohttpd libwebsockets jansson
 # Packages are checked before anything is compiled. The goals that a newcomer types first also
 # install what is missing (DEPS=0 forbids it); the others name the command to run.
 GOALS      := $(or $(MAKECMDGOALS),all)

@@ -6,7 +6,7 @@ set -u
 
 build="gcc make pkg-config libuv1-dev libssl-dev libsrtp2-dev libcurl4-openssl-dev libopus-dev
 libavcodec-dev libavformat-dev libavfilter-dev libavutil-dev libswresample-dev libswscale-dev
-libmicrohttpd-dev libjansson-dev uthash-dev"
+libmicrohttpd-dev libwebsockets-dev libwebsockets-evlib-uv libjansson-dev uthash-dev"
 demo="$build"
 bench="$build jq gnuplot-nox"
 test="$build

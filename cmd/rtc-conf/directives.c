@@ -81,6 +81,8 @@ const struct directive directives[] = {
     SWITCH("rtc_server.keep_api_domain", "off"),
     SWITCH("rtc_server.ecdsa", "on"),
     SWITCH("rtc_server.encrypt", "on"),
+    SWITCH("rtc_signal.enabled", "off"),
+    LISTEN("rtc_signal.listen", "1989"),
     SWITCH("vhost.rtc.enabled", "off"),
     SWITCH("vhost.rtc.nack", "on"),
     SWITCH("vhost.rtc.twcc", "on"),

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "client/session_impl.h"
@@ -33,14 +32,9 @@ on_failed(void *arg, enum peer_stage stage, const char *words)
 
 	struct client_session *s = arg;
 	bool connected = s->times.dtls_us != 0;
-	bool tcp_failed = stage == PEER_STAGE_ICE && s->udp_count == 0;
 
 	/* A path that worked and is gone is not a path that is blocked. */
-	session_end(s,
-		    connected	 ? CLIENT_NO_MEDIA
-		    : tcp_failed ? CLIENT_TCP_ONLY
-				 : codes[stage],
-		    words);
+	session_end(s, connected ? CLIENT_NO_MEDIA : codes[stage], words);
 }
 
 static void
@@ -205,8 +199,6 @@ on_timeout(void *object, uint64_t now_us)
 	struct client_session *s = object;
 
 	session_enter(s);
-	if (!s->stop_begun && now_us >= s->tcp_at_us)
-		session_tcp_timeout(s);
 	if (!s->stop_begun)
 		peer_timeout(s->peer, now_us);
 	session_leave(s);
@@ -218,7 +210,7 @@ get_deadline(void *object, uint64_t now_us)
 	const struct client_session *s = object;
 
 	(void)now_us;
-	return s->stop_begun ? CLOCK_NEVER : MIN_OF(peer_deadline(s->peer), s->tcp_at_us);
+	return s->stop_begun ? CLOCK_NEVER : peer_deadline(s->peer);
 }
 
 static void
@@ -344,7 +336,6 @@ client_session_start(const struct client_session_config *config)
 		return NULL;
 	for (unsigned i = 0; i < SESSION_FAMILIES; i++)
 		s->sockets[i].fd = -1;
-	s->tcp_at_us = CLOCK_NEVER;
 	r = copy_config(s, config);
 	if (r < 0) {
 		free(s);

@@ -38,6 +38,8 @@ const server = await start('rtc-server', [
 	'-s',
 	'http_server.enabled=off',
 	'-s',
+	'rtc_signal.listen=0',
+	'-s',
 	`rtc_server.listen=${media_port}`,
 	'-s',
 	`rtc_server.candidate=${address}`,

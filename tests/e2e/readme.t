@@ -19,7 +19,7 @@ trap cleanup EXIT
 
 mkfifo "$dir/ready"
 rtc-server --demo -c conf/rtc.conf -s "rtc_server.listen=$media" -s "http_api.listen=$api" \
-    -s "http_server.listen=$web" -R 7 7>"$dir/ready" >"$dir/addresses" 2>"$dir/log" &
+    -s "http_server.listen=$web" -s rtc_signal.listen=0 -R 7 7>"$dir/ready" >"$dir/addresses" 2>"$dir/log" &
 server=$!
 read -r _ <"$dir/ready"
 is $? 0 "the demo becomes ready"

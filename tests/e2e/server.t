@@ -36,7 +36,7 @@ exec 3>&-
 exec sleep 600
 EOF
 chmod +x "$bin/stand-in"
-for p in rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-web rtc-gate; do
+for p in rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-signal rtc-web rtc-gate; do
 	ln "$bin/stand-in" "$bin/$p"
 done
 export NOTES="$dir/notes"
@@ -77,8 +77,8 @@ for s in $shells; do
 	shell=$(echo "$s" | tr _ ' ')
 	start_server "$shell"
 	is "$?" 0 "$shell: becomes ready"
-	is "$(cut -d' ' -f1 "$NOTES" | paste -sd' ')" "rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-web rtc-gate" \
-	    "$shell: starts in order"
+	is "$(cut -d' ' -f1 "$NOTES" | paste -sd' ')" \
+	    "rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-signal rtc-web rtc-gate" "$shell: starts in order"
 	like "$(cat "$NOTES")" '^rtc-relay --udp 8000 .*-R 3$' "$shell: arguments come from rtc-conf"
 	pids=$(cat "$run/pid/"*)
 	for p in rtc-relay rtc-gate; do

@@ -18,7 +18,7 @@ trap cleanup EXIT
 
 mkfifo "$dir/ready"
 "$RTC_BIN/rtc-server" -c conf/rtc.conf -s "rtc_server.listen=$media" -s "http_api.listen=$api" \
-    -s "http_server.listen=$web" -R 7 7>"$dir/ready" 2>"$dir/log" &
+    -s "http_server.listen=$web" -s rtc_signal.listen=0 -R 7 7>"$dir/ready" 2>"$dir/log" &
 server=$!
 read -r _ <"$dir/ready"
 is $? 0 "becomes ready" || sed 's/^/# /' "$dir/log"
@@ -42,12 +42,13 @@ works() {
 	rtc-whep) answers 400 -X POST -H 'Content-Type: application/sdp' -d x \
 	    "http://127.0.0.1:$web/rtc/v1/whep/?app=live&stream=a" ;;
 	rtc2rtmp) answers 404 "http://127.0.0.1:$web/live/none.ts?segment=1" ;;
+	rtc-signal) answers 426 "http://127.0.0.1:$web/sig/v1/rtc" ;;
 	rtc-web) answers 200 "http://127.0.0.1:$web/players/whep.html" ;;
 	rtc-gate) answers 404 "http://127.0.0.1:$api/nothing/here" ;;
 	esac
 }
 
-for p in rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-web rtc-gate; do
+for p in rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-signal rtc-web rtc-gate; do
 	ok "$p works" works $p
 	old=$(pid_of $p)
 	began_ms=$(now_ms)
@@ -57,10 +58,10 @@ for p in rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-web rtc-gate; do
 	took_ms=$(($(now_ms) - began_ms))
 	ok "$p is back within 2 s ($took_ms ms)" [ "$took_ms" -lt 2000 ]
 done
-for p in rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-web rtc-gate; do
+for p in rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-signal rtc-web rtc-gate; do
 	ok "$p works at the end" works $p
 done
-is "$(grep -c 'restarting after' "$dir/log")" 6 "each was restarted once" || sed 's/^/# /' "$dir/log"
+is "$(grep -c 'restarting after' "$dir/log")" 7 "each was restarted once" || sed 's/^/# /' "$dir/log"
 is "$(sed 's/: .*//' "$dir/log" | sort -u | grep -cv '^rtc[-2]')" 0 "every line of the log names its program"
 
 pids=$(cat "$RTC_RUN/pid/"*)

@@ -1,3 +1,0 @@
-#!/bin/sh
-# runs under: none
-exec "${0%/*}/lib/run" codecs-browser.mjs
