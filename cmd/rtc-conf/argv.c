@@ -94,9 +94,18 @@ find_program(const char *name)
 	return -1;
 }
 
+/* Without a port of its own the gate has nothing to do: something else is the front door. */
+static bool
+has_front(const struct settings *s)
+{
+	return settings_is_on(s, "http_api.enabled") || settings_is_on(s, "http_server.enabled");
+}
+
 static bool
 is_wanted(const struct settings *s, size_t i)
 {
+	if (strcmp(programs[i].name, "rtc-gate") == 0)
+		return has_front(s);
 	for (size_t k = 0; k < ARRAY_COUNT(programs[i].needs); k++)
 		if (programs[i].needs[k] != NULL && !settings_is_on(s, programs[i].needs[k]))
 			return false;

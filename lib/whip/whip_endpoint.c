@@ -480,6 +480,19 @@ on_play(struct http_request *req)
 	create_session(req, SDP_PLAY);
 }
 
+/* The older way to play, which the gate sends to rtc-whep. */
+static void
+on_whip_play(struct http_request *req)
+{
+	const char *action = http_query(req, "action");
+
+	if (action != NULL && strcmp(action, "play") == 0)
+		create_session(req, SDP_PLAY);
+	else
+		http_problem(req, 404, "not-found", "Not Found",
+			     "here are players; publishers go to rtc-whip");
+}
+
 /* The Links are for clients that ask for them before their offer, not for preflights, which carry
  * no token and cannot be read by pages (RFC 9725 s.4.6). */
 static void
@@ -514,7 +527,7 @@ on_head(struct http_request *req)
 	{                                                                                          \
 		"OPTIONS", path "/session", true, whip_on_session_options                          \
 	}
-#define JSON_ROUTES(path, handler)                                                                 \
+#define POST_ROUTES(path, handler)                                                                 \
 	{"POST", path, false, handler},                                                            \
 	{                                                                                          \
 		"POST", path "/", false, handler                                                   \
@@ -529,13 +542,14 @@ const struct http_route whip_routes[] = {
     ENDPOINT_ROUTES(WHIP_PATH, on_publish),
     ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),
     HEAD_ROUTES(WHIP_PLAY_PATH),
-    JSON_ROUTES("/rtc/v1/publish", on_json_publish),
-    JSON_ROUTES("/rtc/v1/play", on_json_play),
+    POST_ROUTES("/rtc/v1/publish", on_json_publish),
+    POST_ROUTES("/rtc/v1/play", on_json_play),
     {NULL, NULL, false, NULL},
 };
 
 const struct http_route whep_routes[] = {
     ENDPOINT_ROUTES(WHEP_PATH, on_play),       HEAD_ROUTES(WHEP_PATH),
     ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),  HEAD_ROUTES(WHIP_PLAY_PATH),
-    JSON_ROUTES("/rtc/v1/play", on_json_play), {NULL, NULL, false, NULL},
+    POST_ROUTES(WHIP_PATH, on_whip_play),      {"OPTIONS", WHIP_PATH, true, on_options},
+    POST_ROUTES("/rtc/v1/play", on_json_play), {NULL, NULL, false, NULL},
 };

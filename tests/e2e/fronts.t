@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""conf/nginx.conf and conf/haproxy.cfg in the place of rtc-gate, before the real programs."""
+# runs under: none
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+BIN = os.path.abspath(os.environ.get("RTC_BIN", "build/bin"))
+DEADLINE_S = 15
+RUN = tempfile.mkdtemp(prefix="fronts.")
+ENV = dict(os.environ, RTC_RUN=RUN)
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"   # RFC 6455 s.1.3
+children, count, failed = [], 0, 0
+
+
+def ok(good, name, detail=""):
+    global count, failed
+    count += 1
+    print("%sok %d - %s" % ("" if good else "not ", count, name), flush=True)
+    if not good:
+        failed += 1
+        print("# %s" % str(detail).replace("\n", "\n# "), flush=True)
+
+
+def until(fn, seconds=DEADLINE_S):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if fn():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def run(name, *args):
+    with open(os.path.join(RUN, name + ".log"), "w") as log:
+        child = subprocess.Popen(args, env=ENV, stdout=log, stderr=log)
+    children.append(child)
+    return child
+
+
+def log_of(name, most=3000):
+    with open(os.path.join(RUN, name + ".log")) as f:
+        return f.read()[-(most or 1 << 20):]
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
+
+
+def is_open(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    except OSError:
+        return False
+
+
+def write(source, name, rows):
+    """A configuration with other paths and ports."""
+    with open(os.path.join(ROOT, "conf", source)) as f:
+        text = f.read()
+    for old, new in rows:
+        if old not in text:
+            raise RuntimeError("%s: %s is not in it" % (source, old))
+        text = text.replace(old, new)
+    path = os.path.join(RUN, name)
+    with open(path, "w") as f:
+        f.write(text.replace("/run/rtckit", RUN))
+    return path
+
+
+class Answer:
+    def __init__(self, *args):
+        result = subprocess.run(["curl", "-sk", "-i", "-m", "10", *args], capture_output=True)
+        head, _, self.body = result.stdout.partition(b"\r\n\r\n")
+        self.head = head.decode("latin-1")
+        self.status = int(self.head.split(" ")[1]) if " " in self.head else 0
+
+    def field(self, name):
+        found = re.search(r"(?im)^%s: *(.*?)\r?$" % name, self.head)
+        return found.group(1) if found else None
+
+    def __str__(self):
+        return "%s\n%s" % (self.head, self.body[:400])
+
+
+def websocket_echo():
+    """An upstream for /sig: the handshake, then what comes goes back."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(os.path.join(RUN, "signal.sock"))
+    listener.listen(8)
+
+    def serve(conn):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += conn.recv(4096)
+        key = re.search(rb"(?i)sec-websocket-key: *(\S+)", head).group(1).decode()
+        digest = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
+        conn.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade"
+                      "\r\nSec-WebSocket-Accept: %s\r\n\r\n" % digest).encode())
+        while data := conn.recv(4096):
+            conn.sendall(data)
+
+    def accept():
+        while True:
+            threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+
+
+def websocket(port, path):
+    """Octets that come back through the front, after its 101."""
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        s.settimeout(DEADLINE_S)
+        s.sendall(("GET %s HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+                   "\r\n" % path).encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += s.recv(4096)
+        sent = b"\x82\x84abcd" + b"0000"
+        for part in (sent[:3], sent[3:]):
+            s.sendall(part)
+        back = b""
+        while len(back) < len(sent):
+            back += s.recv(4096)
+        return head.startswith(b"HTTP/1.1 101") and back == sent
+
+
+OFFERS = {kind: "@" + os.path.join(ROOT, "tests/vectors/sdp/chromium-%s-offer.sdp" % kind)
+          for kind in ("whip", "whep")}
+TYPE = ["-H", "Content-Type: application/sdp"]
+EVIL = ["-H", "X-Forwarded-Host: evil.example", "-H", "X-Forwarded-Prefix: /evil", "-H",
+        "X-Forwarded-Proto: gopher", "-H", "X-Forwarded-For: 6.6.6.6"]
+FRAGMENT = "a=ice-ufrag:abcd\r\na=ice-pwd:%s\r\n" % ("x" * 24)
+
+
+def session(name, base, query, stream):
+    """A session's life under the URL that the front gives out."""
+    kind = "whep" if "play" in query else "whip"
+    posted = Answer("-X", "POST", *TYPE, *EVIL, "--data-binary", OFFERS[kind],
+                    "%s/rtc/v1/whip/?app=live&stream=%s%s" % (base, stream, query))
+    location = posted.field("Location") or "http://none.invalid"
+    ok(posted.status == 201 and location.startswith("%s/rtc/v1/%s/session/" % (base, kind)),
+       "%s: POST, Location" % name, posted)
+    patched = Answer("-X", "PATCH", "-H", "Content-Type: application/trickle-ice-sdpfrag", "-H",
+                     "If-Match: *", "--data-binary", FRAGMENT, location)
+    ok(patched.status == 200 and b"ice-ufrag" in patched.body, "%s: PATCH" % name, patched)
+    deleted = Answer("-X", "DELETE", location)
+    ok(deleted.status == 200 and Answer("-X", "DELETE", location).status == 404,
+       "%s: DELETE" % name, deleted)
+
+
+def check(front, port, secure):
+    base, tls = "http://127.0.0.1:%d" % port, "https://127.0.0.1:%d" % secure
+    session(front, base, "", "a")
+    session(front + " under a prefix", base + "/media", "", "b")
+    session(front + " by https under a prefix", tls + "/media", "", "c")
+    session(front + ", the old way to play", base, "&action=play", "demo")
+    posted = Answer("-X", "POST", *TYPE, *EVIL, "--data-binary", OFFERS["whep"],
+                    base + "/rtc/v1/whep/?app=live&stream=demo")
+    ok(posted.status == 201, front + ": WHEP", posted)
+    Answer("-X", "DELETE", posted.field("Location"))
+    for path in ("/rtc/v1/whip", "/rtc/v1/whip-play/", "/media/rtc/v1/whep/"):
+        answer = Answer("-X", "POST", *TYPE, "-d", "x", base + path)
+        ok(answer.status == 400 and b"urn:rtckit:problem" in answer.body,
+           "%s: a problem of %s arrives" % (front, path), answer)
+    json_api = Answer("-d", "{}", base + "/rtc/v1/publish/")
+    ok(json_api.status == 200 and json.loads(json_api.body)["code"] != 0,
+       front + ": the older interface", json_api)
+    for path in ("/players/whep.html", "/media/players/whep.html"):
+        page = Answer(base + path)
+        ok(page.status == 200 and b"<video" in page.body, "%s: %s" % (front, path), page)
+    ok(websocket(port, "/sig/v1/rtc") and websocket(port, "/media/sig/v1/rtc"),
+       front + ": a WebSocket")
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        s.settimeout(DEADLINE_S)
+        s.sendall(b"GET /media/live/demo.flv HTTP/1.1\r\nHost: h\r\n\r\n")
+        got, began = b"", time.monotonic()
+        while len(got) < 30000 and time.monotonic() < began + DEADLINE_S:
+            got += s.recv(65536)
+        ok(b"FLV\1" in got and len(got) >= 30000, front + ": HTTP-FLV as it comes", got[:300])
+        first = time.monotonic()
+        s.recv(65536)
+        ok(time.monotonic() - first < 1, front + ": and on, not in heaps")
+
+
+def main():
+    ready, ready_w = os.pipe()
+    log = open(RUN + "/server.log", "w")
+    server = subprocess.Popen(
+        [os.path.join(BIN, "rtc-server"), "-c", os.path.join(ROOT, "conf/rtc.conf"), "-s",
+         "http_api.enabled=off", "-s", "http_server.enabled=off", "-s",
+         "rtc_server.listen=127.0.0.1:%d" % free_port(), "-s", "rtc_server.candidate=127.0.0.1",
+         "-R", str(ready_w)], env=ENV, stderr=log, pass_fds=[ready_w])
+    children.append(server)
+    os.close(ready_w)
+    ok(os.read(ready, 1) == b"\n", "rtc-server without the gate is ready")
+    ok(not os.path.exists(RUN + "/pid/rtc-gate"), "and runs none")
+    start_fronts()
+    run("publish", os.path.join(BIN, "rtc-publish"), "--test",
+        "http://127.0.0.1:%d/media/rtc/v1/whip/?app=live&stream=demo" % ports["nginx"])
+    ok(until(lambda: Answer("http://127.0.0.1:%d/live/demo.m3u8" % ports["nginx"]).status == 200),
+       "rtc-publish by nginx, HLS of it", log_of("publish"))
+    for front in ("nginx", "haproxy"):
+        check(front, ports[front], ports[front + " tls"])
+    lines = log_of("server", None)
+    ok("6.6.6.6" not in lines and "127.0.0.1" in lines,
+       "what clients say of their address is replaced")
+    server.terminate()
+    ok(server.wait(DEADLINE_S) == 0, "rtc-server ends well")
+
+
+def start_fronts():
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=front",
+                    "-keyout", RUN + "/key.pem", "-out", RUN + "/cert.pem"], check=True,
+                   stderr=subprocess.DEVNULL)
+    with open(RUN + "/both.pem", "w") as both:
+        for name in ("cert.pem", "key.pem"):
+            with open(os.path.join(RUN, name)) as f:
+                both.write(f.read())
+    os.mkdir(RUN + "/nginx")
+    nginx = write("nginx.conf", "nginx.conf", [
+        ("# user rtckit;", "user root;" if os.getuid() == 0 else ""),
+        ("listen 8080;", "listen 127.0.0.1:%d;" % ports["nginx"]),
+        ("listen 1985;", "listen 127.0.0.1:%d;" % ports["nginx api"]),
+        ("# listen 443 ssl;", "listen 127.0.0.1:%d ssl;" % ports["nginx tls"]),
+        ("# ssl_certificate     /etc/ssl/example.pem", "ssl_certificate " + RUN + "/cert.pem"),
+        ("# ssl_certificate_key /etc/ssl/private/example.key",
+         "ssl_certificate_key " + RUN + "/key.pem")])
+    haproxy = write("haproxy.cfg", "haproxy.cfg", [
+        ("bind :8080", "bind 127.0.0.1:%d" % ports["haproxy"]),
+        ("bind :1985", "bind 127.0.0.1:%d" % ports["haproxy api"]),
+        ("# bind :443 ssl crt /etc/ssl/private/example-with-key.pem",
+         "bind 127.0.0.1:%d ssl crt %s/both.pem" % (ports["haproxy tls"], RUN))])
+    path = os.environ["PATH"] + ":/usr/sbin"
+    run("nginx", shutil.which("nginx", path=path), "-c", nginx, "-g", "daemon off;")
+    run("haproxy", shutil.which("haproxy", path=path), "-db", "-f", haproxy)
+    for front in ("nginx", "haproxy"):
+        ok(until(lambda: is_open(ports[front]) and is_open(ports[front + " tls"])),
+           front + " starts", log_of(front))
+
+
+websocket_echo()
+ports = {n: free_port() for n in ("nginx", "nginx tls", "nginx api", "haproxy", "haproxy tls",
+                                   "haproxy api")}
+try:
+    main()
+except Exception as error:
+    ok(False, "no surprises", repr(error))
+for child in reversed(children):
+    if child.poll() is None:
+        child.terminate()
+        child.wait(DEADLINE_S)
+if failed:
+    for name in ("nginx", "haproxy"):
+        print("# " + log_of(name).replace("\n", "\n# "))
+shutil.rmtree(RUN, ignore_errors=True)
+print("1..%d" % count)
+sys.exit(1 if failed else 0)
