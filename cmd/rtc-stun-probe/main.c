@@ -17,11 +17,15 @@
 #include "report.h"
 #include "resolve.h"
 
+enum { TCP_TIMEOUT_US = 3000000 }; /* of each address when UDP has failed */
+
 struct run {
-	struct options options;
+	struct options options, tcp; /* tcp: of the second round, when UDP has failed */
 	struct resolve names;
-	struct probe probe[RESOLVE_MAX];
-	size_t left; /* probes under way */
+	struct probe probe[2 * RESOLVE_MAX]; /* of the first round, then of the second */
+	size_t begun;			     /* of these */
+	size_t left;			     /* probes under way */
+	bool stopped;
 	uv_timer_t patience;
 };
 
@@ -52,23 +56,32 @@ on_stop(void *arg, int signum)
 	struct run *run = arg;
 
 	(void)signum;
-	for (size_t i = 0; i < run->names.count; i++)
+	run->stopped = true;
+	for (size_t i = 0; i < run->begun; i++)
 		probe_stop(&run->probe[i]);
 }
 
+/* One round: every address. */
 static void
-probe_all(struct run *run, uv_loop_t *loop)
+probe_all(struct run *run, uv_loop_t *loop, const struct options *options)
 {
 	run->left = run->names.count;
+	for (size_t i = 0; i < run->names.count; i++)
+		probe_start(&run->probe[run->begun++], loop, options, &run->names.addr[i], on_done,
+			    run);
+	uv_run(loop, UV_RUN_DEFAULT);
+}
+
+static void
+probe_first(struct run *run, uv_loop_t *loop)
+{
 	uv_timer_init(loop, &run->patience);
 	run->patience.data = run;
-	for (size_t i = 0; i < run->names.count; i++)
-		probe_start(&run->probe[i], loop, &run->options, &run->names.addr[i], on_done, run);
 	loop_on_signal(loop, SIGINT, on_stop, run);
 	loop_on_signal(loop, SIGTERM, on_stop, run);
 	if (!run->options.counting && run->options.timeout_us > 3000000)
 		uv_timer_start(&run->patience, on_patience, 3000, 0);
-	uv_run(loop, UV_RUN_DEFAULT);
+	probe_all(run, loop, &run->options);
 }
 
 /* One good address is enough: a name may have an IPv6 one that the server does not use. */
@@ -80,6 +93,27 @@ sum_up(const struct run *run)
 	for (size_t i = 1; i < run->names.count; i++)
 		all = verdict_worse(all, run->probe[i].verdict);
 	return all;
+}
+
+/* UDP does not reach the port: does TCP? True if it does; else the second round is forgotten. */
+static bool
+tcp_reaches(struct run *run, uv_loop_t *loop, enum verdict udp)
+{
+	size_t first = run->names.count;
+	bool any = false;
+
+	if (run->options.tcp || run->stopped ||
+	    (udp != VERDICT_SILENT && udp != VERDICT_CLOSED && udp != VERDICT_LOCAL_FIREWALL))
+		return false;
+	run->tcp = run->options;
+	run->tcp.tcp = true;
+	run->tcp.counting = false;
+	run->tcp.count = 1;
+	run->tcp.timeout_us = MIN_OF(run->options.timeout_us, (uint64_t)TCP_TIMEOUT_US);
+	probe_all(run, loop, &run->tcp);
+	for (size_t i = first; i < run->begun; i++)
+		any |= verdict_status(run->probe[i].verdict) == 0;
+	return any;
 }
 
 static int
@@ -98,15 +132,17 @@ report_unresolved(const struct run *run)
 }
 
 static int
-report_probes(const struct run *run)
+report_probes(struct run *run, uv_loop_t *loop)
 {
-	enum verdict all = sum_up(run);
+	enum verdict first = sum_up(run);
+	bool tcp = tcp_reaches(run, loop, first);
+	enum verdict all = tcp ? VERDICT_TCP_ONLY : first;
 	struct report report = {.options = &run->options,
 				.probes = run->probe,
-				.count = run->names.count,
+				.count = tcp ? run->begun : run->names.count,
 				.status = verdict_status(all),
 				.name = verdict_name(all),
-				.words = verdict_words(all)};
+				.words = verdict_words(all, run->options.tcp)};
 
 	report_print(&report);
 	return report.status;
@@ -162,9 +198,9 @@ main(int argc, char **argv)
 			_Exit(status); /* the resolver's thread cannot be ended */
 		}
 	} else {
-		probe_all(&run, &loop);
-		status = report_probes(&run);
-		for (size_t i = 0; i < run.names.count; i++)
+		probe_first(&run, &loop);
+		status = report_probes(&run, &loop);
+		for (size_t i = 0; i < run.begun; i++)
 			probe_fini(&run.probe[i]);
 	}
 	loop_finish(&loop);

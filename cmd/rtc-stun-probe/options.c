@@ -18,7 +18,7 @@ enum { OPTION_UFRAG = 256, OPTION_PWD, OPTION_PWD_FILE };
 #define COUNT_TIMEOUT_US 3000000u
 
 static const char usage_text[] =
-    "usage: rtc-stun-probe [-46hjV] [-c count] [-i seconds] [-t seconds]\n"
+    "usage: rtc-stun-probe [-46hjTV] [-c count] [-i seconds] [-t seconds]\n"
     "                      [--ufrag ufrag [--pwd pwd | --pwd-file file]] host[:port]\n"
     "       rtc-stun-probe URL    (runs rtc-doctor)\n";
 
@@ -34,7 +34,9 @@ static int
 help(void)
 {
 	fputs(usage_text, stdout);
-	fputs("Send STUN Binding requests over UDP and say whether the port answers.\n"
+	fputs("Send STUN Binding requests and say whether the port answers.\n"
+	      "  -T, --tcp             over TCP (ICE-TCP); else over UDP, and over TCP if that "
+	      "fails\n"
 	      "  -4, --ipv4            IPv4 only\n"
 	      "  -6, --ipv6            IPv6 only\n"
 	      "  -c, --count N         send N single requests; report loss and round-trip times\n"
@@ -154,20 +156,24 @@ set_json(struct options *o, const char *text)
 	return 0;
 }
 
+static int
+set_tcp(struct options *o, const char *text)
+{
+	(void)text;
+	o->tcp = true;
+	return 0;
+}
+
 static const struct {
 	int key;
 	const char *name;
 	int (*set)(struct options *, const char *);
 } setters[] = {
-    {'4', "-4", set_ipv4},
-    {'6', "-6", set_ipv6},
-    {'c', "-c", set_count},
-    {'i', "-i", set_interval},
-    {'t', "-t", set_timeout},
-    {'j', "-j", set_json},
-    {OPTION_UFRAG, "--ufrag", set_ufrag},
-    {OPTION_PWD, "--pwd", set_pwd},
-    {OPTION_PWD_FILE, "--pwd-file", set_pwd_file},
+    {'4', "-4", set_ipv4},	    {'6', "-6", set_ipv6},
+    {'c', "-c", set_count},	    {'i', "-i", set_interval},
+    {'t', "-t", set_timeout},	    {'j', "-j", set_json},
+    {'T', "-T", set_tcp},	    {OPTION_UFRAG, "--ufrag", set_ufrag},
+    {OPTION_PWD, "--pwd", set_pwd}, {OPTION_PWD_FILE, "--pwd-file", set_pwd_file},
 };
 
 /* Apply one option; 0 or the exit status. */
@@ -257,6 +263,7 @@ options_parse(struct options *o, int argc, char **argv)
 	    {"pwd", required_argument, NULL, OPTION_PWD},
 	    {"pwd-file", required_argument, NULL, OPTION_PWD_FILE},
 	    {"json", no_argument, NULL, 'j'},
+	    {"tcp", no_argument, NULL, 'T'},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
 	    {NULL, 0, NULL, 0}};
@@ -265,8 +272,8 @@ options_parse(struct options *o, int argc, char **argv)
 	*o = (struct options){
 	    .family = AF_UNSPEC, .count = 1, .interval_us = 1000000, .remote = "probe"};
 	opterr = 0;
-	for (key = getopt_long(argc, argv, "46c:i:t:jhV", longs, NULL); key != -1;
-	     key = getopt_long(argc, argv, "46c:i:t:jhV", longs, NULL)) {
+	for (key = getopt_long(argc, argv, "46c:i:t:jThV", longs, NULL); key != -1;
+	     key = getopt_long(argc, argv, "46c:i:t:jThV", longs, NULL)) {
 		if (key == 'h')
 			return help();
 		if (key == 'V') {

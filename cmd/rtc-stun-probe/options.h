@@ -23,7 +23,7 @@ struct options {
 	uint64_t interval_us, timeout_us;
 	struct ice_creds creds;		/* of the server; ufrag "" if none */
 	char remote[ICE_UFRAG_MAX + 1]; /* USERNAME's right part */
-	bool json;
+	bool json, tcp;
 };
 
 /*

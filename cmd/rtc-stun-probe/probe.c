@@ -89,13 +89,16 @@ write_request(const struct probe *p, unsigned number, uint8_t *buf, size_t cap)
 static void
 transmit(struct probe *p, unsigned number)
 {
-	uint8_t buf[2 * ICE_UFRAG_MAX + STUN_MESSAGE_MAX];
-	int size = write_request(p, number, buf, sizeof(buf));
+	uint8_t buf[FRAME_HEAD_SIZE + 2 * ICE_UFRAG_MAX + STUN_MESSAGE_MAX], *at = buf;
+	size_t head = p->tcp ? FRAME_HEAD_SIZE : 0;
+	int size = write_request(p, number, at + head, sizeof(buf) - head);
 	ssize_t n;
 
 	p->tries[number].sent_us = clock_now_us();
 	p->transmissions++;
-	n = send(p->fd, buf, (size_t)size, 0);
+	if (p->tcp)
+		frame_write_head(buf, (size_t)size);
+	n = send(p->fd, buf, head + (size_t)size, MSG_NOSIGNAL);
 	/* A full queue of the network card is loss like any other. */
 	if (n < 0 && errno != EAGAIN && errno != ENOBUFS && errno != EINTR)
 		finish_errno(p, errno);
@@ -113,7 +116,7 @@ arm(struct probe *p)
 		uv_timer_start(&p->timer, on_timer, (wait_us + 999) / 1000, 0);
 }
 
-/* One request, repeated as RFC 8489 s.6.2.1 says until the time is over. */
+/* One request, repeated as RFC 8489 s.6.2.1 says until the time is over; over TCP it is not. */
 static void
 repeat(struct probe *p, uint64_t now_us)
 {
@@ -121,11 +124,15 @@ repeat(struct probe *p, uint64_t now_us)
 	uint64_t wait_us;
 
 	if (p->transmissions == TRANSMISSIONS || now_us >= end_us) {
-		conclude(p, VERDICT_SILENT);
+		conclude(p, p->tcp ? VERDICT_MUTE : VERDICT_SILENT);
 		return;
 	}
 	p->sent = 1;
 	transmit(p, 0);
+	if (p->tcp) {
+		p->next_us = end_us;
+		return;
+	}
 	wait_us = p->transmissions < TRANSMISSIONS ? (uint64_t)RTO_US << (p->transmissions - 1)
 						   : (uint64_t)RTO_US * LAST_WAIT;
 	p->next_us = MIN_OF(p->next_us + wait_us, end_us);
@@ -136,7 +143,7 @@ static void
 count_on(struct probe *p)
 {
 	if (p->sent == p->options->count) {
-		conclude(p, VERDICT_SILENT);
+		conclude(p, p->tcp ? VERDICT_MUTE : VERDICT_SILENT);
 		return;
 	}
 	transmit(p, p->sent++);
@@ -151,7 +158,9 @@ on_timer(uv_timer_t *timer)
 	uint64_t now_us = clock_now_us();
 
 	if (now_us >= p->next_us) {
-		if (p->options->counting)
+		if (p->tcp && !p->connected)
+			conclude(p, VERDICT_SILENT);
+		else if (p->options->counting)
 			count_on(p);
 		else
 			repeat(p, now_us);
@@ -229,6 +238,35 @@ take(struct probe *p, const uint8_t *buf, size_t size, uint64_t now_us)
 }
 
 static void
+take_frames(struct probe *p, uint8_t *data, size_t size)
+{
+	uint8_t *packet;
+	size_t packet_size;
+	int n;
+
+	while (!p->finished &&
+	       (n = frame_next(&p->reader, &data, &size, &packet, &packet_size)) != 0) {
+		if (n > 0)
+			take(p, packet, packet_size, clock_now_us());
+		else
+			p->garbage = true;
+	}
+}
+
+/* What was received; nothing, over TCP: the other side has closed. */
+static void
+take_received(struct probe *p, uint8_t *buf, size_t size)
+{
+	if (!p->tcp)
+		take(p, buf, size, clock_now_us());
+	else if (size > 0)
+		take_frames(p, buf, size);
+	else /* HTTP servers, for one, say something first, of which no frame can be made */
+		conclude(p,
+			 p->reader.have + p->reader.skip > 0 ? VERDICT_GARBAGE : VERDICT_HANG_UP);
+}
+
+static void
 on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct probe *p = poll->data;
@@ -239,7 +277,7 @@ on_readable(uv_poll_t *poll, int status, int events)
 		ssize_t n = recv(p->fd, buf, sizeof(buf), 0);
 
 		if (n >= 0)
-			take(p, buf, (size_t)n, clock_now_us());
+			take_received(p, buf, (size_t)n);
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)
 			break;
 		else if (errno != EINTR)
@@ -250,18 +288,42 @@ on_readable(uv_poll_t *poll, int status, int events)
 		finish_errno(p, -status);
 }
 
+/* The connection is there, or failed. */
+static void
+on_connected(uv_poll_t *poll, int status, int events)
+{
+	struct probe *p = poll->data;
+	int error = 0;
+	socklen_t size = sizeof(error);
+
+	(void)events;
+	getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	if (error == 0 && status < 0)
+		error = -status;
+	if (error == 0)
+		error = -uv_poll_start(poll, UV_READABLE, on_readable);
+	if (error != 0) {
+		finish_errno(p, error);
+		return;
+	}
+	p->connected = true;
+	p->next_us = clock_now_us();
+	arm(p);
+}
+
 /* Connected, so that the kernel reports ICMP errors and drops what others send. 0 or -errno. */
 static int
 open_socket(struct probe *p)
 {
 	struct sockaddr_storage name;
 	socklen_t size = sizeof(name);
-	int fd = socket(p->to.sa.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int type = p->tcp ? SOCK_STREAM : SOCK_DGRAM;
+	int fd = socket(p->to.sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int err;
 
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, &p->to.sa, addr_size(&p->to)) < 0 ||
+	if ((connect(fd, &p->to.sa, addr_size(&p->to)) < 0 && errno != EINPROGRESS) ||
 	    getsockname(fd, (struct sockaddr *)&name, &size) < 0) {
 		err = -errno;
 		close(fd);
@@ -283,6 +345,7 @@ probe_start(struct probe *p, uv_loop_t *loop, const struct options *options, con
 			    .done = done,
 			    .arg = arg,
 			    .to = *to,
+			    .tcp = options->tcp,
 			    .fd = -1,
 			    .open_handles = 1,
 			    .verdict = VERDICT_SILENT};
@@ -296,8 +359,11 @@ probe_start(struct probe *p, uv_loop_t *loop, const struct options *options, con
 		p->open_handles = 2;
 	}
 	if (err == 0)
-		err = uv_poll_start(&p->poll, UV_READABLE, on_readable);
+		err = p->tcp ? uv_poll_start(&p->poll, UV_WRITABLE, on_connected)
+			     : uv_poll_start(&p->poll, UV_READABLE, on_readable);
 	p->start_us = p->next_us = clock_now_us();
+	if (p->tcp) /* the connection has as long as an answer */
+		p->next_us += options->timeout_us;
 	if (err < 0)
 		finish_errno(p, -err);
 	else

@@ -1,10 +1,11 @@
-/* probe.h - the checks of one address over UDP: send, repeat, match, judge. */
+/* probe.h - the checks of one address over UDP or TCP: send, repeat, match, judge. */
 #ifndef RTCKIT_STUN_PROBE_PROBE_H
 #define RTCKIT_STUN_PROBE_PROBE_H
 
 #include <uv.h>
 
 #include "base/addr.h"
+#include "frame/frame.h"
 #include "options.h"
 #include "verdict.h"
 
@@ -22,6 +23,8 @@ struct probe {
 	probe_done_fn *done;
 	void *arg;
 	struct addr to, local, mapped;
+	bool tcp, connected; /* over a connection, in frames (RFC 4571) */
+	struct frame_reader reader;
 	int fd;
 	uv_poll_t poll;
 	uv_timer_t timer;

@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/client.h"
+
 /* Room for the longest words with an error code or the system's message behind. */
 enum { WORDS_SIZE = 512 };
 
 static const char *
 words_of(const struct probe *p, char text[static WORDS_SIZE])
 {
-	const char *words = verdict_words(p->verdict);
+	const char *words = verdict_words(p->verdict, p->tcp);
 
 	if (p->verdict == VERDICT_ERROR)
 		snprintf(text, WORDS_SIZE, "%s (%d)", words, p->error);
@@ -69,8 +71,8 @@ print_probe(const struct probe *p)
 {
 	char to[ADDR_TEXT_SIZE], words[WORDS_SIZE];
 
-	printf("%-4s udp %s %s", verdict_status(p->verdict) == 0 ? "ok" : "FAIL",
-	       addr_format(&p->to, to), words_of(p, words));
+	printf("%-4s %s %s %s", verdict_status(p->verdict) == 0 ? "ok" : "FAIL",
+	       p->tcp ? "tcp" : "udp", addr_format(&p->to, to), words_of(p, words));
 	print_times(p);
 	print_mapped(p);
 	if (p->integrity)
@@ -112,7 +114,7 @@ json_probe(const struct probe *p)
 
 	set(o, "address", json_addr(&p->to));
 	set(o, "family", json_string(p->to.sa.sa_family == AF_INET6 ? "ipv6" : "ipv4"));
-	set(o, "transport", json_string("udp"));
+	set(o, "transport", json_string(p->tcp ? "tcp" : "udp"));
 	set(o, "ok", json_boolean(verdict_status(p->verdict) == 0));
 	set(o, "verdict", json_string(verdict_name(p->verdict)));
 	set(o, "status", json_integer(verdict_status(p->verdict)));
@@ -162,4 +164,6 @@ report_print(const struct report *r)
 		printf("FAIL dns %s %s\n", r->options->host, r->words);
 	for (size_t i = 0; i < r->count; i++)
 		print_probe(&r->probes[i]);
+	if (r->status == CLIENT_TCP_ONLY)
+		printf("%s\n", r->words);
 }

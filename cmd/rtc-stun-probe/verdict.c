@@ -12,7 +12,7 @@ enum { STATUS_WRONG_ANSWER = 43 };
 static const struct {
 	const char *name;
 	int status;
-	const char *words;
+	const char *words, *tcp; /* tcp: in place of words; NULL: the same */
 } rows[VERDICT_COUNT] = {
     [VERDICT_OK] = {"ok", CLIENT_OK, "answers"},
     [VERDICT_WANTS_CREDENTIALS] =
@@ -36,14 +36,23 @@ static const struct {
     [VERDICT_ERROR] = {"error", STATUS_WRONG_ANSWER, "answers with a STUN error"},
     [VERDICT_GARBAGE] = {"not-stun", STATUS_WRONG_ANSWER,
 			 "something answers there, but it does not speak STUN: wrong port?"},
+    [VERDICT_MUTE] = {"mute", STATUS_WRONG_ANSWER,
+		      "takes the connection, but does not answer: another service than ICE-TCP?"},
+    [VERDICT_HANG_UP] = {"hang-up", STATUS_WRONG_ANSWER,
+			 "takes the connection and closes it without an answer: another service "
+			 "than ICE-TCP?"},
     [VERDICT_CLOSED] =
 	{"closed", CLIENT_CANDIDATE,
 	 "closed port (ICMP port unreachable): the host is up, but nothing listens there; is "
-	 "the server running, on this port and address family?"},
+	 "the server running, on this port and address family?",
+	 "closed port (connection refused): the host is up, but nothing listens there; is ICE-TCP "
+	 "on (rtc-relay --tcp), on this port and address family?"},
     [VERDICT_SILENT] =
 	{"silent", CLIENT_UDP,
 	 "no answer: a firewall or security group drops UDP to this port (or its answers), or "
-	 "the address is wrong"},
+	 "the address is wrong",
+	 "no connection: a firewall or security group drops TCP to this port, or the address is "
+	 "wrong"},
     [VERDICT_LOCAL_FIREWALL] =
 	{"local-firewall", CLIENT_UDP,
 	 "this machine refuses to send: its own firewall (iptables, nftables) forbids it"},
@@ -53,6 +62,10 @@ static const struct {
 	 "network?"},
     [VERDICT_INTERRUPTED] = {"interrupted", CLIENT_UDP, "interrupted before an answer came"},
     [VERDICT_INTERNAL] = {"internal", CLIENT_INTERNAL, "cannot check"},
+    [VERDICT_TCP_ONLY] =
+	{"tcp-only", CLIENT_TCP_ONLY,
+	 "UDP is cut, TCP is not: browsers, rtc-publish and rtc-play get through if the server's "
+	 "answers name TCP candidates; OBS and FFmpeg do not"},
 };
 
 const char *
@@ -68,9 +81,9 @@ verdict_status(enum verdict v)
 }
 
 const char *
-verdict_words(enum verdict v)
+verdict_words(enum verdict v, bool tcp)
 {
-	return rows[v].words;
+	return tcp && rows[v].tcp != NULL ? rows[v].tcp : rows[v].words;
 }
 
 enum verdict
@@ -86,10 +99,17 @@ verdict_of_errno(int error)
 		int error;
 		enum verdict verdict;
 	} errors[] = {
-	    {ECONNREFUSED, VERDICT_CLOSED},   {EHOSTUNREACH, VERDICT_NO_ROUTE},
-	    {ENETUNREACH, VERDICT_NO_ROUTE},  {EADDRNOTAVAIL, VERDICT_NO_ROUTE},
-	    {EAFNOSUPPORT, VERDICT_NO_ROUTE}, {EPERM, VERDICT_LOCAL_FIREWALL},
-	    {EACCES, VERDICT_LOCAL_FIREWALL}, {ENETDOWN, VERDICT_NO_ROUTE},
+	    {ECONNREFUSED, VERDICT_CLOSED},
+	    {EHOSTUNREACH, VERDICT_NO_ROUTE},
+	    {ENETUNREACH, VERDICT_NO_ROUTE},
+	    {EADDRNOTAVAIL, VERDICT_NO_ROUTE},
+	    {EAFNOSUPPORT, VERDICT_NO_ROUTE},
+	    {EPERM, VERDICT_LOCAL_FIREWALL},
+	    {EACCES, VERDICT_LOCAL_FIREWALL},
+	    {ENETDOWN, VERDICT_NO_ROUTE},
+	    {ETIMEDOUT, VERDICT_SILENT},
+	    {ECONNRESET, VERDICT_HANG_UP},
+	    {EPIPE, VERDICT_HANG_UP},
 	    {EINVAL, VERDICT_NO_ROUTE}, /* a link-local address without its scope */
 	};
 
