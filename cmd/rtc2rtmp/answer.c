@@ -208,7 +208,8 @@ check_waiting(struct viewer *v)
 		v->form == FORM_HLS ? send_playlist(v) : start_stream(v);
 	else if (v->live->state == LIVE_REFUSED)
 		give_up(v, v->live->words);
-	else if (v->starting_us == 0 && now_us - v->since_us > LIVE_PUBLISHER_US)
+	else if (v->starting_us == 0 &&
+		 (double)(now_us - v->since_us) > v->live->hub->config->wait_s * 1e6)
 		give_up(v, "nobody publishes this stream");
 	else if (v->starting_us != 0 && now_us - v->starting_us > LIVE_BEGIN_US)
 		give_up(v, "the publisher has sent no keyframe yet");

@@ -17,7 +17,8 @@
 
 enum {
 	LIVE_STREAMS_MAX = 256,
-	LIVE_PUBLISHER_US = 2000000,   /* a request waits so long for a publisher */
+	LIVE_PUBLISHER_S = 2,	       /* a request waits so long for a publisher */
+	LIVE_PUBLISHER_MAX_S = 20,     /* at most, if told to */
 	LIVE_BEGIN_US = 8000000,       /* and so long for what it then sends */
 	LIVE_PICTURE_US = 3000000,     /* sound waits so long for the first picture of all */
 	LIVE_LINGER_US = 3000000,      /* a stream that nobody wants is kept so long */
@@ -40,7 +41,8 @@ enum live_state {
 struct live_config {
 	bool no_flv, no_hls;
 	double fragment_s, window_s;
-	double pli_s; /* at least one keyframe in so long */
+	double wait_s; /* for a publisher */
+	double pli_s;  /* at least one keyframe in so long */
 	unsigned aac_bps;
 	enum live_form form;  /* of playlists, unless a request says which */
 	const char *hls_path; /* segments and playlists are written there as well; NULL: not */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
 #include "log/log.h"
 #include "media/media.h"
@@ -28,8 +29,12 @@ enum {
 };
 
 static struct push_config push = {.wait_s = PUSH_WAIT_S, .aac_bps = AAC_BPS};
-static struct serve_config serve = {
-    .live = {.fragment_s = 2, .window_s = 20, .pli_s = 6, .aac_bps = AAC_BPS}, .ready_fd = -1};
+static struct serve_config serve = {.live = {.fragment_s = 2,
+					     .window_s = 20,
+					     .wait_s = LIVE_PUBLISHER_S,
+					     .pli_s = 6,
+					     .aac_bps = AAC_BPS},
+				    .ready_fd = -1};
 
 static const char usage_text[] = "usage: rtc2rtmp [options] STREAM OUTPUT...\n"
 				 "       rtc2rtmp [options]\n";
@@ -38,7 +43,7 @@ static const char help_text[] =
     "  STREAM is app/stream; OUTPUT is rtmp://HOST/APP/KEY, FILE.flv|mp4|mkv|ts, or -\n"
     "  -f, --format NAME        container of files and of - (by the extension; flv on -)\n"
     "      --duration SECONDS   stop so long after the first packet\n"
-    "      --wait SECONDS       for a publisher (10)\n"
+    "      --wait SECONDS       for a publisher (10; of a request when serving: 2)\n"
     "      --aac-bitrate BPS    of sound that is made of Opus (128000)\n"
     "Without STREAM: serve all streams as /app/stream.flv, .ts and .m3u8\n"
     "  -l, --listen [ADDR:]PORT serve here and not on live.sock; may be repeated\n"
@@ -166,6 +171,7 @@ take_option(int opt)
 		break;
 	case OPT_WAIT:
 		push.wait_s = number("wait", 0, 1e9);
+		serve.live.wait_s = MIN_OF(push.wait_s, LIVE_PUBLISHER_MAX_S);
 		break;
 	case OPT_AAC_BITRATE:
 		push.aac_bps = serve.live.aac_bps = (unsigned)number("aac-bitrate", 8000, 512000);

@@ -67,6 +67,8 @@ serve_run(struct serve_config *config)
 	config->http.routes = routes;
 	config->http.arg = &hub;
 	config->http.cors = true;
+	config->http.answer_timeout_ms =
+	    (unsigned)((config->live.wait_s + 1) * 1000) + LIVE_BEGIN_US / 1000;
 	config->http.connection_max = SERVE_CONNECTIONS_MAX;
 	config->http.log = config->listen_count > 0 ? "access" : NULL; /* else the gate logs */
 	server = http_server_new(loop, &config->http);

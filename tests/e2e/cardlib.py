@@ -61,19 +61,32 @@ def times_of(file):
     return [float(t.strip(',')) for t in out]
 
 
+def faults_of(file):
+    """What ffmpeg complains of when it decodes the file; '' if nothing."""
+    p = run('ffmpeg', '-v', 'error', '-xerror', '-i', file, '-fps_mode', 'passthrough',
+            '-enc_time_base', '-1', '-f', 'null', '-')
+    return p.stderr.decode() or (f'exit {p.returncode}' if p.returncode else '')
+
+
 def decodes(file):
-    p = run('ffmpeg', '-v', 'error', '-xerror', '-i', file, '-f', 'null', '-')
-    return p.returncode == 0 and not p.stderr
+    return not faults_of(file)
 
 
-def skew_ms(file):
-    """Sound behind picture in milliseconds (negative: before it), one for each step of the tone."""
-    numbers, times = numbers_of(file), sorted(times_of(file))
-    skews = []
+def skews_by_frame(file):
+    """Sound behind picture in milliseconds (negative: before it), by the frame of each step of the tone."""
+    start = run('ffprobe', '-v', 'error', '-show_entries', 'format=start_time', '-of', 'csv=p=0', file)
+    begin = float(start.stdout or 0)    # what ffmpeg takes for 0 when it decodes
+    numbers, times = numbers_of(file), [t - begin for t in sorted(times_of(file))]
+    skews = {}
     for at, step in step_changes(file):
         frames = [(abs(t - at), t, n) for t, n in zip(times, numbers)
                   if n is not None and n % (8 * FPS) == step * FPS]
         if frames:
-            away, t, _ = min(frames)
-            skews.append(round((at - t) * 1000))
+            away, t, n = min(frames)
+            skews[n] = round((at - t) * 1000)
     return skews
+
+
+def skew_ms(file):
+    """Only the milliseconds, one for each step of the tone."""
+    return list(skews_by_frame(file).values())
