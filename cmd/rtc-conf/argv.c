@@ -39,7 +39,6 @@ struct arg {
 
 static const struct arg args[] = {
     {"rtc-relay", "rtc_server.listen", "--udp", ARG_VALUE, NULL},
-    {"rtc-relay", "rtc_server.tcp.listen", "--tcp", ARG_WHEN, "rtc_server.tcp.enabled"},
     {"rtc-relay", "rtc_server.workers", "--workers", ARG_VALUE, NULL},
     {"rtc-relay", "vhost.rtc.stun_timeout", "--stun-timeout", ARG_VALUE, NULL},
     {"rtc-relay", "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL},
@@ -217,9 +216,51 @@ print_certificates(const struct settings *s)
 		printf("--self-signed\n%s/tls\n", run);
 }
 
+static const char *
+port_of(const char *listen)
+{
+	const char *colon = strrchr(listen, ':');
+
+	return colon != NULL ? colon + 1 : listen;
+}
+
+/* Is the port of WebRTC over TCP one of the gate's? Then that takes it for the relay. */
+static bool
+tcp_is_gates(const struct settings *s)
+{
+	const char *tcp = port_of(settings_text(s, "rtc_server.tcp.listen"));
+
+	for (size_t i = 0; i < ARRAY_COUNT(fronts); i++)
+		if ((front_is_on(s, i) && strcmp(tcp, port_of(of_front(s, i, "listen"))) == 0) ||
+		    (front_is_secure(s, i) &&
+		     strcmp(tcp, port_of(of_front(s, i, "https.listen"))) == 0))
+			return settings_is_on(s, "rtc_server.tcp.enabled");
+	return false;
+}
+
+static void
+print_relay(const struct settings *s)
+{
+	if (tcp_is_gates(s))
+		printf("--tcp-gate\n");
+	else if (settings_is_on(s, "rtc_server.tcp.enabled"))
+		printf("--tcp\n%s\n", settings_text(s, "rtc_server.tcp.listen"));
+}
+
+static void
+print_endpoint(const struct settings *s)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(endpoint_args); i++)
+		print_arg(s, &endpoint_args[i]);
+	if (tcp_is_gates(s))
+		printf("--gate-tcp\n");
+}
+
 static void
 print_gate(const struct settings *s)
 {
+	if (tcp_is_gates(s))
+		printf("--ice-tcp\n");
 	for (size_t i = 0; i < ARRAY_COUNT(fronts); i++)
 		print_front(s, i);
 	print_certificates(s);
@@ -233,6 +274,17 @@ show_programs(const struct settings *s)
 			printf("%s\n", programs[i].name);
 }
 
+/* What no row of a table says. */
+static const struct {
+	const char *program;
+	void (*print)(const struct settings *);
+} further[] = {
+    {"rtc-relay", print_relay},
+    {"rtc-whip", print_endpoint},
+    {"rtc-whep", print_endpoint},
+    {"rtc-gate", print_gate},
+};
+
 int
 show_argv(const struct settings *s, const char *program)
 {
@@ -241,10 +293,8 @@ show_argv(const struct settings *s, const char *program)
 	for (size_t i = 0; i < ARRAY_COUNT(args); i++)
 		if (strcmp(args[i].program, program) == 0)
 			print_arg(s, &args[i]);
-	if (strcmp(program, "rtc-gate") == 0)
-		print_gate(s);
-	if (strcmp(program, "rtc-whip") == 0 || strcmp(program, "rtc-whep") == 0)
-		for (size_t i = 0; i < ARRAY_COUNT(endpoint_args); i++)
-			print_arg(s, &endpoint_args[i]);
+	for (size_t i = 0; i < ARRAY_COUNT(further); i++)
+		if (strcmp(further[i].program, program) == 0)
+			further[i].print(s);
 	return 0;
 }

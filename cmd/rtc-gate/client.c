@@ -111,8 +111,13 @@ void
 client_enter(struct client *client, enum client_state state)
 {
 	const struct gate_config *c = &client->gate->config;
+	bool is_plain = client->listener->speech == GATE_HTTP;
+	/* The door's deadline is that of what the first octets begin. */
+	bool goes_on = client->state == CLIENT_DOOR &&
+		       (state == CLIENT_HANDSHAKE || (state == CLIENT_HEAD && is_plain));
 	const unsigned ms[CLIENT_STATES] = {
-	    [CLIENT_DOOR] = c->handshake_ms,
+	    [CLIENT_DOOR] = is_plain ? c->head_ms : c->handshake_ms,
+	    [CLIENT_FRAME] = GATE_FRAME_MS,
 	    [CLIENT_IDLE] = c->idle_ms,
 	    [CLIENT_HEAD] = c->head_ms,
 	    [CLIENT_BODY] = c->body_ms,
@@ -122,7 +127,7 @@ client_enter(struct client *client, enum client_state state)
 	};
 
 	client->state = state;
-	if (state == CLIENT_HANDSHAKE) /* the deadline of the door goes on */
+	if (goes_on)
 		return;
 	if (ms[state] > 0)
 		uv_timer_start(&client->timer, on_timeout, ms[state], 0);
@@ -145,6 +150,7 @@ client_ended(struct client *client)
 			client_close(client);
 		break;
 	case CLIENT_DOOR:
+	case CLIENT_FRAME:
 	case CLIENT_HANDSHAKE:
 	case CLIENT_IDLE:
 	case CLIENT_LINGER:

@@ -53,7 +53,8 @@ let_in(struct client *client)
 		refuse(client);
 		return;
 	}
-	if (client->listener->speech == GATE_HTTP && !client->wants_header)
+	if (client->listener->speech == GATE_HTTP && !client->wants_header &&
+	    !client->gate->config.ice_tcp)
 		client_enter(client, CLIENT_HEAD);
 	client_read(client, true);
 }
@@ -89,6 +90,8 @@ door_room(const struct client *client)
 {
 	if (client->wants_header)
 		return http_proxy_wants((const uint8_t *)client->in, client->in_size);
+	if (client->gate->config.ice_tcp)
+		return handover_room(client);
 	return sizeof(client->in) - client->in_size;
 }
 
@@ -100,18 +103,16 @@ door_input(struct client *client)
 			let_in(client);
 		return;
 	}
-	if (client->in[0] == GATE_FIRST_OF_TLS) {
+	if (client->gate->config.ice_tcp && handover_may_begin((uint8_t)client->in[0])) {
+		handover_input(client);
+		return;
+	}
+	if (client->in[0] == GATE_FIRST_OF_TLS && client->listener->speech != GATE_HTTP) {
 		link_secure(client);
 		return;
 	}
 	client_enter(client, CLIENT_HEAD);
 	client_process(client);
-}
-
-void
-door_closed(struct client *client)
-{
-	client_close(client);
 }
 
 /* A plain port owes its client an answer even if nothing came. */

@@ -24,6 +24,7 @@ enum {
 	GATE_OUT_SIZE =
 	    HTTP_HEAD_MAX + 4096, /* octets of a rewritten head, or of body on its way */
 	GATE_ANSWER_SIZE = 32768, /* octets of an answer on its way to the client */
+	GATE_FRAME_MS = 5000,	  /* for the first frame of media by TCP */
 	GATE_LINGER_MS = 1000,	  /* how long a refused client's octets are read and dropped */
 	GATE_RETRY_MS = 20,	  /* between two attempts to reach a program that restarts */
 	GATE_GRACE_MS = 2000,	  /* from SIGTERM to the end */
@@ -67,6 +68,7 @@ struct gate_config {
 	struct tls_pair pairs[TLS_PAIRS_MAX];
 	size_t pair_count;
 	const char *self_signed; /* folder of a pair of our own making; NULL: none */
+	bool ice_tcp;		 /* media by TCP may come, and goes to the relay */
 	bool redirect;		 /* http to https */
 	uint16_t redirect_port;	 /* 0: the first port that speaks https */
 	unsigned connection_max, per_address_max;
@@ -84,6 +86,7 @@ struct gate {
 	struct gate_config config;
 	struct gate_listener listeners[GATE_LISTENER_MAX];
 	size_t listener_count;
+	int relay_fd;	     /* for media by TCP; -1: not connected */
 	struct tls_ctx *tls; /* of new connections; NULL: no port speaks https */
 	struct client *clients;
 	unsigned client_count;
@@ -95,6 +98,7 @@ struct gate {
 /* What the client's connection is doing. Each state has one deadline (client_enter). */
 enum client_state {
 	CLIENT_DOOR,	  /* accepted; what it speaks is not known */
+	CLIENT_FRAME,	  /* the beginning of media by TCP */
 	CLIENT_HANDSHAKE, /* of TLS */
 	CLIENT_IDLE,	  /* kept alive, nothing of a next request */
 	CLIENT_HEAD,	  /* accepted, or part of a head is here */
@@ -217,8 +221,12 @@ void client_accept(struct gate_listener *listener);
 /* How many octets may be read before it is known. */
 size_t door_room(const struct client *client);
 void door_input(struct client *client); /* octets have come */
-void door_closed(struct client *client);
 void door_timeout(struct client *client);
+
+/* handover.c: may media by TCP begin with this octet (a request or TLS does not)? */
+bool handover_may_begin(uint8_t first);
+size_t handover_room(const struct client *client);
+void handover_input(struct client *client);
 
 /* link.c: octets between a client's in[] or an answer, and its socket, through TLS if it speaks
  * that. */

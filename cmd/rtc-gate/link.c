@@ -102,7 +102,7 @@ on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *buf)
 	room = sizeof(client->in) - client->in_size;
 	if (client->tls != NULL && client->state != CLIENT_LINGER)
 		*buf = uv_buf_init((char *)client->gate->raw, GATE_RAW_SIZE);
-	else if (client->state == CLIENT_DOOR)
+	else if (client->state == CLIENT_DOOR || client->state == CLIENT_FRAME)
 		*buf = uv_buf_init(client->in + client->in_size, (unsigned)door_room(client));
 	else
 		*buf = uv_buf_init(client->in + client->in_size, (unsigned)room);
@@ -129,7 +129,7 @@ on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 			client_lost(client);
 	} else {
 		client->in_size += (size_t)size;
-		if (client->state == CLIENT_DOOR) {
+		if (client->state == CLIENT_DOOR || client->state == CLIENT_FRAME) {
 			door_input(client);
 			return;
 		}

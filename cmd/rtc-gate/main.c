@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "log/log.h"
@@ -44,8 +45,8 @@ on_stop(void *arg, int signum)
 	for (struct client *c = gate->clients; c != NULL; c = next) {
 		next = c->next;
 		if (c->state == CLIENT_IDLE || c->state == CLIENT_TUNNEL ||
-		    c->state == CLIENT_DOOR || c->state == CLIENT_HANDSHAKE ||
-		    (c->state == CLIENT_HEAD && c->in_size == 0))
+		    c->state == CLIENT_DOOR || c->state == CLIENT_FRAME ||
+		    c->state == CLIENT_HANDSHAKE || (c->state == CLIENT_HEAD && c->in_size == 0))
 			client_close(c);
 	}
 	uv_timer_start(&gate->grace, on_grace_over, GATE_GRACE_MS - GATE_LINGER_MS, 0);
@@ -83,7 +84,7 @@ main(int argc, char **argv)
 						    .answer_ms = 30000,
 						    .idle_ms = 60000,
 						    .restart_ms = 1000}};
-	static struct gate gate;
+	static struct gate gate = {.relay_fd = -1};
 	int code, error;
 
 	log_init("rtc-gate", LOG_INFO);
@@ -119,5 +120,7 @@ main(int argc, char **argv)
 	uv_run(gate.loop, UV_RUN_DEFAULT);
 	loop_finish(gate.loop);
 	tls_ctx_unref(gate.tls);
+	if (gate.relay_fd >= 0)
+		close(gate.relay_fd);
 	return EX_OK;
 }

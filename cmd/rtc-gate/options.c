@@ -14,7 +14,8 @@ static const char usage_text[] =
     "usage: rtc-gate [-qv] [-l [address:]port] [-r prefix=upstream] [-R fd] [-u user]\n"
     "                [--tls-listen [address:]port] [--both-listen [address:]port]\n"
     "                [--cert file --key file] [--self-signed dir] [--redirect[=port]]\n"
-    "                [--host name] [--trusted-proxy address] [--proxy-protocol address]\n"
+    "                [--ice-tcp] [--host name] [--trusted-proxy address] [--proxy-protocol "
+    "address]\n"
     "                [--max-connections n] [--max-per-address n] [--handshake-timeout s]\n"
     "                [--head-timeout s] [--body-timeout s] [--answer-timeout s]\n"
     "                [--idle-timeout s] [--restart-wait s]\n";
@@ -26,6 +27,7 @@ static const char help_text[] =
     "      --cert FILE, --key FILE   PEM: certificate chain and its key; pairs may be repeated\n"
     "      --self-signed DIR         without --cert: a pair of our own, made in DIR if missing\n"
     "      --redirect[=PORT]         answer http with 307 to https (the first such port)\n"
+    "      --ice-tcp                 these ports take media by TCP, too, for the relay\n"
     "      --host NAME               serve this name only (*.NAME: those below); may be repeated\n"
     "  -r, --route PREFIX=UPSTREAM   send these paths to a Unix socket or [address:]port\n"
     "      --trusted-proxy ADDRESS   believe the X-Forwarded-* fields of this peer\n"
@@ -52,6 +54,7 @@ enum {
 	OPT_KEY,
 	OPT_SELF_SIGNED,
 	OPT_REDIRECT,
+	OPT_ICE_TCP,
 	OPT_HOST,
 	OPT_PROXY,
 	OPT_PROXY_PROTOCOL,
@@ -73,6 +76,7 @@ static const struct option options[] = {
     {"key", required_argument, NULL, OPT_KEY},
     {"self-signed", required_argument, NULL, OPT_SELF_SIGNED},
     {"redirect", optional_argument, NULL, OPT_REDIRECT},
+    {"ice-tcp", no_argument, NULL, OPT_ICE_TCP},
     {"host", required_argument, NULL, OPT_HOST},
     {"route", required_argument, NULL, 'r'},
     {"trusted-proxy", required_argument, NULL, OPT_PROXY},
@@ -259,6 +263,8 @@ apply_number(struct command_line *cl, int option, const char *value)
 	case 'v':
 		log_set_level(LOG_DEBUG);
 		return true;
+	case OPT_ICE_TCP:
+		return c->ice_tcp = true;
 	case OPT_MAX:
 		return set(&c->connection_max, parse_count(value, 100000));
 	case OPT_MAX_ADDRESS:

@@ -15,6 +15,7 @@
 #include "client/session.h"
 #include "log/log.h"
 #include "loop/loop.h"
+#include "offer.h"
 #include "receiver.h"
 #include "recorder.h"
 #include "verdict.h"
@@ -30,14 +31,15 @@ enum {
 	OPT_EXPECT_VIDEO,
 	OPT_EXPECT_CARD,
 	EXIT_NEGATIVE = 1,
-	TICK_MS = 20,	   /* how often gaps are given up and deadlines looked at */
-	H264_PROFILES = 4, /* of sdp_default_codecs(): the first rows */
+	TICK_MS = 20, /* how often gaps are given up and deadlines looked at */
+	OPT_CODEC,
 	WAIT_S = 10
 };
 
 static struct player {
 	struct client_options client;
 	const char *url, *path, *format;
+	struct offer offer;
 	bool json, quiet, judging;
 	double duration_s, wait_s;
 	struct verdict_wants wants;
@@ -60,6 +62,8 @@ static struct player {
 static const char usage_text[] =
     "usage: rtc-play [options] URL [FILE|-]\n"
     "  -f, --format NAME         container of the output (by its extension; matroska on a pipe)\n"
+    "      --codec NAME[,NAME]   video codecs to ask for: h264, h265, vp8, vp9, av1 (all that the\n"
+    "                            container holds)\n"
     "      --duration SECONDS    stop so long after the first packet\n"
     "      --wait SECONDS        for the first packet, once connected (10)\n"
     "      --min-fps N           fail below so many frames a second\n"
@@ -70,12 +74,13 @@ static const char usage_text[] =
     "      --expect-audio        fail if no sound is heard\n"
     "      --expect-card         fail unless the test card is seen, in order\n"
     "  -j, --json                the report as a JSON object on standard "
-    "output\n" CLIENT_OPTIONS_HELP "  -q, --quiet               errors only\n"
+    "output\n" CLIENT_PROTOCOL_HELP CLIENT_OPTIONS_HELP "  -q, --quiet               errors only\n"
     "  -h, --help                this text\n"
     "  -V, --version             the version\n";
 
 static const struct option long_options[] = {
     {"format", required_argument, NULL, 'f'},
+    {"codec", required_argument, NULL, OPT_CODEC},
     {"duration", required_argument, NULL, OPT_DURATION},
     {"wait", required_argument, NULL, OPT_WAIT},
     {"min-fps", required_argument, NULL, OPT_MIN_FPS},
@@ -94,6 +99,7 @@ static const struct option long_options[] = {
     {"insecure", no_argument, NULL, CLIENT_OPT_INSECURE},
     {"resolve", required_argument, NULL, CLIENT_OPT_RESOLVE},
     {"timeout", required_argument, NULL, CLIENT_OPT_TIMEOUT},
+    {"protocol", required_argument, NULL, CLIENT_OPT_PROTOCOL},
     {NULL, 0, NULL, 0},
 };
 
@@ -276,6 +282,9 @@ on_answered(void *arg)
 		if ((t->direction & PEER_RECEIVE) == 0)
 			continue;
 		expects[kind] = true;
+		for (size_t k = 0; k < t->codec_count && kind == MEDIA_VIDEO; k++)
+			receiver_codec(&p.receiver, t->codecs[k].pt,
+				       payload_codec_of(t->codecs[k].name));
 		if (receiver_expect(&p.receiver, kind, i) < 0)
 			begin_end(EX_OSERR, "out of memory");
 	}
@@ -311,7 +320,7 @@ static const struct client_session_events events = {
 static int
 start_session(void)
 {
-	struct sdp_codec video[H264_PROFILES], audio[1];
+	struct sdp_codec video[OFFER_CODECS_MAX], audio[1];
 	struct sdp_ext exts[4];
 	size_t ext_count = sdp_default_exts(true, exts, ARRAY_COUNT(exts));
 	const struct sdp_offer_track tracks[] = {
@@ -319,7 +328,7 @@ start_session(void)
 	     .direction = SDP_RECVONLY,
 	     .codecs = video,
 	     .exts = exts,
-	     .codec_count = sdp_default_codecs(SDP_VIDEO, true, video, H264_PROFILES),
+	     .codec_count = offer_codecs(&p.offer, video),
 	     .ext_count = ext_count},
 	    {.kind = SDP_AUDIO,
 	     .direction = SDP_RECVONLY,
@@ -329,6 +338,7 @@ start_session(void)
 	     .ext_count = ext_count},
 	};
 	const struct client_session_config config = {.loop = &p.loop,
+						     .protocol = p.client.protocol,
 						     .http = p.http,
 						     .dtls = p.dtls,
 						     .whip = &p.client.whip,
@@ -472,6 +482,8 @@ take_option(int opt)
 	case 'V':
 		puts("rtc-play " RTCKIT_VERSION);
 		exit(EX_OK);
+	case OPT_CODEC:
+		return offer_choose(&p.offer, optarg);
 	case OPT_DURATION:
 		return take_number(&p.duration_s, "duration", 1e9);
 	case OPT_WAIT:
@@ -514,6 +526,10 @@ parse_options(int argc, char **argv)
 		log_error("options", "%s", words.text);
 		usage();
 	}
+	p.offer.path = p.path;
+	p.offer.format = p.format;
+	if (offer_check(&p.offer) < 0)
+		usage();
 	if (client_options_finish(&p.client) < 0)
 		exit(EX_NOINPUT);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "media/media_opus.h"
 #include "rtp/rtp.h"
 
@@ -21,7 +22,7 @@ receiver_init(struct receiver *r, const struct receiver_events *events, void *ar
 	r->events = events;
 	r->arg = arg;
 	r->need_keyframe = true;
-	au_init(&r->depack);
+	au_init(&r->au);
 }
 
 void
@@ -29,7 +30,14 @@ receiver_fini(struct receiver *r)
 {
 	for (unsigned k = 0; k < MEDIA_KINDS; k++)
 		rtp_reorder_free(r->tracks[k].reorder);
-	au_fini(&r->depack);
+	au_fini(&r->au);
+}
+
+void
+receiver_codec(struct receiver *r, uint8_t pt, enum payload_codec codec)
+{
+	if (pt < ARRAY_COUNT(r->codecs))
+		r->codecs[pt] = (uint8_t)codec;
 }
 
 int
@@ -104,44 +112,54 @@ static void
 finish_frame(struct receiver *r, uint64_t now_us)
 {
 	struct receiver_counts *c = &r->tracks[MEDIA_VIDEO].counts;
-	struct media_unit u = {.kind = MEDIA_VIDEO,
-			       .keyframe = r->depack.keyframe,
-			       .data = r->depack.buf,
-			       .size = r->depack.size};
+	struct media_unit u = {.kind = MEDIA_VIDEO, .codec = r->codec};
 
 	r->frame_open = false;
 	u.time_us = time_of(r, MEDIA_VIDEO, r->frame_ts, now_us);
-	if (r->depack.damaged || r->depack.in_fragment) {
+	if (r->au.size == 0 && !r->au.damaged)
+		return;
+	if (!payload_depack_end(r->codec, &r->au)) {
 		c->damaged++;
 		r->need_keyframe = true;
-	} else if (u.size == 0) {
 		return;
-	} else if (r->need_keyframe && !u.keyframe) {
-		c->skipped++;
-	} else {
-		r->need_keyframe = false;
-		give(r, r->frame_ts, now_us, &u);
 	}
+	u.keyframe = r->au.keyframe;
+	u.data = r->au.buf;
+	u.size = r->au.size;
+	if (r->need_keyframe && !u.keyframe) {
+		c->skipped++;
+		return;
+	}
+	r->need_keyframe = false;
+	give(r, r->frame_ts, now_us, &u);
+}
+
+static void
+begin_frame(struct receiver *r, const struct rtp_packet *p, bool gap)
+{
+	enum payload_codec codec = (enum payload_codec)r->codecs[p->pt];
+
+	au_reset(&r->au);
+	r->frame_open = true;
+	r->frame_ts = p->ts;
+	/* What is missing may be this frame's beginning, or a frame that it refers to. */
+	r->need_keyframe |= gap || codec != r->codec;
+	r->codec = codec;
+	r->au.damaged = gap && !payload_starts_keyframe(codec, p->payload, p->payload_size);
 }
 
 static void
 take_video(struct receiver *r, const struct rtp_packet *p, bool gap, uint64_t now_us)
 {
 	if (gap && r->frame_open)
-		r->depack.damaged = true;
+		r->au.damaged = true;
 	if (r->frame_open && p->ts != r->frame_ts)
 		finish_frame(r, now_us);
-	if (!r->frame_open) {
-		au_reset(&r->depack);
-		r->frame_open = true;
-		r->frame_ts = p->ts;
-		/* What is missing may be this frame's beginning, or a frame that it refers to. */
-		r->need_keyframe |= gap;
-		r->depack.damaged =
-		    gap && !h264_payload_starts_keyframe(p->payload, p->payload_size);
-	}
-	(void)h264_depack_push(&r->depack, p->payload,
-			       p->payload_size); /* marks the unit damaged */
+	if (r->codecs[p->pt] == PAYLOAD_NONE)
+		return;
+	if (!r->frame_open)
+		begin_frame(r, p, gap);
+	(void)payload_depack_push(r->codec, &r->au, p->payload, p->payload_size); /* marks damage */
 	if (p->marker)
 		finish_frame(r, now_us);
 }

@@ -5,7 +5,6 @@
 #ifndef RTC_PLAY_RECEIVER_H
 #define RTC_PLAY_RECEIVER_H
 
-#include "h264/h264.h"
 #include "media/media.h"
 #include "peer/peer.h"
 #include "rtp/rtp_reorder.h"
@@ -48,7 +47,9 @@ struct receiver {
 	struct receiver_track tracks[MEDIA_KINDS];
 	const struct receiver_events *events; /* borrowed */
 	void *arg;
-	struct au depack;
+	uint8_t codecs[128];	  /* enum payload_codec of each payload type */
+	enum payload_codec codec; /* of the picture in hand */
+	struct au au;
 	bool frame_open, need_keyframe;
 	uint32_t frame_ts;
 	uint64_t asked_us;
@@ -56,6 +57,8 @@ struct receiver {
 
 void receiver_init(struct receiver *r, const struct receiver_events *events, void *arg);
 void receiver_fini(struct receiver *r);
+/* A payload type of video carries this codec. */
+void receiver_codec(struct receiver *r, uint8_t pt, enum payload_codec codec);
 /* A kind will come on this track of the session. 0 or -ENOMEM. */
 int receiver_expect(struct receiver *r, enum media_kind kind, unsigned track);
 void receiver_packet(struct receiver *r, uint64_t now_us, const struct peer_packet *packet);

@@ -24,6 +24,7 @@ struct recorder {
 	size_t held_octets;
 	const struct held *heads[MEDIA_KINDS]; /* first of each kind; video: a keyframe */
 	int64_t offset_us[MEDIA_KINDS];
+	enum payload_codec codec; /* of the video that is written */
 };
 
 struct recorder *
@@ -135,6 +136,12 @@ write_unit(struct recorder *r, const struct receiver_unit *u, struct media_words
 {
 	struct media_unit out = u->unit;
 
+	if (out.kind == MEDIA_VIDEO && r->codec != PAYLOAD_NONE && out.codec != r->codec) {
+		snprintf(words->text, sizeof(words->text),
+			 "another publisher sends %s after %s: one file holds one codec",
+			 payload_name(out.codec), payload_name(r->codec));
+		return -EINVAL;
+	}
 	out.time_us += r->offset_us[out.kind];
 	return out.time_us < 0 ? 0 : spool_put(r->spool, &out, words);
 }
@@ -143,9 +150,12 @@ static int
 open_spool(struct recorder *r, struct media_words *words)
 {
 	const struct held *v = r->heads[MEDIA_VIDEO];
+
+	r->codec = v != NULL ? v->u.unit.codec : PAYLOAD_NONE;
 	const struct media_writer_config config = {
 	    .path = r->path,
 	    .format = r->format,
+	    .codec = r->codec,
 	    .has = {[MEDIA_VIDEO] = v != NULL, [MEDIA_AUDIO] = r->heads[MEDIA_AUDIO] != NULL},
 	    .keyframe = v != NULL ? v->u.unit.data : NULL,
 	    .keyframe_size = v != NULL ? v->u.unit.size : 0};

@@ -22,9 +22,8 @@ verdict_init(struct verdict *v, uint64_t start_us)
 	v->start_us = start_us;
 	v->step_candidate = -1;
 	v->card.first = v->card.last = -1;
-	v->decoder = media_decoder_new();
 	v->opus = media_opus_decoder_new();
-	return v->decoder != NULL && v->opus != NULL ? 0 : -ENOMEM;
+	return v->opus != NULL ? 0 : -ENOMEM;
 }
 
 void
@@ -116,10 +115,23 @@ keep_latency(struct verdict *v, int64_t latency_us)
 	v->latencies_us[at] = (uint32_t)latency_us;
 }
 
+/* A publisher may be followed by one of another codec. */
+static bool
+has_decoder(struct verdict *v, enum payload_codec codec)
+{
+	if (v->decoder != NULL && codec == v->codec)
+		return true;
+	media_decoder_free(v->decoder);
+	v->decoder = media_decoder_of(codec);
+	v->codec = codec;
+	return v->decoder != NULL;
+}
+
 static void
 see_frame(struct verdict *v, const struct receiver_unit *u, int64_t latency_us)
 {
-	if (media_decoder_push(v->decoder, u->unit.data, u->unit.size, u->unit.time_us, see_picture,
+	if (!has_decoder(v, u->unit.codec) ||
+	    media_decoder_push(v->decoder, u->unit.data, u->unit.size, u->unit.time_us, see_picture,
 			       v) < 0) {
 		v->undecodable++;
 		return;

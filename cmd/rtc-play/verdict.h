@@ -30,7 +30,8 @@ struct verdict_card {
 };
 
 struct verdict {
-	struct media_decoder *decoder;
+	struct media_decoder *decoder; /* NULL before the first picture */
+	enum payload_codec codec;      /* of decoder */
 	struct media_opus_decoder *opus;
 	uint64_t start_us;					 /* of the session */
 	uint64_t first_packet_us, first_frame_us, last_frame_us; /* 0: none */

@@ -88,15 +88,16 @@ video_json(const struct verdict *v, uint64_t now_us)
 {
 	if (v->frames == 0)
 		return json_null();
-	return json_pack(
-	    "{ss si si sf sI sI sI sI sf sf so so}", "codec", "H264", "width", (int)v->width,
-	    "height", (int)v->height, "fps", fps_of(v, now_us), "frames", (json_int_t)v->frames,
-	    "keyframes", (json_int_t)v->keyframes, "undecodable", (json_int_t)v->undecodable,
-	    "freezes", (json_int_t)v->freezes, "freeze_ms", (double)v->freeze_us / 1000,
-	    "freeze_max_ms", (double)v->freeze_max_us / 1000, "card", card_json(v), "latency_ms",
-	    v->latency_count == 0
-		? json_null()
-		: json_pack("{sf sf}", "median", latency_ms(v, 0.5), "p95", latency_ms(v, 0.95)));
+	return json_pack("{ss si si sf sI sI sI sI sf sf so so}", "codec", payload_name(v->codec),
+			 "width", (int)v->width, "height", (int)v->height, "fps", fps_of(v, now_us),
+			 "frames", (json_int_t)v->frames, "keyframes", (json_int_t)v->keyframes,
+			 "undecodable", (json_int_t)v->undecodable, "freezes",
+			 (json_int_t)v->freezes, "freeze_ms", (double)v->freeze_us / 1000,
+			 "freeze_max_ms", (double)v->freeze_max_us / 1000, "card", card_json(v),
+			 "latency_ms",
+			 v->latency_count == 0 ? json_null()
+					       : json_pack("{sf sf}", "median", latency_ms(v, 0.5),
+							   "p95", latency_ms(v, 0.95)));
 }
 
 static json_t *
@@ -132,6 +133,8 @@ network_json(const struct peer *peer)
 
 	if (peer != NULL && peer_get_info(peer, &info) == 0) {
 		json_object_set_new(o, "remote", json_string(addr_format(&info.path.remote, text)));
+		json_object_set_new(o, "protocol",
+				    json_string(info.path.proto == ICE_TCP ? "tcp" : "udp"));
 		json_object_set_new(o, "srtp", json_string(info.profile_name));
 		json_object_set_new(o, "dtls", json_string(info.dtls_version));
 	}
@@ -160,9 +163,9 @@ verdict_print(const struct verdict *v, const struct peer *peer, uint64_t now_us,
 			st.rx_packets, loss_percent(&st), st.rx_repaired, (double)st.rtt_us / 1000);
 	if (v->frames > 0)
 		fprintf(out,
-			"video    H264 %ux%u, %" PRIu64
+			"video    %s %ux%u, %" PRIu64
 			" frames, %.1f fps, first after %.0f ms, %" PRIu64 " freezes (%.0f ms)\n",
-			v->width, v->height, v->frames, fps_of(v, now_us),
+			payload_name(v->codec), v->width, v->height, v->frames, fps_of(v, now_us),
 			since_start_ms(v, v->first_frame_us), v->freezes,
 			(double)v->freeze_us / 1000);
 	if (card_seen(v))

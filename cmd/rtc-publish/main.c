@@ -18,6 +18,8 @@
 
 enum {
 	OPT_TEST = 256,
+	OPT_CODEC,
+	VIDEO_CODECS_MAX = 16, /* of sdp_default_codecs() */
 	OPT_LOOP,
 	OPT_DURATION,
 	OPT_STATS,
@@ -56,6 +58,7 @@ static const char usage_text[] =
     "       rtc-publish [options] --test[=WIDTHxHEIGHT[@FPS]] URL\n"
     "  -f, --format NAME         container of the input, if it cannot be told\n"
     "      --test[=WxH[@FPS]]    send the test card and its tone (640x360@25)\n"
+    "      --codec NAME          of the picture: h264, h265, vp8, vp9, av1 (h264, or the file's)\n"
     "      --loop                begin a file again at its end\n"
     "      --duration SECONDS    stop after so much media\n"
     "      --no-transcode        fail where the input does not fit WebRTC as it is\n"
@@ -63,13 +66,14 @@ static const char usage_text[] =
     "      --audio-bitrate BPS   of what is encoded (64000 test, 96000 file)\n"
     "      --stats               one JSON object a second on standard output\n"
     "  -j, --json                the summary as a JSON object on standard "
-    "output\n" CLIENT_OPTIONS_HELP "  -q, --quiet               errors only\n"
+    "output\n" CLIENT_PROTOCOL_HELP CLIENT_OPTIONS_HELP "  -q, --quiet               errors only\n"
     "  -h, --help                this text\n"
     "  -V, --version             the version\n";
 
 static const struct option long_options[] = {
     {"format", required_argument, NULL, 'f'},
     {"test", optional_argument, NULL, OPT_TEST},
+    {"codec", required_argument, NULL, OPT_CODEC},
     {"loop", no_argument, NULL, OPT_LOOP},
     {"duration", required_argument, NULL, OPT_DURATION},
     {"no-transcode", no_argument, NULL, OPT_NO_TRANSCODE},
@@ -85,6 +89,7 @@ static const struct option long_options[] = {
     {"insecure", no_argument, NULL, CLIENT_OPT_INSECURE},
     {"resolve", required_argument, NULL, CLIENT_OPT_RESOLVE},
     {"timeout", required_argument, NULL, CLIENT_OPT_TIMEOUT},
+    {"protocol", required_argument, NULL, CLIENT_OPT_PROTOCOL},
     {NULL, 0, NULL, 0},
 };
 
@@ -210,7 +215,22 @@ static const struct client_session_events events = {
     .keyframe = on_keyframe,
 };
 
-/* H.264 as every receiver takes it: it decodes other profiles too, whatever the label says. */
+/*
+ * The source's codec, by its first row: of H.264 that is constrained baseline, and receivers decode
+ * other profiles too, whatever the label says.
+ */
+static void
+choose_codec(struct sdp_codec *out, enum payload_codec codec)
+{
+	struct sdp_codec all[VIDEO_CODECS_MAX];
+	size_t count = sdp_default_codecs(SDP_VIDEO, true, all, VIDEO_CODECS_MAX);
+
+	*out = all[0];
+	for (size_t i = count; i > 0; i--)
+		if (payload_codec_of(all[i - 1].name) == codec)
+			*out = all[i - 1];
+}
+
 static int
 start_session(void)
 {
@@ -219,6 +239,7 @@ start_session(void)
 	size_t ext_count = sdp_default_exts(true, exts, ARRAY_COUNT(exts)), count = 0;
 	struct sdp_offer_track tracks[MEDIA_KINDS];
 	struct client_session_config config = {.loop = &p.loop,
+					       .protocol = p.client.protocol,
 					       .http = p.http,
 					       .dtls = p.dtls,
 					       .whip = &p.client.whip,
@@ -228,7 +249,7 @@ start_session(void)
 					       .connect_timeout_us =
 						   (uint64_t)(p.client.timeout_s * 1e6)};
 
-	sdp_default_codecs(SDP_VIDEO, true, video, 1);
+	choose_codec(video, media_source_codec(p.source));
 	sdp_default_codecs(SDP_AUDIO, false, audio, 1);
 	for (unsigned k = 0; k < MEDIA_KINDS; k++) {
 		if (!media_source_has(p.source, k))
@@ -262,6 +283,16 @@ parse_test(const char *text)
 	if (n == 3 || (n == 2 && strchr(text, '@') == NULL))
 		return 0;
 	log_error("options", "--test wants WIDTHxHEIGHT or WIDTHxHEIGHT@FPS");
+	return -EINVAL;
+}
+
+static int
+parse_codec(const char *text)
+{
+	p.file.codec = p.test.codec = payload_codec_of(text);
+	if (p.file.codec != PAYLOAD_NONE)
+		return 0;
+	log_error("options", "--codec wants one of h264, h265, vp8, vp9, av1");
 	return -EINVAL;
 }
 
@@ -309,6 +340,8 @@ take_option(int opt)
 		exit(EX_OK);
 	case OPT_TEST:
 		return parse_test(optarg);
+	case OPT_CODEC:
+		return parse_codec(optarg);
 	case OPT_LOOP:
 		p.file.loop = true;
 		return 0;

@@ -82,7 +82,9 @@ start_frame(struct sender *s, const struct media_unit *u)
 	size_t packets = u->size / PEER_PAYLOAD_MAX + 1;
 
 	s->frame = *u;
-	if (h264_pack_start(&s->pack, u->data, u->size, PEER_PAYLOAD_MAX) < 0)
+	if (u->codec != s->pack.codec)
+		payload_pack_init(&s->pack, u->codec);
+	if (payload_pack_start(&s->pack, u->data, u->size, PEER_PAYLOAD_MAX) < 0)
 		return;
 	s->packing = s->first_packet = true;
 	s->burst =
@@ -98,7 +100,7 @@ send_burst(struct sender *s, unsigned count)
 	bool last = false;
 
 	while (s->packing && count-- > 0) {
-		int n = h264_pack_next(&s->pack, payload, sizeof(payload), &last);
+		int n = payload_pack_next(&s->pack, payload, sizeof(payload), &last);
 
 		if (n > 0)
 			send_payload(s, &s->frame, payload, (size_t)n, last, s->first_packet);

@@ -5,7 +5,7 @@
 
 #include "client/session.h"
 #include "feed.h"
-#include "h264/h264.h"
+#include "payload/payload.h"
 
 enum {
 	SENDER_BURST = 3, /* packets per wake at least, as browsers pace */
@@ -38,7 +38,7 @@ struct sender {
 	uint64_t base_us;	 /* clock at media time 0 */
 	uint64_t stopped_us;	 /* clock at sender_stop(); 0: not yet */
 	struct media_unit frame; /* being packed */
-	struct h264_pack pack;
+	struct payload_pack pack;
 	unsigned burst;
 	struct sender_counts counts;
 };

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/random.h"
 
+enum { NAMES_SIZE = 300 /* of codecs, for people */ };
+
 const char *const session_kind_names[SESSION_KINDS] = {
     [SESSION_PUBLISH] = "publish",
     [SESSION_PLAY] = "play",
@@ -59,7 +61,38 @@ event_session(const struct csession *cs, const char *event)
 
 	if (cs->state == STATE_ENDING)
 		json_object_set_new(o, "reason", json_string(end_names[cs->reason]));
+	if (cs->state == STATE_ENDING && cs->reason == END_NO_CODEC && cs->stream != NULL) {
+		char names[NAMES_SIZE];
+
+		tracks_codec_names(&cs->stream->tracks, names, sizeof(names));
+		json_object_set_new(o, "sends", json_string(names));
+		tracks_codec_names(&cs->shared.tracks, names, sizeof(names));
+		json_object_set_new(o, "takes", json_string(names));
+	}
 	event_send(cs->control, o);
+}
+
+/* A player that gets one kind, and nothing of the other for want of a common codec. */
+static void
+tell_unmatched(const struct csession *cs, const struct binding *b)
+{
+	static const char *const names[] = {[TRACK_AUDIO] = "audio", [TRACK_VIDEO] = "video"};
+	const struct tracks *publisher = &cs->stream->tracks, *player = &cs->shared.tracks;
+	char sends[NAMES_SIZE], takes[NAMES_SIZE];
+
+	for (unsigned kind = TRACK_AUDIO; kind <= TRACK_VIDEO; kind++) {
+		if (!tracks_miss(b, publisher, player, kind))
+			continue;
+		tracks_kind_names(publisher, kind, sends, sizeof(sends));
+		tracks_kind_names(player, kind, takes, sizeof(takes));
+		log_info("session", "%s play %s gets no %s: the publisher sends %s; it takes %s",
+			 cs->shared.id, cs->stream->name, names[kind], sends, takes);
+		event_send(cs->control,
+			   json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "event",
+				     "session.unmatched", "session", cs->shared.id, "stream",
+				     cs->stream->name, "kind", "play", "media", names[kind],
+				     "sends", sends, "takes", takes));
+	}
 }
 
 struct csession *
@@ -291,6 +324,8 @@ csession_bind(struct csession *cs)
 	if (!changed)
 		return; /* a contributor came or went that it has nothing to do with */
 	cs->bound_epoch = s->epoch;
+	if (cs->shared.kind == SESSION_PLAY)
+		tell_unmatched(cs, &m.binding);
 	control_post(cs->control, (unsigned)owner, M_BIND, &m, sizeof(m));
 }
 

@@ -16,13 +16,16 @@ enum client_code {
 	CLIENT_SDP = 30,       /* the answer cannot be used, or no common codec */
 	CLIENT_CANDIDATE = 40, /* the answer names no address that can be used */
 	CLIENT_UDP = 41,       /* no ICE check was answered */
-	CLIENT_TCP_ONLY = 42,  /* only ICE-TCP is offered or works */
+	CLIENT_TCP_ONLY = 42,  /* only ICE-TCP is offered, and does not do or is not wanted */
 	CLIENT_DTLS = 50,
 	CLIENT_NO_MEDIA = 55,  /* connected, but nothing arrives; or the path was lost */
 	CLIENT_BAD_MEDIA = 56, /* what arrives cannot be used */
 	CLIENT_DELETE = 58,    /* the session could not be deleted */
 	CLIENT_INTERNAL = 70   /* EX_SOFTWARE: out of memory, no socket */
 };
+
+/* By what media travels; all: UDP, and TCP where UDP is not answered soon. */
+enum client_protocol { CLIENT_PROTOCOL_ALL, CLIENT_PROTOCOL_UDP, CLIENT_PROTOCOL_TCP };
 
 /* "dns", "tcp", "tls", "http" ...: the stage's name for people and JSON. */
 const char *client_code_stage(enum client_code code);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "log/log.h"
 
 static const double TIMEOUT_MAX_S = 3600;
@@ -32,6 +33,22 @@ add_resolve(struct client_options *o, const char *arg)
 	return 1;
 }
 
+static int
+take_protocol(struct client_options *o, const char *arg)
+{
+	static const char *const names[] = {[CLIENT_PROTOCOL_ALL] = "all",
+					    [CLIENT_PROTOCOL_UDP] = "udp",
+					    [CLIENT_PROTOCOL_TCP] = "tcp"};
+
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		if (strcmp(arg, names[i]) == 0) {
+			o->protocol = (enum client_protocol)i;
+			return 1;
+		}
+	log_error("options", "--protocol wants udp, tcp or all, not '%.32s'", arg);
+	return -EINVAL;
+}
+
 int
 client_option_take(struct client_options *o, int opt, const char *arg)
 {
@@ -47,6 +64,8 @@ client_option_take(struct client_options *o, int opt, const char *arg)
 		return 1;
 	case CLIENT_OPT_RESOLVE:
 		return add_resolve(o, arg);
+	case CLIENT_OPT_PROTOCOL:
+		return take_protocol(o, arg);
 	case CLIENT_OPT_TIMEOUT:
 		if (client_number(&o->timeout_s, arg, 0.1, TIMEOUT_MAX_S) == 0)
 			return 1;

@@ -4,6 +4,7 @@
 
 #include <getopt.h>
 
+#include "client/client.h"
 #include "client/whip_client.h"
 
 enum { CLIENT_RESOLVE_MAX = 16 };
@@ -14,7 +15,8 @@ enum client_option {
 	CLIENT_OPT_CA_FILE,
 	CLIENT_OPT_INSECURE,
 	CLIENT_OPT_RESOLVE,
-	CLIENT_OPT_TIMEOUT
+	CLIENT_OPT_TIMEOUT,
+	CLIENT_OPT_PROTOCOL
 };
 
 #define CLIENT_OPTIONS_HELP                                                                        \
@@ -24,8 +26,14 @@ enum client_option {
 	"  --resolve HOST:PORT:ADDR  use ADDR for HOST:PORT; may be repeated\n"                    \
 	"  --timeout SECONDS         of each stage: a request, ICE, DTLS (10)\n"
 
+/* Of those that carry media. */
+#define CLIENT_PROTOCOL_HELP                                                                       \
+	"      --protocol PROTOCOL   of the media: udp, tcp, or all (UDP if it is answered "       \
+	"soon)\n"
+
 struct client_options {
 	struct whip_options whip;
+	enum client_protocol protocol;
 	const char *token_file;
 	const char *resolve[CLIENT_RESOLVE_MAX];
 	char token[WHIP_TOKEN_SIZE];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "client/session_impl.h"
@@ -32,9 +33,14 @@ on_failed(void *arg, enum peer_stage stage, const char *words)
 
 	struct client_session *s = arg;
 	bool connected = s->times.dtls_us != 0;
+	bool tcp_failed = stage == PEER_STAGE_ICE && s->udp_count == 0;
 
 	/* A path that worked and is gone is not a path that is blocked. */
-	session_end(s, connected ? CLIENT_NO_MEDIA : codes[stage], words);
+	session_end(s,
+		    connected	 ? CLIENT_NO_MEDIA
+		    : tcp_failed ? CLIENT_TCP_ONLY
+				 : codes[stage],
+		    words);
 }
 
 static void
@@ -199,6 +205,8 @@ on_timeout(void *object, uint64_t now_us)
 	struct client_session *s = object;
 
 	session_enter(s);
+	if (!s->stop_begun && now_us >= s->tcp_at_us)
+		session_tcp_timeout(s);
 	if (!s->stop_begun)
 		peer_timeout(s->peer, now_us);
 	session_leave(s);
@@ -210,7 +218,7 @@ get_deadline(void *object, uint64_t now_us)
 	const struct client_session *s = object;
 
 	(void)now_us;
-	return s->stop_begun ? CLOCK_NEVER : peer_deadline(s->peer);
+	return s->stop_begun ? CLOCK_NEVER : MIN_OF(peer_deadline(s->peer), s->tcp_at_us);
 }
 
 static void
@@ -336,6 +344,7 @@ client_session_start(const struct client_session_config *config)
 		return NULL;
 	for (unsigned i = 0; i < SESSION_FAMILIES; i++)
 		s->sockets[i].fd = -1;
+	s->tcp_at_us = CLOCK_NEVER;
 	r = copy_config(s, config);
 	if (r < 0) {
 		free(s);

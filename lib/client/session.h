@@ -1,6 +1,6 @@
 /*
- * session.h - a whole client session on a uv loop: UDP sockets, offer, POST, answer, ICE, DTLS,
- * media, BYE, DELETE.  One object per session; hundreds in a process are fine.
+ * session.h - a whole client session on a uv loop: UDP sockets and TCP connections, offer, POST,
+ * answer, ICE, DTLS, media, BYE, DELETE.  One object per session; hundreds in a process are fine.
  *
  * Life: client_session_start() -> answered -> connected -> packet ... -> client_session_stop() ->
  * stopped -> client_session_free().  ended comes at most once, at any stage, if it fails or the
@@ -58,6 +58,7 @@ struct client_session_config {
 	unsigned sample;
 	size_t history_count;
 	uint64_t connect_timeout_us;
+	enum client_protocol protocol;
 	bool no_candidates; /* leave our host candidates out of the offer */
 };
 

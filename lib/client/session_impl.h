@@ -4,11 +4,14 @@
 
 #include "client/session.h"
 #include "loop/loop.h"
+#include "tcp/tcp.h"
 
 enum {
-	SESSION_FAMILIES = 2,  /* IPv4 and IPv6: a socket each */
-	SESSION_NAMES_MAX = 4, /* host names among the candidates that are looked up */
-	SESSION_HOSTS_MAX = 8  /* our own host candidates */
+	SESSION_FAMILIES = 2,	      /* IPv4 and IPv6: a socket each */
+	SESSION_NAMES_MAX = 4,	      /* host names among the candidates that are looked up */
+	SESSION_HOSTS_MAX = 8,	      /* our own host candidates */
+	SESSION_TCP_MAX = 4,	      /* TCP candidates that are connected to */
+	SESSION_TCP_AFTER_US = 500000 /* when UDP was not answered for so long */
 };
 
 /* A UDP socket; its index is the channel of its ICE tuples. */
@@ -24,6 +27,13 @@ struct session_name {
 	struct client_session *session; /* NULL: given up */
 	uint32_t priority;
 	uint16_t port;
+	bool tcp;
+};
+
+/* A TCP candidate of the other side. */
+struct session_target {
+	struct addr addr;
+	uint32_t priority;
 };
 
 struct client_session {
@@ -34,6 +44,11 @@ struct client_session {
 	} ours[CLIENT_SESSION_TRACKS_MAX];
 	struct session_socket sockets[SESSION_FAMILIES];
 	struct session_name *names[SESSION_NAMES_MAX];
+	struct tcp *tcp; /* NULL: no connection was needed */
+	uv_poll_t tcp_poll;
+	struct session_target targets[SESSION_TCP_MAX];
+	unsigned target_count, target_next; /* next: the first that is not connected to yet */
+	uint64_t tcp_at_us;		    /* when to begin; CLOCK_NEVER */
 	struct loop_driver driver;
 	struct peer *peer;
 	struct whip_client *whip;
@@ -42,8 +57,8 @@ struct client_session {
 	size_t track_count;
 	struct client_session_times times;
 	uint64_t start_us;
-	unsigned pair_count, handle_count;
-	int depth; /* inside the peer's callbacks */
+	unsigned pair_count, udp_count, handle_count; /* pairs: of both, of UDP */
+	int depth;				      /* inside the peer's callbacks */
 	bool posting, answered, ended, stopping, stop_begun, freed;
 	void (*stopped)(void *arg, enum client_code code, const char *words);
 };
@@ -62,9 +77,19 @@ void session_sockets_close(struct client_session *s);
 uint16_t session_socket_port(const struct client_session *s, unsigned family);
 void session_send_all(struct client_session *s); /* drain peer_poll() */
 int session_add_address(struct client_session *s, const struct addr *a, uint32_t priority);
-void session_add_name(struct client_session *s, const char *name, uint16_t port, uint32_t priority);
+void session_add_name(struct client_session *s, const char *name, uint16_t port, uint32_t priority,
+		      bool tcp);
 void session_names_forget(struct client_session *s);
 bool session_names_pending(const struct client_session *s);
+
+/* session_tcp.c: connections to TCP candidates, when their time has come. */
+void session_tcp_add(struct client_session *s, const struct addr *a, uint32_t priority);
+void session_tcp_plan(struct client_session *s);    /* all candidates are known: when to begin */
+void session_tcp_timeout(struct client_session *s); /* at tcp_at_us */
+void session_tcp_send(struct client_session *s, const struct peer_datagram *d);
+void session_tcp_flush(struct client_session *s);
+void session_tcp_pause(struct client_session *s);
+void session_tcp_close(struct client_session *s);
 
 /* session_sdp.c */
 char *session_make_offer(struct client_session *s); /* the caller frees; NULL without memory */

@@ -103,12 +103,18 @@ on_readable(uv_poll_t *poll, int status, int events)
 static _Thread_local struct peer_datagram out[BATCH];
 
 static void
-send_batch(const struct client_session *s, unsigned first, unsigned end)
+send_batch(struct client_session *s, unsigned first, unsigned end)
 {
 	struct mmsghdr msgs[BATCH];
 	struct iovec vecs[BATCH];
 	uint32_t channel = out[first].to.channel;
 	unsigned done = first;
+
+	if (out[first].to.proto == ICE_TCP) {
+		for (; done < end; done++)
+			session_tcp_send(s, &out[done]);
+		return;
+	}
 
 	for (unsigned i = first; i < end; i++) {
 		vecs[i] = (struct iovec){out[i].buf, out[i].size};
@@ -136,12 +142,14 @@ session_send_all(struct client_session *s)
 			;
 		first = 0;
 		for (unsigned i = 1; i <= count; i++) {
-			if (i < count && out[i].to.channel == out[first].to.channel)
+			if (i < count && out[i].to.channel == out[first].to.channel &&
+			    out[i].to.proto == out[first].to.proto)
 				continue;
 			send_batch(s, first, i);
 			first = i;
 		}
 	} while (count == BATCH);
+	session_tcp_flush(s);
 }
 
 /* ---- sockets ---- */
@@ -203,6 +211,7 @@ session_sockets_pause(struct client_session *s)
 	for (unsigned i = 0; i < SESSION_FAMILIES; i++)
 		if (s->sockets[i].fd >= 0)
 			uv_poll_stop(&s->sockets[i].poll);
+	session_tcp_pause(s);
 }
 
 void
@@ -217,6 +226,7 @@ session_sockets_close(struct client_session *s)
 		close(k->fd);
 		k->fd = -1;
 	}
+	session_tcp_close(s);
 }
 
 uint16_t
@@ -247,6 +257,7 @@ session_add_address(struct client_session *s, const struct addr *a, uint32_t pri
 	tuple.channel = family;
 	r = peer_add_pair(s->peer, &tuple, priority);
 	s->pair_count += r >= 0;
+	s->udp_count += r >= 0;
 	return r;
 }
 
@@ -270,20 +281,25 @@ on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 		if (addr_from_sockaddr(&a, i->ai_addr) < 0)
 			continue;
 		addr_set_port(&a, n->port);
-		(void)session_add_address(s, &a, n->priority);
+		if (n->tcp)
+			session_tcp_add(s, &a, n->priority);
+		else
+			(void)session_add_address(s, &a, n->priority);
 	}
 	uv_freeaddrinfo(list);
 	free(n);
 	if (s == NULL)
 		return;
+	session_tcp_plan(s);
 	session_settle(s);
-	if (s->pair_count == 0 && !session_names_pending(s))
+	if (s->pair_count + s->target_count == 0 && !session_names_pending(s))
 		session_end(s, CLIENT_CANDIDATE,
 			    "the names in the answer's candidates do not resolve");
 }
 
 void
-session_add_name(struct client_session *s, const char *name, uint16_t port, uint32_t priority)
+session_add_name(struct client_session *s, const char *name, uint16_t port, uint32_t priority,
+		 bool tcp)
 {
 	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
 	struct session_name *n;
@@ -298,6 +314,7 @@ session_add_name(struct client_session *s, const char *name, uint16_t port, uint
 		n->session = s;
 		n->port = port;
 		n->priority = priority;
+		n->tcp = tcp;
 		if (uv_getaddrinfo(s->cfg.loop, &n->request, on_resolved, name, NULL, &hints) == 0)
 			s->names[i] = n;
 		else

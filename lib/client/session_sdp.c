@@ -89,7 +89,7 @@ session_make_offer(struct client_session *s)
 
 	if (local == NULL || hosts == NULL || text == NULL)
 		goto fail;
-	if (!s->cfg.no_candidates)
+	if (!s->cfg.no_candidates && s->cfg.protocol != CLIENT_PROTOCOL_TCP)
 		list_hosts(hosts, s);
 	random_text(cname, sizeof(cname) - 1);
 	local->session_id = random_u64();
@@ -137,33 +137,59 @@ start_peer(struct client_session *s, const struct sdp_plan *plan)
 	return peer_start(s->peer, clock_now_us(), &r);
 }
 
+/* May we use this candidate? Of TCP those to which we connect (RFC 6544 s.4.5). */
+static bool
+is_usable(const struct client_session *s, const struct sdp_candidate *c)
+{
+	if (c->component > 1 || c->port == 0)
+		return false;
+	if (c->proto == SDP_TCP)
+		return s->cfg.protocol != CLIENT_PROTOCOL_UDP && c->tcp_type == SDP_TCP_PASSIVE;
+	return s->cfg.protocol != CLIENT_PROTOCOL_TCP;
+}
+
+static enum client_code
+no_candidate(const struct client_session *s, const struct sdp_plan *plan, char *words, size_t size)
+{
+	size_t tcp_count = 0;
+
+	for (size_t i = 0; i < plan->candidate_count; i++)
+		tcp_count += plan->candidates[i].proto == SDP_TCP;
+	if (tcp_count > 0 && s->cfg.protocol == CLIENT_PROTOCOL_UDP) {
+		text_copy(words, size, "the answer has TCP candidates only");
+		return CLIENT_TCP_ONLY;
+	}
+	snprintf(words, size, "none of the %zu candidates in the answer can be used from here%s",
+		 plan->candidate_count,
+		 s->cfg.protocol == CLIENT_PROTOCOL_TCP && tcp_count == 0 ? ": they are UDP" : "");
+	return CLIENT_CANDIDATE;
+}
+
 static enum client_code
 pair_candidates(struct client_session *s, const struct sdp_plan *plan, char *words, size_t size)
 {
-	size_t tcp_count = 0;
 
 	for (size_t i = 0; i < plan->candidate_count; i++) {
 		const struct sdp_candidate *c = &plan->candidates[i];
 		size_t length = strlen(c->address);
 		struct addr a;
 
-		tcp_count += c->proto == SDP_TCP;
-		if (c->proto != SDP_UDP || c->component > 1 || c->port == 0)
+		if (!is_usable(s, c))
 			continue;
-		if (addr_parse(&a, c->address, c->port) == 0)
+		if (addr_parse(&a, c->address, c->port) < 0) {
+			if (length < 6 || strcmp(c->address + length - 6, ".local") != 0)
+				session_add_name(s, c->address, c->port, c->priority,
+						 c->proto == SDP_TCP);
+		} else if (c->proto == SDP_TCP) {
+			session_tcp_add(s, &a, c->priority);
+		} else {
 			(void)session_add_address(s, &a, c->priority);
-		else if (length < 6 || strcmp(c->address + length - 6, ".local") != 0)
-			session_add_name(s, c->address, c->port, c->priority);
+		}
 	}
-	if (s->pair_count > 0 || session_names_pending(s))
-		return CLIENT_OK;
-	if (tcp_count > 0) {
-		text_copy(words, size, "the answer has TCP candidates only");
-		return CLIENT_TCP_ONLY;
-	}
-	snprintf(words, size, "none of the %zu candidates in the answer can be used from here",
-		 plan->candidate_count);
-	return CLIENT_CANDIDATE;
+	if (s->pair_count + s->target_count == 0 && !session_names_pending(s))
+		return no_candidate(s, plan, words, size);
+	session_tcp_plan(s);
+	return CLIENT_OK;
 }
 
 static enum client_code

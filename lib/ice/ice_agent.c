@@ -120,6 +120,18 @@ agent_pair_fail(struct ice_agent *ice, struct pair *pair, int error)
 }
 
 void
+ice_agent_lose_pair(struct ice_agent *ice, const struct ice_tuple *tuple, int error)
+{
+	struct pair *pair = agent_pair_of(ice, tuple);
+
+	if (pair == NULL || ice->state == ICE_AGENT_FAILED || ice->state == ICE_AGENT_EXPIRED)
+		return;
+	agent_pair_fail(ice, pair, error);
+	if (pair - ice->pair == ice->selected)
+		agent_enter(ice, ICE_AGENT_EXPIRED);
+}
+
+void
 agent_pair_succeed(struct ice_agent *ice, struct pair *pair, uint64_t now_us)
 {
 	pair->pending = false;

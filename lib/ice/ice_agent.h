@@ -50,10 +50,15 @@ int ice_agent_set_remote(struct ice_agent *ice, const struct ice_creds *remote,
 			 bool remote_is_lite);
 /*
  * Pair a remote candidate with a local base: local.port may be 0 and channel names the caller's
- * socket. Call once per usable (socket, candidate) couple, all before the first timeout. Returns
- * the pair's index, -ENOSPC. Pairs are told apart by remote, proto and channel, not by local.
+ * socket. Call once per usable (socket, candidate) couple. One that comes later is checked as long
+ * as nothing is selected. Over TCP a check is sent once: the connection repeats it. Returns the
+ * pair's index, -ENOSPC. Pairs are told apart by remote, proto and channel, not by local.
  */
 int ice_agent_add_pair(struct ice_agent *ice, const struct ice_tuple *tuple, uint32_t priority);
+
+/* The pair's connection failed or was closed (error: -errno, below 0). If it was selected, that is
+ * the end: EXPIRED. */
+void ice_agent_lose_pair(struct ice_agent *ice, const struct ice_tuple *tuple, int error);
 
 /* 0; -ENOMSG not STUN; -EBADMSG malformed or nothing asked for it; -EACCES not authenticated. */
 int ice_agent_input(struct ice_agent *ice, uint64_t now_us, const struct ice_tuple *from,

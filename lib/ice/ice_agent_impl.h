@@ -9,11 +9,12 @@ enum {
 	AGENT_QUEUE = 16,      /* datagrams waiting; more are dropped (STUN repeats) */
 	AGENT_UFRAG_COUNT = 8, /* characters; RFC 8839 s.5.4 wants 4 and 22 at least */
 	AGENT_PWD_COUNT = 24,
-	AGENT_PACE_US = 20000,	 /* between new checks: Ta is 5 ms at least, RFC 8445 s.14.2 */
-	AGENT_RTO_US = 100000,	 /* to the first retransmission, doubling */
-	AGENT_TRIES = 7,	 /* Rc of RFC 8489 s.6.2.1 */
-	AGENT_LAST_WAIT = 16,	 /* Rm: the last waits this many RTO */
-	AGENT_GRACE_US = 100000, /* a better pair gets this much longer to answer */
+	AGENT_PACE_US = 20000,	      /* between new checks: Ta is 5 ms at least, RFC 8445 s.14.2 */
+	AGENT_RTO_US = 100000,	      /* to the first retransmission, doubling */
+	AGENT_TRIES = 7,	      /* Rc of RFC 8489 s.6.2.1 */
+	AGENT_RELIABLE_US = 39500000, /* Ti of s.6.2.2: over TCP nothing is repeated */
+	AGENT_LAST_WAIT = 16,	      /* Rm: the last waits this many RTO */
+	AGENT_GRACE_US = 100000,      /* a better pair gets this much longer to answer */
 	AGENT_CONSENT_MIN_US = 4000000, /* RFC 7675 s.5.1: 5 s, randomised by 20 percent */
 	AGENT_CONSENT_SPREAD_US = 2000000,
 	AGENT_CONSENT_MISSED_DIV = 4, /* sooner by this when the last went unanswered */

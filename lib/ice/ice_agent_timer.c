@@ -45,6 +45,8 @@ repeat_due(const struct pair *pair)
 
 	if (!pair->pending || pair->once)
 		return CLOCK_NEVER;
+	if (pair->tuple.proto == ICE_TCP)
+		return pair->sent_us + AGENT_RELIABLE_US;
 	if (pair->tries < AGENT_TRIES)
 		wait_us = (uint64_t)AGENT_RTO_US << (pair->tries - 1);
 	return pair->sent_us + wait_us;
@@ -58,7 +60,7 @@ repeat_checks(struct ice_agent *ice, uint64_t now_us)
 
 		if (now_us < repeat_due(pair))
 			continue;
-		if (pair->tries < AGENT_TRIES)
+		if (pair->tries < AGENT_TRIES && pair->tuple.proto != ICE_TCP)
 			transmit(ice, pair, now_us);
 		else
 			agent_pair_fail(ice, pair, -ETIMEDOUT);

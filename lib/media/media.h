@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "payload/payload.h"
+
 enum {
 	MEDIA_AUDIO_RATE = 48000, /* Hz: Opus in RTP (RFC 7587 s.4.1) */
 	MEDIA_AUDIO_CHANNELS = 2,
@@ -22,15 +24,16 @@ enum {
 enum media_kind { MEDIA_VIDEO, MEDIA_AUDIO };
 enum { MEDIA_KINDS = 2 };
 
-/* One access unit: H.264 in Annex B form with parameter sets before each IDR, an Opus packet, or a
- * raw AAC unit where that is said. */
+/* One access unit: video as lib/payload has its units, with headers at each keyframe, an Opus
+ * packet, or a raw AAC unit where that is said. */
 struct media_unit {
 	enum media_kind kind;
-	bool keyframe;	     /* of video; true for audio */
-	int64_t time_us;     /* presentation, from the start of the source; >= 0 */
-	int64_t lead_us;     /* presentation minus decoding time: 0 without B-frames */
-	int64_t duration_us; /* 0 unknown */
-	const uint8_t *data; /* borrowed until the next call of the object that gave it */
+	enum payload_codec codec; /* of video; NONE stands for H264 */
+	bool keyframe;		  /* of video; true for audio */
+	int64_t time_us;	  /* presentation, from the start of the source; >= 0 */
+	int64_t lead_us;	  /* presentation minus decoding time: 0 without B-frames */
+	int64_t duration_us;	  /* 0 unknown */
+	const uint8_t *data;	  /* borrowed until the next call of the object that gave it */
 	size_t size;
 };
 

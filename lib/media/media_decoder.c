@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "media/media_ff.h"
+
 struct media_decoder {
 	AVCodecContext *codec;
 	AVFrame *frame;
@@ -12,26 +14,33 @@ struct media_decoder {
 };
 
 struct media_decoder *
-media_decoder_new(void)
+media_decoder_of(enum payload_codec kind)
 {
 	struct media_decoder *d = calloc(1, sizeof(*d));
-	const AVCodec *h264 = avcodec_find_decoder(AV_CODEC_ID_H264);
+	const AVCodec *codec =
+	    avcodec_find_decoder(media_codec_id(kind != PAYLOAD_NONE ? kind : PAYLOAD_H264));
 
-	if (d == NULL || h264 == NULL)
+	if (d == NULL || codec == NULL)
 		goto fail;
-	d->codec = avcodec_alloc_context3(h264);
+	d->codec = avcodec_alloc_context3(codec);
 	d->frame = av_frame_alloc();
 	d->packet = av_packet_alloc();
 	if (d->codec == NULL || d->frame == NULL || d->packet == NULL)
 		goto fail;
 	d->codec->flags |= AV_CODEC_FLAG_LOW_DELAY;
 	d->codec->thread_count = 1; /* threads would delay pictures */
-	if (avcodec_open2(d->codec, h264, NULL) < 0)
+	if (avcodec_open2(d->codec, codec, NULL) < 0)
 		goto fail;
 	return d;
 fail:
 	media_decoder_free(d);
 	return NULL;
+}
+
+struct media_decoder *
+media_decoder_new(void)
+{
+	return media_decoder_of(PAYLOAD_H264);
 }
 
 void

@@ -1,4 +1,4 @@
-/* media_decoder.h - H.264 to pictures, for verdicts: only the luma plane is looked at. */
+/* media_decoder.h - video to pictures, for verdicts: only the luma plane is looked at. */
 #ifndef RTCKIT_MEDIA_MEDIA_DECODER_H
 #define RTCKIT_MEDIA_MEDIA_DECODER_H
 
@@ -14,10 +14,12 @@ struct media_picture {
 typedef void media_picture_fn(void *arg, const struct media_picture *picture);
 
 struct media_decoder;
-struct media_decoder *media_decoder_new(void); /* NULL without memory */
+struct media_decoder *media_decoder_new(void); /* of H264; NULL without memory */
+/* Of another codec (NONE: H264). NULL without memory or decoder. */
+struct media_decoder *media_decoder_of(enum payload_codec codec);
 void media_decoder_free(struct media_decoder *d);
 /*
- * One access unit in Annex B form. Calls fn for the pictures that come out (without B-frames at
+ * One access unit. Calls fn for the pictures that come out (without B-frames at
  * once). Their count, -EBADMSG if it cannot be decoded, -ENOMEM.
  */
 int media_decoder_push(struct media_decoder *d, const uint8_t *data, size_t size, int64_t time_us,

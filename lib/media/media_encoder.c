@@ -1,4 +1,4 @@
-/* media_encoder.c - H.264 for WebRTC by libx264. */
+/* media_encoder.c - video for WebRTC by FFmpeg's encoders. */
 #include "media/media_ff.h"
 
 #include <errno.h>
@@ -7,7 +7,12 @@
 #include <libswscale/swscale.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
+
+enum { SECOND_US = 1000000 };
+
 struct media_encoder {
+	enum payload_codec kind;
 	AVCodecContext *codec;
 	AVFrame *frame; /* for the owner to draw in, and target of conversions */
 	AVPacket *packet;
@@ -15,52 +20,83 @@ struct media_encoder {
 	int64_t last_us;
 };
 
-/* One thread and one slice: slices would make several fragments trains of one frame. */
+/*
+ * What each encoder needs to be told for no delay, headers at each keyframe, speed. One thread and
+ * one slice: slices would make several trains of fragments of one frame.
+ */
+static const struct {
+	int profile;
+	const char *options[8][2];
+} rows[PAYLOAD_CODECS] = {
+    [PAYLOAD_H264] = {FF_PROFILE_H264_CONSTRAINED_BASELINE,
+		      {{"preset", "veryfast"},
+		       {"tune", "zerolatency"},
+		       {"profile", "baseline"},
+		       {"forced-idr", "1"},
+		       {"x264-params", "sliced-threads=0:scenecut=0:repeat-headers=1"}}},
+    [PAYLOAD_H265] = {FF_PROFILE_HEVC_MAIN,
+		      {{"preset", "ultrafast"},
+		       {"tune", "zerolatency"},
+		       {"forced-idr", "1"},
+		       {"x265-params", "log-level=none:scenecut=0:repeat-headers=1:bframes=0:"
+				       "open-gop=0:pools=none:frame-threads=1:slices=1"}}},
+    [PAYLOAD_VP8] = {FF_PROFILE_UNKNOWN,
+		     {{"deadline", "realtime"}, {"cpu-used", "8"}, {"lag-in-frames", "0"}}},
+    [PAYLOAD_VP9] = {FF_PROFILE_VP9_0,
+		     {{"deadline", "realtime"},
+		      {"cpu-used", "8"},
+		      {"lag-in-frames", "0"},
+		      {"tile-columns", "0"}}},
+    [PAYLOAD_AV1] =
+	{FF_PROFILE_AV1_MAIN,
+	 {{"usage", "realtime"}, {"cpu-used", "9"}, {"lag-in-frames", "0"}, {"tiles", "1x1"}}},
+};
+
 static void
-set_options(AVCodecContext *c, const struct media_encoder_config *config)
+set_options(AVCodecContext *c, const struct media_encoder_config *config, enum payload_codec codec)
 {
 	c->width = (int)config->width;
 	c->height = (int)config->height;
 	c->pix_fmt = AV_PIX_FMT_YUV420P;
-	c->time_base = (AVRational){1, 1000000};
+	c->time_base = (AVRational){1, SECOND_US};
 	c->framerate = (AVRational){(int)config->fps_num, (int)config->fps_den};
+	/* libvpx and libaom take it for a frame's duration. */
+	c->ticks_per_frame = (int)((int64_t)SECOND_US * config->fps_den / config->fps_num);
 	c->bit_rate = config->bitrate_bps;
 	c->rc_max_rate = config->bitrate_bps;
 	c->rc_buffer_size = (int)config->bitrate_bps / 2; /* half a second: keyframes stay small */
 	c->gop_size = (int)config->gop_count;
 	c->max_b_frames = 0;
 	c->thread_count = 1;
-	c->profile = FF_PROFILE_H264_CONSTRAINED_BASELINE;
-	av_opt_set(c->priv_data, "preset", "veryfast", 0);
-	av_opt_set(c->priv_data, "tune", "zerolatency", 0);
-	av_opt_set(c->priv_data, "profile", "baseline", 0);
-	av_opt_set(c->priv_data, "forced-idr", "1", 0);
-	av_opt_set(c->priv_data, "x264-params", "sliced-threads=0:scenecut=0:repeat-headers=1", 0);
+	c->profile = rows[codec].profile;
+	for (size_t i = 0; i < ARRAY_COUNT(rows[codec].options) && rows[codec].options[i][0]; i++)
+		av_opt_set(c->priv_data, rows[codec].options[i][0], rows[codec].options[i][1], 0);
 }
 
 static int
 open_codec(struct media_encoder *e, const struct media_encoder_config *config,
 	   struct media_words *words)
 {
-	const AVCodec *x264 = avcodec_find_encoder_by_name("libx264");
+	const char *name = media_codec_encoder(e->kind);
+	const AVCodec *codec = avcodec_find_encoder_by_name(name);
 	int r;
 
-	if (x264 == NULL)
-		return media_fail(words, -ENOENT, "this FFmpeg has no libx264");
-	e->codec = avcodec_alloc_context3(x264);
+	if (codec == NULL)
+		return media_fail(words, -ENOENT, "this FFmpeg has no %s", name);
+	e->codec = avcodec_alloc_context3(codec);
 	e->frame = av_frame_alloc();
 	e->packet = av_packet_alloc();
 	if (e->codec == NULL || e->frame == NULL || e->packet == NULL)
 		return media_fail(words, -ENOMEM, "out of memory");
-	set_options(e->codec, config);
-	r = avcodec_open2(e->codec, x264, NULL);
+	set_options(e->codec, config, e->kind);
+	r = avcodec_open2(e->codec, codec, NULL);
 	if (r < 0)
-		return media_fail_av(words, "H.264 encoder", r);
+		return media_fail_av(words, name, r);
 	e->frame->width = e->codec->width;
 	e->frame->height = e->codec->height;
 	e->frame->format = e->codec->pix_fmt;
 	r = av_frame_get_buffer(e->frame, 0);
-	return r < 0 ? media_fail_av(words, "H.264 encoder", r) : 0;
+	return r < 0 ? media_fail_av(words, name, r) : 0;
 }
 
 struct media_encoder *
@@ -73,6 +109,7 @@ media_encoder_new(const struct media_encoder_config *config, struct media_words 
 		return NULL;
 	}
 	e->last_us = -1;
+	e->kind = config->codec != PAYLOAD_NONE ? config->codec : PAYLOAD_H264;
 	if (open_codec(e, config, words) < 0) {
 		media_encoder_free(e);
 		return NULL;
@@ -120,7 +157,7 @@ media_encoder_encode(struct media_encoder *e, const AVFrame *frame, int64_t time
 {
 	int r = frame == e->frame ? 0 : convert(e, frame);
 
-	if (r < 0 || time_us <= e->last_us) /* libx264 wants time to go on */
+	if (r < 0 || time_us <= e->last_us) /* encoders want time to go on */
 		return r;
 	e->last_us = time_us;
 	e->frame->pts = time_us;
@@ -133,6 +170,7 @@ media_encoder_encode(struct media_encoder *e, const AVFrame *frame, int64_t time
 	if (r < 0)
 		return r == AVERROR(EAGAIN) ? 0 : media_fail_av(NULL, "", r);
 	*out = (struct media_unit){.kind = MEDIA_VIDEO,
+				   .codec = e->kind,
 				   .time_us = e->packet->pts,
 				   .keyframe = (e->packet->flags & AV_PKT_FLAG_KEY) != 0,
 				   .data = e->packet->data,

@@ -13,10 +13,19 @@ int media_fail(struct media_words *words, int code, const char *format, ...)
 /* The same for an error of FFmpeg's: "WHAT: its text". Returns a -errno for it. */
 int media_fail_av(struct media_words *words, const char *what, int av_error);
 
-/* ---- H.264 encoder (libx264): constrained baseline, no delay, one slice, headers repeated ---- */
+/* ---- codecs ---- */
+
+enum AVCodecID media_codec_id(enum payload_codec codec);
+enum payload_codec media_codec_of(enum AVCodecID id);	   /* NONE: it is none of ours */
+const char *media_codec_encoder(enum payload_codec codec); /* name of the encoder that is used */
+/* depth and chroma as of payload_unit_samples(). */
+enum AVPixelFormat media_codec_pixels(unsigned depth, unsigned chroma);
+
+/* ---- video encoder: no delay, one slice or tile, headers at each keyframe ---- */
 
 struct media_encoder_config {
-	unsigned width, height; /* even */
+	enum payload_codec codec; /* NONE: H264, constrained baseline */
+	unsigned width, height;	  /* even */
 	unsigned fps_num, fps_den;
 	unsigned bitrate_bps;
 	unsigned gop_count; /* frames between keyframes at most */

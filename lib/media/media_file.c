@@ -34,8 +34,12 @@ struct owned {
 struct file_stream {
 	AVStream *av;			     /* NULL: there is none */
 	struct media_transcoder *transcoder; /* NULL: passes untouched */
-	AVBSFContext *bsf;		     /* of H.264 that passes */
+	AVBSFContext *bsf;		     /* of H.264 and H.265 that pass */
 	int64_t last_us;
+	/* Of AV1 that passes: the container's sequence header, for keyframes without one. */
+	uint8_t headers[PAYLOAD_HEADERS_MAX];
+	size_t headers_size;
+	uint8_t *joined; /* owned */
 };
 
 struct file_source {
@@ -108,6 +112,30 @@ time_of(const struct file_source *f, struct file_stream *st, const AVPacket *p)
 	       (fps.num > 0 ? (int64_t)SECOND_US * fps.den / fps.num : SECOND_US / 25);
 }
 
+/* What the picture itself says; the container's flag where it says nothing. */
+static int
+look_at_picture(struct file_source *f, struct file_stream *st, struct media_unit *unit)
+{
+	struct payload_facts facts;
+	uint8_t *joined;
+
+	unit->codec = f->base.codec;
+	if (payload_look(unit->codec, unit->data, unit->size, &facts) < 0)
+		return 0;
+	unit->keyframe |= facts.keyframe;
+	if (!facts.keyframe || facts.headers || st->headers_size == 0)
+		return 0;
+	joined = realloc(st->joined, st->headers_size + unit->size);
+	if (joined == NULL)
+		return -ENOMEM;
+	memcpy(joined, st->headers, st->headers_size);
+	memcpy(joined + st->headers_size, unit->data, unit->size);
+	st->joined = joined;
+	unit->data = joined;
+	unit->size += st->headers_size;
+	return 0;
+}
+
 static int
 pass_packet(struct file_source *f, enum media_kind kind, const AVPacket *p)
 {
@@ -126,6 +154,8 @@ pass_packet(struct file_source *f, enum media_kind kind, const AVPacket *p)
 		if (samples < 0)
 			return 0;
 		unit.duration_us = (int64_t)samples * SECOND_US / MEDIA_AUDIO_RATE;
+	} else if (look_at_picture(f, st, &unit) < 0) {
+		return -ENOMEM;
 	} else if (unit.time_us < 0) {
 		unit.time_us = 0;
 	}
@@ -254,15 +284,22 @@ due_us(const struct media_source *s)
 
 /* ---- opening ---- */
 
-/* What WebRTC receivers can take as it is: no reordering, 8 bits, 4:2:0. */
+/* What WebRTC receivers can take as it is: no reordering, 8 bits, 4:2:0; and the codec asked for.
+ */
 static const char *
-why_not_pass(const AVCodecParameters *p)
+why_not_pass(const AVCodecParameters *p, enum payload_codec wanted)
 {
+	static const char *const to[PAYLOAD_CODECS] = {
+	    [PAYLOAD_NONE] = "to H.264", [PAYLOAD_H264] = "to H.264", [PAYLOAD_H265] = "to H.265",
+	    [PAYLOAD_VP8] = "to VP8",	 [PAYLOAD_VP9] = "to VP9",    [PAYLOAD_AV1] = "to AV1",
+	};
+	enum payload_codec codec = media_codec_of(p->codec_id);
+
 	if (p->codec_type == AVMEDIA_TYPE_AUDIO)
 		return p->codec_id == AV_CODEC_ID_OPUS && p->ch_layout.nb_channels <= 2 ? NULL
 											: "to Opus";
-	if (p->codec_id != AV_CODEC_ID_H264)
-		return "to H.264";
+	if (codec == PAYLOAD_NONE || (wanted != PAYLOAD_NONE && codec != wanted))
+		return to[wanted];
 	if (p->video_delay > 0)
 		return "B-frames (bframes=0 at the source avoids it)";
 	if (p->format != AV_PIX_FMT_YUV420P && p->format != AV_PIX_FMT_YUVJ420P)
@@ -279,14 +316,13 @@ add_note(struct file_source *f, const AVCodecParameters *p, const char *why)
 		 used > 0 ? "; " : "", avcodec_get_name(p->codec_id), why);
 }
 
-/* Parameter sets before each IDR, from the container's header (avcC) or from the stream's own. */
+/* Parameter sets before each keyframe, from the container's header or from the stream's own. */
 static int
-open_filter(struct file_stream *st, struct media_words *words)
+open_bsf(struct file_stream *st, const char *annexb, struct media_words *words)
 {
 	const AVCodecParameters *p = st->av->codecpar;
-	bool avcc = p->extradata_size > 0 && p->extradata[0] == 1;
-	int r =
-	    av_bsf_list_parse_str(avcc ? "h264_mp4toannexb" : "dump_extra=freq=keyframe", &st->bsf);
+	bool stored = p->extradata_size > 0 && p->extradata[0] == 1;
+	int r = av_bsf_list_parse_str(stored ? annexb : "dump_extra=freq=keyframe", &st->bsf);
 
 	if (r >= 0)
 		r = avcodec_parameters_copy(st->bsf->par_in, p);
@@ -294,7 +330,35 @@ open_filter(struct file_stream *st, struct media_words *words)
 		st->bsf->time_base_in = st->av->time_base;
 		r = av_bsf_init(st->bsf);
 	}
-	return r < 0 ? media_fail_av(words, "H.264 filter", r) : 0;
+	return r < 0 ? media_fail_av(words, annexb, r) : 0;
+}
+
+static int
+open_filter(struct file_stream *st, enum payload_codec codec, struct media_words *words)
+{
+	const AVCodecParameters *p = st->av->codecpar;
+	int n;
+
+	if (codec == PAYLOAD_H264)
+		return open_bsf(st, "h264_mp4toannexb", words);
+	if (codec == PAYLOAD_H265)
+		return open_bsf(st, "hevc_mp4toannexb", words);
+	if (codec != PAYLOAD_AV1 || p->extradata_size <= 0)
+		return 0;
+	n = payload_config_headers(codec, st->headers, sizeof(st->headers), p->extradata,
+				   (size_t)p->extradata_size, NULL);
+	st->headers_size = n > 0 ? (size_t)n : 0;
+	return 0;
+}
+
+static int
+open_video(struct file_source *f, struct file_stream *st, const char *why,
+	   struct media_words *words)
+{
+	f->base.codec = media_codec_of(st->av->codecpar->codec_id);
+	if (why != NULL)
+		f->base.codec = f->cfg.codec != PAYLOAD_NONE ? f->cfg.codec : PAYLOAD_H264;
+	return why == NULL ? open_filter(st, f->base.codec, words) : 0;
 }
 
 static int
@@ -312,14 +376,16 @@ open_stream(struct file_source *f, enum media_kind kind, struct media_words *wor
 		return 0;
 	st->av = f->format->streams[index];
 	f->base.has[kind] = true;
-	why = why_not_pass(st->av->codecpar);
+	why = why_not_pass(st->av->codecpar, f->cfg.codec);
+	if (kind == MEDIA_VIDEO && open_video(f, st, why, words) < 0)
+		return -EIO;
 	if (why == NULL)
-		return kind == MEDIA_VIDEO ? open_filter(st, words) : 0;
+		return 0;
 	add_note(f, st->av->codecpar, why);
 	if (f->cfg.no_transcode)
 		return media_fail(words, -EINVAL, "would be %s", f->base.note);
 	f->base.encodes[kind] = true;
-	st->transcoder = media_transcoder_new(st->av,
+	st->transcoder = media_transcoder_new(st->av, f->base.codec,
 					      bps != 0		    ? bps
 					      : kind == MEDIA_VIDEO ? VIDEO_BPS
 								    : AUDIO_BPS,
@@ -410,6 +476,7 @@ free_source(struct media_source *s)
 	for (unsigned k = 0; k < MEDIA_KINDS; k++) {
 		media_transcoder_free(f->streams[k].transcoder);
 		av_bsf_free(&f->streams[k].bsf);
+		free(f->streams[k].joined);
 	}
 	av_packet_free(&f->packet);
 	avformat_close_input(&f->format);

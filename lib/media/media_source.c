@@ -15,6 +15,12 @@ media_source_has(const struct media_source *s, enum media_kind kind)
 	return s->has[kind];
 }
 
+enum payload_codec
+media_source_codec(const struct media_source *s)
+{
+	return s->codec;
+}
+
 bool
 media_source_encodes(const struct media_source *s, enum media_kind kind)
 {

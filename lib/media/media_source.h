@@ -2,9 +2,9 @@
  * media_source.h - where a publisher's media comes from: the test card, or a file or pipe that
  * libavformat reads.  Pulled: whoever asks decides when.
  *
- * H.264 without B-frames and Opus pass untouched; the rest is decoded and encoded anew (H.264
- * constrained baseline by libx264, Opus by libopus). At most one video and one audio stream, the
- * ones that FFmpeg calls best.
+ * H.264 and H.265 without B-frames, VP8, VP9, AV1 and Opus pass untouched; the rest is decoded and
+ * encoded anew (H.264 constrained baseline, or the codec asked for; Opus). At most one video and
+ * one audio stream, the ones that FFmpeg calls best.
  */
 #ifndef RTCKIT_MEDIA_MEDIA_SOURCE_H
 #define RTCKIT_MEDIA_MEDIA_SOURCE_H
@@ -13,11 +13,12 @@
 
 struct media_source;
 
-struct media_test_config {	/* 0: the default */
-	unsigned width, height; /* 640x360; even, from 160x90 to 3840x2160 */
-	unsigned fps;		/* 25; 1..120 */
-	unsigned video_bps;	/* 1000000 */
-	unsigned audio_bps;	/* 64000 */
+struct media_test_config {	  /* 0: the default */
+	enum payload_codec codec; /* H264 */
+	unsigned width, height;	  /* 640x360; even, from 160x90 to 3840x2160 */
+	unsigned fps;		  /* 25; 1..120 */
+	unsigned video_bps;	  /* 1000000 */
+	unsigned audio_bps;	  /* 64000 */
 };
 /* Both NULL on failure, with *words set. */
 struct media_source *media_source_test(const struct media_test_config *config,
@@ -28,6 +29,7 @@ struct media_file_config {
 	const char *format;	       /* libavformat's name; NULL: probed */
 	bool loop;		       /* start again at the end; standard input cannot */
 	bool no_transcode;	       /* fail where a stream does not pass untouched */
+	enum payload_codec codec;      /* what the picture is to be; NONE: as it is, or H264 */
 	unsigned video_bps, audio_bps; /* of what is encoded anew; 0: 2000000 and 96000 */
 };
 struct media_source *media_source_file(const struct media_file_config *config,
@@ -36,6 +38,8 @@ struct media_source *media_source_file(const struct media_file_config *config,
 void media_source_free(struct media_source *s); /* takes NULL */
 
 bool media_source_has(const struct media_source *s, enum media_kind kind);
+/* Codec of its video. */
+enum payload_codec media_source_codec(const struct media_source *s);
 /* Is this kind encoded here, so that a keyframe can be had for the asking? */
 bool media_source_encodes(const struct media_source *s, enum media_kind kind);
 /* What is done to the streams, for one line to the user ("" if nothing): borrowed. */

@@ -16,6 +16,7 @@ struct media_source_ops {
 struct media_source {
 	const struct media_source_ops *ops;
 	bool has[MEDIA_KINDS], encodes[MEDIA_KINDS];
+	enum payload_codec codec; /* of what comes out; NONE without video */
 	atomic_bool keyframe_wanted, interrupted;
 	char note[200];
 };

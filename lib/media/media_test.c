@@ -71,7 +71,7 @@ next_frame(struct test_source *t, struct media_unit *out, struct media_words *wo
 	r = media_encoder_encode(t->video, f, time_us, keyframe, out);
 	out->duration_us = SECOND_US / t->cfg.fps;
 	/* Without delay every frame gives a unit: none means that the encoder is broken. */
-	return r == 1 ? 1 : media_fail(words, r < 0 ? r : -EIO, "the H.264 encoder gives nothing");
+	return r == 1 ? 1 : media_fail(words, r < 0 ? r : -EIO, "the video encoder gives nothing");
 }
 
 static int
@@ -146,7 +146,8 @@ media_source_test(const struct media_test_config *config, struct media_words *wo
 		free(t);
 		return NULL;
 	}
-	const struct media_encoder_config video = {.width = t->cfg.width,
+	const struct media_encoder_config video = {.codec = t->cfg.codec,
+						   .width = t->cfg.width,
 						   .height = t->cfg.height,
 						   .fps_num = t->cfg.fps,
 						   .fps_den = 1,
@@ -154,6 +155,7 @@ media_source_test(const struct media_test_config *config, struct media_words *wo
 						   .gop_count = t->cfg.fps * GOP_SECONDS};
 
 	t->base.ops = &ops;
+	t->base.codec = t->cfg.codec != PAYLOAD_NONE ? t->cfg.codec : PAYLOAD_H264;
 	t->base.has[MEDIA_VIDEO] = t->base.has[MEDIA_AUDIO] = true;
 	t->base.encodes[MEDIA_VIDEO] = t->base.encodes[MEDIA_AUDIO] = true;
 	t->video = media_encoder_new(&video, words);

@@ -57,13 +57,15 @@ open_decoder(struct media_transcoder *t, struct media_words *words)
 }
 
 static int
-open_video(struct media_transcoder *t, unsigned bitrate_bps, struct media_words *words)
+open_video(struct media_transcoder *t, enum payload_codec codec, unsigned bitrate_bps,
+	   struct media_words *words)
 {
 	AVRational fps = t->stream->avg_frame_rate;
 
 	if (fps.num <= 0 || fps.den <= 0 || fps.num / fps.den > FPS_MAX)
 		fps = (AVRational){FPS_FALLBACK, 1};
 	const struct media_encoder_config config = {
+	    .codec = codec,
 	    .width = (unsigned)t->stream->codecpar->width & ~1u,
 	    .height = (unsigned)t->stream->codecpar->height & ~1u,
 	    .fps_num = (unsigned)fps.num,
@@ -84,8 +86,8 @@ open_audio(struct media_transcoder *t, unsigned bitrate_bps, struct media_words 
 }
 
 struct media_transcoder *
-media_transcoder_new(const AVStream *stream, unsigned bitrate_bps, media_emit_fn *emit, void *arg,
-		     struct media_words *words)
+media_transcoder_new(const AVStream *stream, enum payload_codec codec, unsigned bitrate_bps,
+		     media_emit_fn *emit, void *arg, struct media_words *words)
 {
 	struct media_transcoder *t = calloc(1, sizeof(*t));
 	int r;
@@ -99,7 +101,7 @@ media_transcoder_new(const AVStream *stream, unsigned bitrate_bps, media_emit_fn
 	r = open_decoder(t, words);
 	if (r == 0)
 		r = stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO
-			? open_video(t, bitrate_bps, words)
+			? open_video(t, codec, bitrate_bps, words)
 			: open_audio(t, bitrate_bps, words);
 	if (r < 0) {
 		media_transcoder_free(t);

@@ -7,10 +7,10 @@
 #include "media/media.h"
 
 struct media_transcoder;
-/* Video becomes H.264 of the same size, audio Opus. The stream is borrowed. NULL with *words set.
- */
-struct media_transcoder *media_transcoder_new(const AVStream *stream, unsigned bitrate_bps,
-					      media_emit_fn *emit, void *arg,
+/* Video becomes codec (NONE: H264) of the same size, audio Opus. The stream is borrowed. NULL with
+ * *words set. */
+struct media_transcoder *media_transcoder_new(const AVStream *stream, enum payload_codec codec,
+					      unsigned bitrate_bps, media_emit_fn *emit, void *arg,
 					      struct media_words *words);
 void media_transcoder_free(struct media_transcoder *t);
 /* Times that come out are the stream's plus offset_us. */

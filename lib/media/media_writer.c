@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "h264/h264.h"
 #include "media/media_ff.h"
 
 enum {
@@ -28,14 +27,10 @@ struct media_writer {
 	media_sink_fn *sink;
 	void *sink_arg;
 	bool live;
+	enum payload_codec codec; /* of video */
 	int64_t last_dts[MEDIA_KINDS];
 	int error; /* of the pipe: -errno */
 	bool begun;
-};
-
-static const enum AVCodecID codec_ids[MEDIA_KINDS] = {
-    [MEDIA_VIDEO] = AV_CODEC_ID_H264,
-    [MEDIA_AUDIO] = AV_CODEC_ID_OPUS,
 };
 
 static bool
@@ -63,14 +58,23 @@ find_format(const char *path, const char *name)
 
 /* libavformat does not know it of every format. */
 static bool
-format_takes(const AVOutputFormat *of, enum media_kind kind)
+format_takes(const AVOutputFormat *of, enum AVCodecID id)
 {
-	int known = avformat_query_codec(of, codec_ids[kind], FF_COMPLIANCE_NORMAL);
+	int known = avformat_query_codec(of, id, FF_COMPLIANCE_NORMAL);
 
 	if (known >= 0)
 		return known == 1;
-	return strcmp(of->name, "mpegts") == 0 ||
-	       (kind == MEDIA_AUDIO && strcmp(of->name, "ogg") == 0);
+	if (strcmp(of->name, "mpegts") == 0)
+		return id == AV_CODEC_ID_H264 || id == AV_CODEC_ID_HEVC || id == AV_CODEC_ID_OPUS;
+	return id == AV_CODEC_ID_OPUS && strcmp(of->name, "ogg") == 0;
+}
+
+bool
+media_writer_takes(const char *path, const char *format, enum payload_codec codec)
+{
+	const AVOutputFormat *of = find_format(path, format);
+
+	return of != NULL && format_takes(of, media_codec_id(codec));
 }
 
 bool
@@ -82,7 +86,7 @@ media_writer_wants_aac(const char *path, const char *format)
 		return false;
 	if (strcmp(of->name, "mpegts") == 0) /* Opus is possible there, and few can read it */
 		return true;
-	return !format_takes(of, MEDIA_AUDIO) &&
+	return !format_takes(of, AV_CODEC_ID_OPUS) &&
 	       avformat_query_codec(of, AV_CODEC_ID_AAC, FF_COMPLIANCE_NORMAL) == 1;
 }
 
@@ -95,10 +99,13 @@ media_writer_check(const char *path, const char *format, bool takes[MEDIA_KINDS]
 	if (of == NULL)
 		return media_fail(words, -EINVAL, "no container format for %s (say -f FORMAT)",
 				  format != NULL ? format : path);
-	for (unsigned k = 0; k < MEDIA_KINDS; k++)
-		takes[k] = format_takes(of, k);
+	takes[MEDIA_AUDIO] = format_takes(of, AV_CODEC_ID_OPUS);
+	takes[MEDIA_VIDEO] = false;
+	for (unsigned i = PAYLOAD_NONE + 1; i < PAYLOAD_CODECS; i++)
+		takes[MEDIA_VIDEO] |= format_takes(of, media_codec_id(i));
 	if (!takes[MEDIA_VIDEO] && !takes[MEDIA_AUDIO])
-		return media_fail(words, -EINVAL, "%s holds neither H.264 nor Opus", of->name);
+		return media_fail(words, -EINVAL, "%s holds neither video that comes here nor Opus",
+				  of->name);
 	return 0;
 }
 
@@ -164,56 +171,52 @@ set_extradata(AVCodecParameters *p, const uint8_t *data, size_t size)
 	return 0;
 }
 
-/* The SPS and PPS of a keyframe in Annex B form; *sps is parsed of the last. Octets. */
+/*
+ * What the container's header needs to know: parameter sets in Annex B form, of which the muxers
+ * make avcC or hvcC and then convert units; av1C; nothing of VP8 and VP9. Octets.
+ */
 static size_t
-collect_sets(uint8_t out[static HEADER_MAX], const uint8_t *unit, size_t size, struct h264_sps *sps)
+make_header(enum payload_codec codec, uint8_t out[static HEADER_MAX], const uint8_t *unit,
+	    size_t size)
 {
-	static const uint8_t start_code[] = {0, 0, 0, 1};
-	const uint8_t *nalu;
-	size_t used = 0, n;
+	int n = codec == PAYLOAD_AV1 ? payload_config_make(codec, out, HEADER_MAX, unit, size)
+				     : payload_headers(codec, out, HEADER_MAX, unit, size);
 
-	for (size_t at = 0, step; (step = h264_annexb_next(unit + at, size - at, &nalu, &n)) > 0;
-	     at += step) {
-		unsigned type = nalu[0] & 0x1f;
-
-		if (type == H264_SPS)
-			(void)h264_sps_parse(sps, nalu, n); /* untouched if it is not usable */
-		if ((type != H264_SPS && type != H264_PPS) || n > HEADER_MAX - used ||
-		    HEADER_MAX - used - n < sizeof(start_code))
-			continue;
-		memcpy(out + used, start_code, sizeof(start_code));
-		memcpy(out + used + sizeof(start_code), nalu, n);
-		used += sizeof(start_code) + n;
-	}
-	return used;
+	return n > 0 ? (size_t)n : 0;
 }
 
-/* The muxers make avcC of the sets and then convert units. */
 static int
-fill_video(AVCodecParameters *p, const uint8_t *unit, size_t size, struct media_words *words)
+fill_video(AVCodecParameters *p, enum payload_codec codec, const uint8_t *unit, size_t size,
+	   struct media_words *words)
 {
-	struct h264_sps sps = {0};
 	uint8_t header[HEADER_MAX];
-	size_t used = collect_sets(header, unit, size, &sps);
+	unsigned depth, chroma;
+	uint32_t width, height;
 
-	if (sps.width == 0)
-		return media_fail(words, -EBADMSG, "the first keyframe has no usable SPS");
-	p->width = (int)sps.width;
-	p->height = (int)sps.height;
+	if (payload_unit_size(codec, unit, size, &width, &height) < 0 ||
+	    payload_unit_samples(codec, unit, size, &depth, &chroma) < 0)
+		return media_fail(words, -EBADMSG,
+				  "the first keyframe of %s does not tell its size",
+				  payload_name(codec));
+	p->width = (int)width;
+	p->height = (int)height;
 	p->codec_type = AVMEDIA_TYPE_VIDEO;
-	p->format = AV_PIX_FMT_YUV420P;
-	return set_extradata(p, header, used);
+	p->format = media_codec_pixels(depth, chroma);
+	return set_extradata(p, header, make_header(codec, header, unit, size));
 }
 
 /* Muxers that keep the sets outside of the units learn of new ones (another size of picture). */
 static int
-tell_sets(AVPacket *packet)
+tell_sets(struct media_writer *w)
 {
-	struct h264_sps sps = {0};
+	AVPacket *packet = w->packet;
 	uint8_t header[HEADER_MAX], *side;
-	size_t used = collect_sets(header, packet->data, (size_t)packet->size, &sps);
+	size_t used;
 
-	if (sps.width == 0)
+	if (w->codec != PAYLOAD_H264 && w->codec != PAYLOAD_H265)
+		return 0;
+	used = make_header(w->codec, header, packet->data, (size_t)packet->size);
+	if (used == 0)
 		return 0;
 	side = av_packet_new_side_data(packet, AV_PKT_DATA_NEW_EXTRADATA, used);
 	if (side == NULL)
@@ -256,12 +259,12 @@ add_stream(struct media_writer *w, enum media_kind kind, const struct media_writ
 
 	if (st == NULL)
 		return media_fail(words, -ENOMEM, "out of memory");
-	st->codecpar->codec_id = codec_ids[kind];
+	st->codecpar->codec_id = kind == MEDIA_VIDEO ? media_codec_id(w->codec) : AV_CODEC_ID_OPUS;
 	st->time_base = (AVRational){1, kind == MEDIA_VIDEO ? MEDIA_VIDEO_RATE : MEDIA_AUDIO_RATE};
 	w->streams[kind] = st;
 	w->last_dts[kind] = INT64_MIN;
 	if (kind == MEDIA_VIDEO)
-		return fill_video(st->codecpar, c->keyframe, c->keyframe_size, words);
+		return fill_video(st->codecpar, w->codec, c->keyframe, c->keyframe_size, words);
 	if (c->aac == NULL)
 		return fill_audio(st->codecpar);
 	st->time_base.den = (int)c->aac->rate_hz;
@@ -310,6 +313,11 @@ begin(struct media_writer *w, const struct media_writer_config *c, struct media_
 	w->sink = c->sink;
 	w->sink_arg = c->sink_arg;
 	w->live = c->live;
+	w->codec = c->codec != PAYLOAD_NONE ? c->codec : PAYLOAD_H264;
+	if (c->has[MEDIA_VIDEO] && takes[MEDIA_VIDEO] &&
+	    !media_writer_takes(c->path, c->format, w->codec))
+		return media_fail(words, -EINVAL, "%s does not hold %s: mkv does",
+				  find_format(c->path, c->format)->name, payload_name(w->codec));
 	w->packet = av_packet_alloc();
 	r = avformat_alloc_output_context2(&w->format, find_format(c->path, c->format), NULL, NULL);
 	if (r < 0 || w->packet == NULL || (piped && open_pipe(w) < 0))
@@ -407,7 +415,7 @@ media_writer_write(struct media_writer *w, const struct media_unit *unit, struct
 	w->packet->duration = duration_of(w, unit, st, dts);
 	w->last_dts[unit->kind] = dts;
 	w->packet->flags = unit->keyframe ? AV_PKT_FLAG_KEY : 0;
-	if (unit->kind == MEDIA_VIDEO && unit->keyframe && tell_sets(w->packet) < 0) {
+	if (unit->kind == MEDIA_VIDEO && unit->keyframe && tell_sets(w) < 0) {
 		av_packet_unref(w->packet);
 		return media_fail(words, -ENOMEM, "out of memory");
 	}

@@ -1,7 +1,7 @@
 /*
  * media_writer.h - received media into a container by libavformat, without re-encoding: Matroska,
- * MP4, MPEG-TS, FLV, Ogg, raw H.264 ... by the file's extension or by name; into a file, a pipe,
- * an RTMP server, or memory.
+ * MP4, WebM, IVF, MPEG-TS, FLV, Ogg, raw H.264 ... by the file's extension or by name; into a file,
+ * a pipe, an RTMP server, or memory.
  */
 #ifndef RTCKIT_MEDIA_MEDIA_WRITER_H
 #define RTCKIT_MEDIA_MEDIA_WRITER_H
@@ -23,7 +23,8 @@ struct media_writer_config {
 	const char *format; /* libavformat's name ("mkv" and "ts" too); NULL: by the extension; "-":
 			       Matroska */
 	bool has[MEDIA_KINDS];
-	/* With video: the first keyframe, whose parameter sets the container's header needs. */
+	enum payload_codec codec; /* of video; NONE: H264 */
+	/* With video: the first keyframe, whose headers the container's header needs. */
 	const uint8_t *keyframe;
 	size_t keyframe_size;
 	const struct media_aac_format *aac; /* the audio is AAC; NULL: Opus */
@@ -43,11 +44,15 @@ struct media_writer;
 /* Does the container want AAC where it could be had, for Opus in it is refused or hardly read? */
 bool media_writer_wants_aac(const char *path, const char *format);
 
-/* Is the format known, and which kinds can it hold? 0 with takes[] set, or -EINVAL with *words. */
+/* Can the container hold this video? */
+bool media_writer_takes(const char *path, const char *format, enum payload_codec codec);
+
+/* Is the format known, and which kinds can it hold (video of any codec of lib/payload)? 0 with
+ * takes[] set, or -EINVAL with *words. */
 int media_writer_check(const char *path, const char *format, bool takes[MEDIA_KINDS],
 		       struct media_words *words);
-/* Open and write the header. Kinds that the format cannot hold are left out. NULL with *words set.
- */
+/* Open and write the header. Kinds that the format cannot hold are left out; video of a codec that
+ * it cannot hold is a failure, if it holds others. NULL with *words set. */
 struct media_writer *media_writer_open(const struct media_writer_config *config,
 				       struct media_words *words);
 /* In order of time for each kind. 0 (also for a kind that is left out), -EPIPE if the reader of a

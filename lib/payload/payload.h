@@ -98,6 +98,10 @@ int payload_headers(enum payload_codec codec, uint8_t *out, size_t cap, const ui
 /* Picture size that a keyframe, or headers alone, tell. 0, or negative: they do not. */
 int payload_unit_size(enum payload_codec codec, const uint8_t *unit, size_t size, uint32_t *width,
 		      uint32_t *height);
+/* Bits of a sample (8, 10, 12 ...) and chroma (0 none, 1 4:2:0, 2 4:2:2, 3 4:4:4) of the same. H264
+ * is taken for 8 bits and 4:2:0. 0, or negative: it does not tell. */
+int payload_unit_samples(enum payload_codec codec, const uint8_t *unit, size_t size,
+			 unsigned *depth, unsigned *chroma);
 /* fmtp of SDP for a keyframe or headers alone: profile and level. Returns text; "" if it does not
  * know (always of VP8). */
 char *payload_fmtp(enum payload_codec codec, char text[static PAYLOAD_FMTP_SIZE],

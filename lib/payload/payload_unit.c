@@ -195,11 +195,18 @@ find_nalu(enum payload_codec codec, unsigned type, const uint8_t *unit, size_t s
 /* What a unit tells of the codec's profile and the picture's size. */
 struct description {
 	uint32_t width, height;
+	unsigned depth, chroma; /* 8 and 4:2:0 if nothing else is said */
 	struct h264_sps h264;
 	struct h265_sps h265;
 	struct vp9_frame vp9;
 	struct av1_sequence av1;
 };
+
+static unsigned
+chroma_of(unsigned subsampling_x, unsigned subsampling_y)
+{
+	return subsampling_y != 0 ? 1 : subsampling_x != 0 ? 2 : 3;
+}
 
 static int
 describe_h264(struct description *d, const uint8_t *unit, size_t size)
@@ -226,6 +233,8 @@ describe_h265(struct description *d, const uint8_t *unit, size_t size)
 		return -EBADMSG;
 	d->width = d->h265.width;
 	d->height = d->h265.height;
+	d->depth = d->h265.luma_depth;
+	d->chroma = d->h265.chroma_format;
 	return 0;
 }
 
@@ -242,6 +251,8 @@ describe_vp9(struct description *d, const uint8_t *unit, size_t size)
 		return -EBADMSG;
 	d->width = d->vp9.width;
 	d->height = d->vp9.height;
+	d->depth = d->vp9.depth;
+	d->chroma = chroma_of(d->vp9.subsampling_x, d->vp9.subsampling_y);
 	return 0;
 }
 
@@ -259,6 +270,8 @@ describe_av1(struct description *d, const uint8_t *unit, size_t size)
 		return -EBADMSG;
 	d->width = d->av1.width;
 	d->height = d->av1.height;
+	d->depth = d->av1.depth;
+	d->chroma = d->av1.monochrome ? 0 : chroma_of(d->av1.subsampling_x, d->av1.subsampling_y);
 	return 0;
 }
 
@@ -271,6 +284,8 @@ describe(enum payload_codec codec, struct description *d, const uint8_t *unit, s
 	    [PAYLOAD_AV1] = describe_av1,
 	};
 
+	d->depth = 8;
+	d->chroma = 1;
 	return fns[codec] == NULL ? -EBADMSG : fns[codec](d, unit, size);
 }
 
@@ -284,6 +299,19 @@ payload_unit_size(enum payload_codec codec, const uint8_t *unit, size_t size, ui
 		return -EBADMSG;
 	*width = d.width;
 	*height = d.height;
+	return 0;
+}
+
+int
+payload_unit_samples(enum payload_codec codec, const uint8_t *unit, size_t size, unsigned *depth,
+		     unsigned *chroma)
+{
+	struct description d;
+
+	if (describe(codec, &d, unit, size) < 0)
+		return -EBADMSG;
+	*depth = d.depth;
+	*chroma = d.chroma;
 	return 0;
 }
 

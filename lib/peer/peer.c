@@ -218,6 +218,22 @@ update(struct peer *p)
 		peer_dtls_update(p);
 }
 
+void
+peer_lose_pair(struct peer *p, uint64_t now_us, const struct ice_tuple *tuple, int error)
+{
+	if (p->agent == NULL || is_over(p) || p->state == PEER_NEW)
+		return;
+	p->now_us = MAX_OF(p->now_us, now_us);
+	ice_agent_lose_pair(p->agent, tuple, error);
+	update(p);
+}
+
+bool
+peer_has_path(const struct peer *p)
+{
+	return p->has_path;
+}
+
 static int
 media_input(struct peer *p, uint8_t *buf, size_t size)
 {

@@ -214,6 +214,11 @@ int peer_start(struct peer *p, uint64_t now_us, const struct peer_remote *remote
 /* FULL only, after peer_start(): see ice_agent_add_pair(). 0 or -ENOSPC, -EINVAL. */
 int peer_add_pair(struct peer *p, const struct ice_tuple *tuple, uint32_t priority);
 
+/* FULL only: the TCP connection of a pair failed or was closed (error: -errno, below 0). */
+void peer_lose_pair(struct peer *p, uint64_t now_us, const struct ice_tuple *tuple, int error);
+/* Is there a path for DTLS and media already? */
+bool peer_has_path(const struct peer *p);
+
 /* True if the datagram is of a kind that a peer takes: STUN, DTLS, RTP or RTCP (RFC 7983). */
 bool peer_accepts(const uint8_t *buf, size_t size);
 

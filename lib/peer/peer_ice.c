@@ -170,14 +170,18 @@ explain_pair(const struct ice_agent_pair *pair, char *text, size_t size)
 	else if (pair->error == -EADDRNOTAVAIL)
 		snprintf(text, size, "ICE: %s answers from another address than it was asked at",
 			 to);
+	else if (pair->tuple.proto == ICE_TCP && pair->error < 0 && pair->error != -ETIMEDOUT)
+		snprintf(text, size, "ICE: the TCP connection to %s %s: %s", to,
+			 pair->received > 0 ? "was lost" : "failed", strerror(-pair->error));
 	else if (pair->received > 0)
 		snprintf(text, size, "ICE: %s answered %u of %u checks, then no more", to,
 			 pair->received, pair->sent);
 	else
 		snprintf(text, size,
-			 "ICE: %u checks sent to %s, none answered: is the UDP port open, "
+			 "ICE: %u check%s sent to %s, none answered: is the %s port open, "
 			 "is the candidate's address right?",
-			 pair->sent, to);
+			 pair->sent, pair->sent == 1 ? "" : "s", to,
+			 pair->tuple.proto == ICE_TCP ? "TCP" : "UDP");
 }
 
 void

@@ -260,6 +260,8 @@ conn_read(struct tcp_conn *c)
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (n < 0 && c->error == 0)
+		c->error = -errno;
 	if (c->owner != NULL)
 		t->handlers->closed(t->arg, c);
 	if (c->source.fd >= 0)
@@ -317,6 +319,26 @@ tcp_adopt(struct tcp *t, uint64_t now_us, int fd, const struct ice_tuple *tuple,
 	return 0;
 }
 
+int
+tcp_connect(struct tcp *t, uint64_t now_us, const struct addr *to, void *owner,
+	    struct tcp_conn **out)
+{
+	struct ice_tuple tuple = {.remote = *to};
+	int r, fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	t->now_us = now_us;
+	if (fd < 0)
+		return -errno;
+	r = connect(fd, &to->sa, addr_size(to)) == 0 || errno == EINPROGRESS ? 0 : -errno;
+	if (r == 0)
+		r = conn_add(t, fd, &tuple, out);
+	if (r < 0)
+		close(fd);
+	else
+		tcp_conn_own(*out, owner);
+	return r;
+}
+
 uint64_t
 tcp_deadline(const struct tcp *t)
 {
@@ -347,6 +369,12 @@ tcp_find(struct tcp *t, uint32_t channel)
 
 	HASH_FIND(hh, t->conns, &channel, sizeof(channel), c);
 	return c;
+}
+
+int
+tcp_conn_error(const struct tcp_conn *c)
+{
+	return c->error;
 }
 
 void *

@@ -55,7 +55,7 @@ struct tcp_handlers {
 	 * of it is what tcp_adopt() wants elsewhere. */
 	void (*hand_over)(void *arg, int fd, const struct ice_tuple *tuple, const uint8_t *octets,
 			  size_t size);
-	void (*closed)(void *arg, struct tcp_conn *c); /* by the peer; gone after this */
+	void (*closed)(void *arg, struct tcp_conn *c); /* by the peer, or broken; gone after this */
 };
 
 struct tcp_counters {
@@ -92,12 +92,21 @@ uint64_t tcp_deadline(const struct tcp *t);
 int tcp_adopt(struct tcp *t, uint64_t now_us, int fd, const struct ice_tuple *tuple,
 	      const uint8_t *octets, size_t size);
 
+/*
+ * A connection of our own to an address, under way: what is sent meanwhile waits. closed is called
+ * if it fails. It is owned from the start. 0 or -errno.
+ */
+int tcp_connect(struct tcp *t, uint64_t now_us, const struct addr *to, void *owner,
+		struct tcp_conn **out);
+
 /* remote, local, ICE_TCP; channel is the connection's number, never 0. Borrowed. */
 const struct ice_tuple *tcp_conn_tuple(const struct tcp_conn *c);
 struct tcp_conn *tcp_find(struct tcp *t, uint32_t channel); /* NULL: it is gone */
 /* NULL: pending. An owner is set once. */
 void *tcp_conn_owner(const struct tcp_conn *c);
 void tcp_conn_own(struct tcp_conn *c, void *owner);
+/* In closed: why, -errno; 0: the other side closed it. */
+int tcp_conn_error(const struct tcp_conn *c);
 /* Closes it after one try to send what waits; closed is not called. */
 void tcp_conn_close(struct tcp_conn *c);
 

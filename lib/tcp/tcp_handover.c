@@ -44,3 +44,33 @@ tcp_handover_parse(struct tcp_handover *h, const uint8_t *buf, size_t size)
 	h->size = count;
 	return 0;
 }
+
+static void
+write_address(uint8_t *buf, const struct addr *a, unsigned which)
+{
+	uint8_t *octets = buf + AT_ADDRESSES + which * ADDRESS_SIZE;
+
+	memset(octets, 0, ADDRESS_SIZE);
+	if (a->sa.sa_family == AF_INET)
+		memcpy(octets, &a->v4.sin_addr, sizeof(a->v4.sin_addr));
+	else
+		memcpy(octets, &a->v6.sin6_addr, sizeof(a->v6.sin6_addr));
+	put_be16(buf + AT_PORTS + 2 * which, addr_port(a));
+}
+
+int
+tcp_handover_write(uint8_t buf[static TCP_HANDOVER_SIZE_MAX], const struct tcp_handover *h)
+{
+	sa_family_t family = h->tuple.remote.sa.sa_family;
+
+	if ((family != AF_INET && family != AF_INET6) || h->tuple.local.sa.sa_family != family ||
+	    h->size < TCP_HANDOVER_OCTETS_MIN || h->size > TCP_HANDOVER_OCTETS_MAX)
+		return -EINVAL;
+	buf[0] = TCP_HANDOVER_VERSION;
+	buf[AT_FAMILY] = family == AF_INET ? 4 : 6;
+	put_be16(buf + AT_COUNT, (uint16_t)h->size);
+	write_address(buf, &h->tuple.remote, 0);
+	write_address(buf, &h->tuple.local, 1);
+	memcpy(buf + TCP_HANDOVER_HEAD_SIZE, h->octets, h->size);
+	return (int)(TCP_HANDOVER_HEAD_SIZE + h->size);
+}

@@ -27,4 +27,10 @@ struct tcp_handover {
 /* 0, or -EBADMSG: not exactly one message of this form. On error *h is untouched. */
 int tcp_handover_parse(struct tcp_handover *h, const uint8_t *buf, size_t size);
 
+/*
+ * Write the message of h; both addresses are of one family. Its octets, or -EINVAL: h is none that
+ * tcp_handover_parse() takes.
+ */
+int tcp_handover_write(uint8_t buf[static TCP_HANDOVER_SIZE_MAX], const struct tcp_handover *h);
+
 #endif

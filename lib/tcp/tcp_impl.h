@@ -47,6 +47,7 @@ struct tcp_conn {
 	struct tcp_chunk *first, *last;
 	size_t queued;
 	uint64_t behind_us; /* since when the queue is not empty */
+	int error;	    /* -errno of what ended it */
 	bool wants_out;	    /* epoll tells when it is writable */
 	bool broken;	    /* nothing can be sent any more; epoll will say why */
 	struct frame_reader reader;

@@ -141,9 +141,11 @@ queue_consume(struct tcp_conn *c, size_t size)
 }
 
 static void
-break_down(struct tcp_conn *c)
+break_down(struct tcp_conn *c, int error)
 {
 	c->broken = true;
+	if (c->error == 0)
+		c->error = error;
 	tcp_queue_free(c);
 	shutdown(c->source.fd, SHUT_RDWR); /* epoll reports it: it is closed outside of the batch */
 }
@@ -179,7 +181,7 @@ keep_rest(struct tcp_conn *c, size_t sent)
 	if (at < sent) { /* cut within a packet */
 		end = at + FRAME_HEAD_SIZE + be16(t->out + at);
 		if (!queue_append(c, t->out + sent, end - sent)) {
-			break_down(c);
+			break_down(c, -ENOBUFS);
 			return;
 		}
 		at = end;
@@ -192,7 +194,7 @@ keep_rest(struct tcp_conn *c, size_t sent)
 			t->counters.packets--;
 			t->counters.octets -= end - at - FRAME_HEAD_SIZE;
 			if (c->broken) {
-				break_down(c);
+				break_down(c, -ENOBUFS);
 				return;
 			}
 		}
@@ -226,8 +228,8 @@ tcp_conn_flush(struct tcp_conn *c)
 	}
 	m.msg_iovlen = (size_t)collect(c, iov, batch);
 	n = sendmsg(c->source.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
-		break_down(c);
+	if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS && errno != ENOTCONN) {
+		break_down(c, -errno);
 		t->out_used = t->current == c ? 0 : t->out_used;
 		return;
 	}

@@ -99,5 +99,10 @@ size_t tracks_bind(struct binding *out, const struct tracks *publisher,
 void tracks_choose(struct binding *out, const struct tracks *publisher, char *const *codecs);
 /* "H264 profile 42e01f, opus" - for errors that name both lists. Returns text. */
 char *tracks_codec_names(const struct tracks *t, char *text, size_t size);
+/* The same of one kind. */
+char *tracks_kind_names(const struct tracks *t, enum track_kind kind, char *text, size_t size);
+/* Both have tracks of the kind, and the binding has none for the player. */
+bool tracks_miss(const struct binding *b, const struct tracks *publisher,
+		 const struct tracks *player, enum track_kind kind);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
 
 /* Value of "key=" in a fmtp list, copied; fallback if absent. */
@@ -52,6 +53,11 @@ h264_distance(const char *a, const char *b)
 static int
 distance(const struct codec *a, const struct codec *b)
 {
+	/* RFC 9628 s.6.1; RFC 7798 s.7.1 (1 is Main); AV1 payload format s.7.2.1 */
+	static const struct {
+		const char *name, *key, *missing;
+	} profiles[] = {
+	    {"VP9", "profile-id", "0"}, {"H265", "profile-id", "1"}, {"AV1", "profile", "0"}};
 	char va[32], vb[32];
 
 	if (strcasecmp(a->name, b->name) != 0 || a->clock_rate != b->clock_rate)
@@ -64,14 +70,13 @@ distance(const struct codec *a, const struct codec *b)
 		/* A receiver of mode 1 understands mode 0 (RFC 6184 s.5.4), not the reverse. */
 		return strcmp(va, "0") == 0 ? 3 + h264_distance(a->fmtp, b->fmtp) : -1;
 	}
-	if (strcasecmp(a->name, "VP9") == 0 || strcasecmp(a->name, "AV1") == 0) {
-		const char *key = strcasecmp(a->name, "VP9") == 0 ? "profile-id" : "profile";
-
-		return strcmp(fmtp_value(a->fmtp, key, "0", va),
-			      fmtp_value(b->fmtp, key, "0", vb)) == 0
-			   ? 0
-			   : -1;
-	}
+	for (size_t i = 0; i < ARRAY_COUNT(profiles); i++)
+		if (strcasecmp(a->name, profiles[i].name) == 0)
+			return strcmp(fmtp_value(a->fmtp, profiles[i].key, profiles[i].missing, va),
+				      fmtp_value(b->fmtp, profiles[i].key, profiles[i].missing,
+						 vb)) == 0
+				   ? 0
+				   : -1;
 	return a->channels == b->channels || strcasecmp(a->name, "opus") == 0 ? 0 : -1;
 }
 
@@ -144,8 +149,8 @@ tracks_choose(struct binding *out, const struct tracks *publisher, char *const *
 	}
 }
 
-char *
-tracks_codec_names(const struct tracks *t, char *text, size_t size)
+static char *
+list_names(const struct tracks *t, unsigned kinds, char *text, size_t size)
 {
 	size_t used = 0;
 
@@ -156,6 +161,8 @@ tracks_codec_names(const struct tracks *t, char *text, size_t size)
 			char value[32];
 			int n;
 
+			if ((kinds >> t->list[i].kind & 1) == 0)
+				continue;
 			fmtp_value(c->fmtp, "profile-level-id", "", value);
 			n = snprintf(text + used, size - used, "%s%s%s%s", used > 0 ? ", " : "",
 				     c->name, value[0] != '\0' ? " " : "", value);
@@ -164,4 +171,32 @@ tracks_codec_names(const struct tracks *t, char *text, size_t size)
 			used += (size_t)n;
 		}
 	return text;
+}
+
+char *
+tracks_codec_names(const struct tracks *t, char *text, size_t size)
+{
+	return list_names(t, 1u << TRACK_AUDIO | 1u << TRACK_VIDEO, text, size);
+}
+
+char *
+tracks_kind_names(const struct tracks *t, enum track_kind kind, char *text, size_t size)
+{
+	return list_names(t, 1u << kind, text, size);
+}
+
+bool
+tracks_miss(const struct binding *b, const struct tracks *publisher, const struct tracks *player,
+	    enum track_kind kind)
+{
+	bool sends = false, takes = false;
+
+	for (size_t i = 0; i < publisher->count; i++)
+		sends |= publisher->list[i].kind == kind && publisher->list[i].codec_count > 0;
+	for (size_t i = 0; i < player->count; i++) {
+		takes |= player->list[i].kind == kind && player->list[i].codec_count > 0;
+		if (player->list[i].kind == kind && b->tracks[i].source != PT_NONE)
+			return false;
+	}
+	return sends && takes;
 }

@@ -237,31 +237,50 @@ port_for(uint16_t own, bool is_ipv6, uint16_t port4, uint16_t port6)
 	return same != 0 ? same : other;
 }
 
+enum way { WAY_UDP, WAY_TCP, WAY_GATE };
+
+static uint16_t
+port_of(const struct whip_candidates *out, size_t i, const struct whip_question *q, enum way way)
+{
+	uint16_t own = out->addresses[i].port;
+	bool is_ipv6 = out->addresses[i].is_ipv6;
+
+	switch (way) {
+	case WAY_UDP:
+		return port_for(own, is_ipv6, q->ports.udp4, q->ports.udp6);
+	case WAY_TCP:
+		return port_for(own, is_ipv6, q->ports.tcp4, q->ports.tcp6);
+	case WAY_GATE:
+		break;
+	}
+	/* The relay may listen on the front door's port at another address: named once. */
+	own = port_for(own, is_ipv6, q->ports.tcp4, q->ports.tcp6);
+	return q->gate_tcp == own ? 0 : q->gate_tcp;
+}
+
 /*
  * Priorities (RFC 8445 s.5.1.2.1): host candidates of UDP have type preference 126; of TCP 90,
  * below all of them; the local preference falls with the index.
  */
 static void
-add_candidates(struct whip_candidates *out, const struct whip_question *q, enum sdp_proto proto)
+add_candidates(struct whip_candidates *out, const struct whip_question *q, enum way way)
 {
-	bool tcp = proto == SDP_TCP;
+	bool tcp = way != WAY_UDP;
 
 	for (size_t i = 0; i < out->address_count; i++) {
-		uint16_t port = tcp ? port_for(out->addresses[i].port, out->addresses[i].is_ipv6,
-					       q->ports.tcp4, q->ports.tcp6)
-				    : port_for(out->addresses[i].port, out->addresses[i].is_ipv6,
-					       q->ports.udp4, q->ports.udp6);
-		char *foundation = out->addresses[i].foundations[tcp];
+		uint16_t port = port_of(out, i, q, way);
+		char *foundation = out->addresses[i].foundations[way];
+		size_t rank = i + (way == WAY_GATE ? WHIP_ADDRESSES_MAX : 0);
 
 		if (port == 0)
 			continue;
 		snprintf(foundation, sizeof(out->addresses[i].foundations[0]), "%u",
-			 (unsigned)(i + 1 + (tcp ? WHIP_ADDRESSES_MAX : 0)) % 1000);
+			 (unsigned)(i + 1 + way * WHIP_ADDRESSES_MAX) % 1000);
 		out->list[out->count++] = (struct sdp_candidate){
 		    .foundation = foundation,
 		    .component = 1,
-		    .proto = proto,
-		    .priority = (tcp ? 90u : 126u) << 24 | (uint32_t)(65535 - i) << 8 | 255,
+		    .proto = tcp ? SDP_TCP : SDP_UDP,
+		    .priority = (tcp ? 90u : 126u) << 24 | (uint32_t)(65535 - rank) << 8 | 255,
 		    .address = out->addresses[i].host,
 		    .port = port,
 		    .type = SDP_HOST,
@@ -281,9 +300,11 @@ whip_candidates_find(struct whip_candidates *out, const struct whip_rules *rules
 	if (add_entries(out, rules, q) && rules->detect)
 		add_interfaces(out, rules, q);
 	if ((rules->protocol & WHIP_UDP) != 0)
-		add_candidates(out, q, SDP_UDP);
-	if ((rules->protocol & WHIP_TCP) != 0)
-		add_candidates(out, q, SDP_TCP);
+		add_candidates(out, q, WAY_UDP);
+	if ((rules->protocol & WHIP_TCP) != 0) {
+		add_candidates(out, q, WAY_TCP);
+		add_candidates(out, q, WAY_GATE);
+	}
 }
 
 size_t

@@ -11,7 +11,8 @@
 enum {
 	WHIP_ENTRIES_MAX = 16,	     /* --candidate values */
 	WHIP_HOST_SIZE = 256,	     /* octets of a host name with its NUL (RFC 1035 s.2.3.4) */
-	WHIP_ADDRESSES_MAX = 14,     /* addresses in an answer, each once by UDP and once by TCP */
+	WHIP_ADDRESSES_MAX = 14,     /* addresses in an answer */
+	WHIP_WAYS = 3,		     /* UDP; TCP at the relay; TCP at the front door */
 	WHIP_NAME_ADDRESSES_MAX = 4, /* addresses used of one name */
 	WHIP_NAMES_MAX = WHIP_ENTRIES_MAX + 1, /* names to resolve for one request */
 	WHIP_INTERFACES_MAX = 64
@@ -38,6 +39,8 @@ struct whip_rules {
 	bool detect;		 /* name the interfaces' addresses */
 	bool api;		 /* name the host of the request's URL */
 	bool resolve, keep;	 /* if that is a name: resolve it, or keep the name */
+	bool gate_tcp;		 /* the front door takes TCP for the relay: at the port of the */
+	uint16_t gate_port;	 /* request's URL, or at this one if it is not 0 */
 };
 
 /* Nothing configured, UDP and TCP, IPv4, detect, api, resolve. */
@@ -64,6 +67,7 @@ struct whip_question {
 	const struct addr *interfaces; /* in the system's order, loopback included */
 	size_t interface_count;
 	struct whip_ports ports;
+	uint16_t gate_tcp; /* the front door's port for TCP; 0: none */
 	whip_lookup_fn *lookup;
 	void *lookup_arg;
 };
@@ -71,21 +75,21 @@ struct whip_question {
 /* Stored by the caller; list[] borrows from texts[]. */
 struct whip_candidates {
 	size_t count;
-	struct sdp_candidate list[2 * WHIP_ADDRESSES_MAX];
+	struct sdp_candidate list[WHIP_WAYS * WHIP_ADDRESSES_MAX];
 	size_t address_count;
 	struct {
 		char host[WHIP_HOST_SIZE];
 		bool is_ipv6, is_public; /* public: neither private nor loopback; names are */
 		uint16_t port;		 /* 0: the relay's */
-		char foundations[2][4];	 /* UDP, TCP */
+		char foundations[WHIP_WAYS][4];
 	} addresses[WHIP_ADDRESSES_MAX];
 };
 
 /*
  * Apply the rules: eip first; then the request's host; then, if any entry is not "*", the entries;
  * else (or with "*" among them) the interfaces' addresses that are not loopback, failing these the
- * first IPv4 address, failing that the first. Each address once; all by UDP before all by TCP, as
- * far as the rules and the relay have them.
+ * first IPv4 address, failing that the first. Each address once; all by UDP before all by TCP
+ * at the relay before all by TCP at the front door, as far as the rules and both have them.
  */
 void whip_candidates_find(struct whip_candidates *out, const struct whip_rules *rules,
 			  const struct whip_question *q);

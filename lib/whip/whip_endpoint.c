@@ -23,6 +23,7 @@ struct whip_job {
 	struct http_request *req;
 	struct whip_params params;
 	char host[WHIP_HOST_SIZE]; /* of the request, without port; "" */
+	uint16_t port;		   /* of the request's URL; 0: not known */
 	char agent[WHIP_AGENT_MAX + 1], address[ADDR_TEXT_SIZE];
 	size_t waiting; /* names not resolved yet */
 	bool asked;
@@ -100,6 +101,9 @@ find_candidates(const struct whip_job *job, struct whip_candidates *out)
 	    .interfaces = interfaces,
 	    .interface_count = whip_interfaces(interfaces, ARRAY_COUNT(interfaces)),
 	    .ports = whip_relay_ports(ipc_client_hello(ep->relay)),
+	    .gate_tcp = !ep->rules.gate_tcp	   ? 0
+			: ep->rules.gate_port != 0 ? ep->rules.gate_port
+						   : job->port,
 	    .lookup = whip_resolver_lookup,
 	    .lookup_arg = ep->resolver,
 	};
@@ -201,7 +205,8 @@ lacks_tcp(const struct whip_endpoint *ep)
 {
 	struct whip_ports ports = whip_relay_ports(ipc_client_hello(ep->relay));
 
-	return ep->rules.protocol == WHIP_TCP && ports.tcp4 == 0 && ports.tcp6 == 0;
+	return ep->rules.protocol == WHIP_TCP && !ep->rules.gate_tcp && ports.tcp4 == 0 &&
+	       ports.tcp6 == 0;
 }
 
 static void
@@ -352,8 +357,11 @@ describe_client(struct whip_job *job)
 	if (http_client(job->req, &client))
 		addr_format_host(&client, job->address);
 	if (host != NULL && url_parse_host(&name, &port, &ipv6, host, strlen(host)) == 0 &&
-	    name.size < sizeof(job->host))
+	    name.size < sizeof(job->host)) {
 		memcpy(job->host, name.ptr, name.size);
+		job->port =
+		    port != 0 ? port : (strcmp(http_scheme(job->req), "https") == 0 ? 443 : 80);
+	}
 }
 
 /* Is the stream served elsewhere? Then the client is sent there, its query with it (s.4.5). */

@@ -20,6 +20,8 @@ static const char usage_text[] =
     "$NAME\n"
     "      --protocol PROTOCOL       of the candidates in answers: udp, tcp or all (all that the\n"
     "                                relay listens on)\n"
+    "      --gate-tcp[=PORT]         rtc-gate takes TCP for the relay: name the port of the\n"
+    "                                request's URL, or PORT\n"
     "      --ip-family FAMILY        of addresses found: ipv4, ipv6 or all\n"
     "      --no-detect               do not name the addresses of the interfaces\n"
     "      --no-api-candidate        do not name the host of the request's URL\n"
@@ -45,6 +47,7 @@ static const char usage_text[] =
 enum {
 	OPT_IP_FAMILY = 256,
 	OPT_PROTOCOL,
+	OPT_GATE_TCP,
 	OPT_NO_DETECT,
 	OPT_NO_API,
 	OPT_NO_RESOLVE,
@@ -68,6 +71,7 @@ static const struct option long_options[] = {
     {"relay", required_argument, NULL, 'r'},
     {"candidate", required_argument, NULL, 'c'},
     {"protocol", required_argument, NULL, OPT_PROTOCOL},
+    {"gate-tcp", optional_argument, NULL, OPT_GATE_TCP},
     {"ip-family", required_argument, NULL, OPT_IP_FAMILY},
     {"no-detect", no_argument, NULL, OPT_NO_DETECT},
     {"no-api-candidate", no_argument, NULL, OPT_NO_API},
@@ -146,6 +150,19 @@ take_protocol(struct whip_options *o, const char *arg)
 			return true;
 		}
 	return false;
+}
+
+/* arg NULL: the port of each request's URL. */
+static bool
+take_gate_tcp(struct whip_options *o, const char *arg)
+{
+	double port = 0;
+
+	if (arg != NULL && !number(arg, 1, 65535, &port))
+		return false;
+	o->rules.gate_tcp = true;
+	o->rules.gate_port = (uint16_t)port;
+	return true;
 }
 
 static bool
@@ -316,6 +333,8 @@ whip_options_read(struct whip_options *o, int argc, char **argv, const char *pro
 			fprintf(stderr, usage_text, program);
 			return EX_USAGE;
 		}
+		if (c == OPT_GATE_TCP && take_gate_tcp(o, optarg))
+			continue;
 		if (take_switch(o, c) || (optarg != NULL && take_value(o, c, optarg)))
 			continue;
 		fprintf(stderr, "%s: fatal: --%s: '%.64s' is not possible here; see %s --help\n",

@@ -73,12 +73,21 @@ like "$(CANDIDATE=192.0.2.9 get argv rtc-whip | paste -sd' ')" '--candidate 192.
 exits 64 "argv of an unknown program" "$conf" argv rtc-nothing
 
 is "$(get -c conf/rtc.tcp.conf argv rtc-relay | paste -sd' ')" \
-    "--udp 8000 --tcp 8000 --workers 1 --stun-timeout 30" "argv of the relay with TCP"
+    "--udp 8000 --workers 1 --stun-timeout 30 --tcp 8000" "argv of the relay with TCP"
 like "$(get -c conf/rtc.tcp.conf argv rtc-whep | paste -sd' ')" '--protocol all' "argv of rtc-whep with it"
 like "$(SRS_RTC_SERVER_TCP_ENABLED=on SRS_RTC_SERVER_TCP_LISTEN=8001 SRS_RTC_SERVER_PROTOCOL=tcp \
-    get -c "$dir/a.conf" argv rtc-relay | paste -sd' ')" '--udp 8100 --tcp 8001 ' "the same by environment"
+    get -c "$dir/a.conf" argv rtc-relay | paste -sd' ')" '--udp 8100 .*--tcp 8001$' "the same by environment"
 like "$(get -c "$dir/a.conf" argv rtc-whip | paste -sd' ')" '--protocol udp' "UDP alone by default"
 
+one() { get -c conf/rtc.tcp.conf "$@" -s rtc_server.tcp.listen=0.0.0.0:1985 argv "$program" | paste -sd' '; }
+program=rtc-relay
+is "$(one)" "--udp 8000 --workers 1 --stun-timeout 30 --tcp-gate" "TCP on a port of the gate: the relay"
+program=rtc-gate
+is "$(one)" "--max-connections 1000 --ice-tcp --listen 1985 --listen 8080" "the gate"
+program=rtc-whip
+like "$(one)" '--protocol all .*--gate-tcp$' "the endpoint"
+is "$(one -s rtc_server.tcp.enabled=off -s rtc_server.protocol=udp)" \
+    "--candidate * --protocol udp" "and without TCP"
 gate() { get -c "$dir/a.conf" "$@" argv rtc-gate | paste -sd' '; }
 is "$(gate)" "--max-connections 1000 --listen 1985 --listen 8080" "argv of the gate"
 is "$(RTC_RUN=/r gate -s http_api.https.enabled=on)" \

@@ -15,15 +15,17 @@ const OFFER = readFileSync(join(root, 'tests/vectors/sdp/chromium-whip-offer.sdp
 
 const ports = { api: await freePort(), web: await freePort(), plain: await freePort() };
 const media = 20000 + Math.floor(Math.random() * 10000);
-const server = await start('rtc-server', [
+const options = [
 	...['-c', 'conf/https.rtc.conf'],
 	...['-s', `rtc_server.listen=${media}`, '-s', `rtc_server.candidate=${address}`],
 	...['-s', `http_api.listen=${ports.plain}`, '-s', `http_api.https.listen=${ports.api}`],
 	// One port for both.
 	...['-s', `http_server.listen=${ports.web}`, '-s', `http_server.https.listen=${ports.web}`],
-]);
+];
+let server = await start('rtc-server', options);
 const ca = join(scratch, 'run', 'tls', 'self-signed.crt');
 const base = `https://localhost:${ports.api}`;
+const secure = `https://localhost:${ports.web}`;
 
 /** A request by https that believes our certificate alone. */
 const ask = (method, url, body, headers = {}) =>
@@ -74,7 +76,26 @@ await test('our clients verify the certificate', async () => {
 	must((await publisher.exited) === 0, `rtc-publish: ${publisher.log()}`);
 });
 
-await test('a browser gives its camera to a page from an address', async () => {
+await test('a server for one port: http, https and media by TCP', async () => {
+	await server.stop();
+	server = await start('rtc-server', [
+		...options,
+		...['-s', 'rtc_server.tcp.enabled=on', '-s', `rtc_server.tcp.listen=${ports.web}`],
+		...['-s', 'rtc_server.protocol=tcp'],
+	]);
+	const { answer, text } = await ask('POST', `${secure}/rtc/v1/whip/?stream=a`, OFFER, {
+		'Content-Type': 'application/sdp',
+	});
+
+	must(answer.statusCode === 201, `${answer.statusCode} ${text}`);
+	must(
+		/ 1 tcp \d+ (\S+) (\d+) typ host tcptype passive/i.test(text) && !/ udp /i.test(text),
+		`TCP alone: ${text}`,
+	);
+	must(text.includes(` ${address} ${ports.web} typ host`), 'at the port that was asked');
+});
+
+await test('a browser gives its camera to a page from an address, by that port alone', async () => {
 	const browser = await Browser.launch({ insecure: true });
 	const page = (name) => `https://${address}:${ports.web}/players/${name}.html?autostart=true`;
 	const whip = await browser.open(page('whip'));
@@ -92,7 +113,13 @@ await test('a browser gives its camera to a page from an address', async () => {
 	await until('frames go on', STATE_MAX_MS, async () => (await frames()) > before + 25);
 	must(/tls: certificates were read again/.test(server.log()), 'the gate read its files');
 	must(browser.errors.length === 0, browser.errors.join('; '));
-	note(`${await frames()} frames decoded`);
+	const report = await stats(whep);
+	const pair = report.find((s) => s.type === 'candidate-pair' && s.nominated);
+	const remote = report.find((s) => s.id === pair?.remoteCandidateId);
+	const way = `${remote?.protocol} ${remote?.address}:${remote?.port}`;
+
+	must(way === `tcp ${address}:${ports.web}`, way);
+	note(`${await frames()} frames decoded, from ${way}`);
 });
 
 await test('the same port speaks http', async () => {

@@ -201,6 +201,7 @@ facts_of_units(void **state)
 		uint8_t headers[PAYLOAD_HEADERS_MAX];
 		struct payload_facts f;
 		uint32_t width, height;
+		unsigned depth, chroma;
 		size_t size;
 		uint8_t *in = support_load(s->key, &size);
 		int n;
@@ -210,6 +211,9 @@ facts_of_units(void **state)
 		assert_int_equal(payload_unit_size(s->codec, in, size, &width, &height), 0);
 		assert_int_equal(width, 176);
 		assert_int_equal(height, 144);
+		assert_int_equal(payload_unit_samples(s->codec, in, size, &depth, &chroma), 0);
+		assert_int_equal(depth, 8);
+		assert_int_equal(chroma, 1);
 		assert_string_equal(payload_fmtp(s->codec, text, in, size), s->fmtp);
 		n = payload_headers(s->codec, headers, sizeof(headers), in, size);
 		if (s->codec == PAYLOAD_VP8 || s->codec == PAYLOAD_VP9) {

@@ -28,7 +28,7 @@ static struct {
 	uint8_t last[FRAME_PACKET_MAX];
 	enum tcp_verdict verdict;
 	bool owns;
-	int moved_fd;
+	int moved_fd, error;
 	struct ice_tuple moved_tuple;
 	uint8_t moved[TCP_REST_MAX];
 	size_t moved_size;
@@ -63,6 +63,7 @@ on_closed(void *arg, struct tcp_conn *c)
 	(void)arg;
 	assert_ptr_equal(tcp_conn_owner(c), &seen);
 	seen.closed++;
+	seen.error = tcp_conn_error(c);
 }
 
 static const struct tcp_handlers handlers = {on_packet, on_hand_over, on_closed};
@@ -351,6 +352,49 @@ a_reset_is_told_outside_of_the_batch(void **state)
 }
 
 static void
+a_connection_of_our_own_is_owned_and_waits(void **state)
+{
+	struct addr a = tcp_address(t, 0);
+	struct tcp_conn *ours;
+
+	(void)state;
+	seen.owns = true;
+	assert_int_equal(tcp_connect(t, now_us, &a, &seen, &ours), 0);
+	assert_true(addr_equal(&tcp_conn_tuple(ours)->remote, &a));
+	memcpy(tcp_reserve(ours, 5), "early", 5);
+	tcp_commit(ours, 5);
+	TURN_UNTIL(seen.packets == 1); /* by the end that was accepted */
+	assert_memory_equal(seen.last, "early", 5);
+	assert_ptr_not_equal(seen.conn, ours);
+	memcpy(tcp_reserve(seen.conn, 4), "back", 4);
+	tcp_commit(seen.conn, 4);
+	TURN_UNTIL(seen.packets == 2);
+	assert_ptr_equal(seen.conn, ours);
+	tcp_conn_close(ours);
+	TURN_UNTIL(seen.closed == 1);
+}
+
+static void
+a_refused_connection_says_why(void **state)
+{
+	struct tcp *other = tcp_new(&handlers, &seen);
+	struct addr a = {0};
+	struct tcp_conn *ours;
+
+	(void)state;
+	assert_non_null(other);
+	addr_parse(&a, "127.0.0.1", 0);
+	assert_int_equal(tcp_listen(other, &a, false), 0);
+	a = tcp_address(other, 0);
+	tcp_free(other);
+	assert_int_equal(tcp_connect(t, now_us, &a, &seen, &ours), 0);
+	memcpy(tcp_reserve(ours, 5), "early", 5);
+	tcp_commit(ours, 5);
+	TURN_UNTIL(seen.closed == 1);
+	assert_int_equal(seen.error, -ECONNREFUSED);
+}
+
+static void
 a_taken_port_is_an_error(void **state)
 {
 	struct tcp *other = tcp_new(&handlers, &seen);
@@ -374,6 +418,8 @@ main(void)
 	    T(one_host_has_so_many),
 	    T(a_slow_reader_loses_whole_packets),
 	    T(a_reset_is_told_outside_of_the_batch),
+	    T(a_connection_of_our_own_is_owned_and_waits),
+	    T(a_refused_connection_says_why),
 	    T(a_taken_port_is_an_error),
 	};
 

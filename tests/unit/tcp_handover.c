@@ -41,7 +41,7 @@ addresses_and_octets_are_read(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-		uint8_t buf[TCP_HANDOVER_HEAD_SIZE + 30];
+		uint8_t buf[TCP_HANDOVER_HEAD_SIZE + 30], again[TCP_HANDOVER_SIZE_MAX];
 		struct tcp_handover h;
 		char text[ADDR_TEXT_SIZE];
 
@@ -55,6 +55,8 @@ addresses_and_octets_are_read(void **state)
 		assert_int_equal(h.size, 30);
 		assert_int_equal(h.octets[0], 0);
 		assert_int_equal(h.octets[29], 29);
+		assert_int_equal(tcp_handover_write(again, &h), sizeof(buf));
+		assert_memory_equal(again, buf, sizeof(buf));
 	}
 }
 
@@ -96,12 +98,32 @@ other_versions_and_families_are_refused(void **state)
 	parse(&h, buf, 0); /* the last copy */
 }
 
+static void
+others_are_not_written(void **state)
+{
+	static const uint8_t octets[TCP_HANDOVER_OCTETS_MAX + 1];
+	uint8_t buf[TCP_HANDOVER_SIZE_MAX];
+	struct tcp_handover h = {.octets = octets, .size = 30};
+
+	(void)state;
+	assert_int_equal(tcp_handover_write(buf, &h), -EINVAL);
+	assert_int_equal(addr_parse(&h.tuple.remote, "192.0.2.1", 1), 0);
+	assert_int_equal(addr_parse(&h.tuple.local, "2001:db8::1", 1), 0);
+	assert_int_equal(tcp_handover_write(buf, &h), -EINVAL);
+	h.tuple.local = h.tuple.remote;
+	for (h.size = 0; h.size <= sizeof(octets); h.size++)
+		assert_int_equal(tcp_handover_write(buf, &h) > 0,
+				 h.size >= TCP_HANDOVER_OCTETS_MIN &&
+				     h.size <= TCP_HANDOVER_OCTETS_MAX);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(addresses_and_octets_are_read),
 	    cmocka_unit_test(every_other_size_is_refused),
+	    cmocka_unit_test(others_are_not_written),
 	    cmocka_unit_test(other_versions_and_families_are_refused),
 	};
 

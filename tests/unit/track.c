@@ -238,6 +238,8 @@ codecs_match_by_what_a_decoder_needs(void **state)
 	    {"AV1", "profile-id=1", "AV1", "", 1}, /* not the key of AV1 */
 	    {"VP8", "", "VP8", "", 1},
 	    {"VP8", "", "VP9", "", 0},
+	    {"H265", "level-id=93;profile-id=1;tier-flag=0", "H265", "", 1},
+	    {"H265", "profile-id=2", "H265", "level-id=93", 0},
 	};
 
 	(void)state;
@@ -389,6 +391,32 @@ a_local_subscriber_gets_live_tracks_or_what_it_names(void **state)
 }
 
 static void
+a_kind_without_a_common_codec_is_told(void **state)
+{
+	struct tracks pub = parsed("[{\"kind\":\"video\",\"codecs\":[{\"name\":\"AV1\","
+				   "\"clock_rate\":90000,\"pt\":45}]}," AUDIO "]");
+	struct tracks play = parsed("[{\"kind\":\"video\",\"codecs\":[{\"name\":\"VP8\","
+				    "\"clock_rate\":90000,\"pt\":96}]}," AUDIO "]");
+	struct tracks sound = parsed("[" AUDIO "]");
+	struct binding b;
+	char text[64];
+
+	(void)state;
+	assert_int_equal(tracks_bind(&b, &pub, &play), 1);
+	assert_true(tracks_miss(&b, &pub, &play, TRACK_VIDEO));
+	assert_false(tracks_miss(&b, &pub, &play, TRACK_AUDIO));
+	assert_string_equal(tracks_kind_names(&pub, TRACK_VIDEO, text, sizeof(text)), "AV1");
+	assert_string_equal(tracks_kind_names(&play, TRACK_VIDEO, text, sizeof(text)), "VP8");
+	tracks_bind(&b, &pub, &sound); /* it wants no picture */
+	assert_false(tracks_miss(&b, &pub, &sound, TRACK_VIDEO));
+	tracks_bind(&b, &sound, &play); /* there is none */
+	assert_false(tracks_miss(&b, &sound, &play, TRACK_VIDEO));
+	tracks_free(&pub);
+	tracks_free(&play);
+	tracks_free(&sound);
+}
+
+static void
 names_fit_their_room(void **state)
 {
 	struct tracks t = video("H264", 96, "profile-level-id=42e01f");
@@ -414,6 +442,7 @@ main(void)
 	    cmocka_unit_test(the_nearest_of_several_is_taken),
 	    cmocka_unit_test(a_source_of_several_codecs_is_bound_codec_by_codec),
 	    cmocka_unit_test(a_local_subscriber_gets_live_tracks_or_what_it_names),
+	    cmocka_unit_test(a_kind_without_a_common_codec_is_told),
 	    cmocka_unit_test(names_fit_their_room),
 	};
 

@@ -48,7 +48,9 @@ enum {
 	NO_UDP = 32,
 	V6 = 64,
 	RULE_UDP = 128,
-	RULE_TCP = 256
+	RULE_TCP = 256,
+	GATE = 512,
+	GATE_SAME = 1024
 };
 
 static const struct {
@@ -115,6 +117,13 @@ static const struct {
     {"TCP only, by rule, eip first", "203.0.113.9", "203.0.113.5", "", "192.0.2.1", WHIP_IPV4,
      TCP | RULE_TCP, "t203.0.113.5:8001 t203.0.113.9:8001"},
     {"TCP only, and the relay has none", "", "", "", "192.0.2.1", WHIP_IPV4, RULE_TCP, ""},
+    {"TCP at the front door", "", "203.0.113.5:9000", "", "192.0.2.1", WHIP_IPV4, GATE,
+     "u203.0.113.5:9000 u192.0.2.1:8000 t203.0.113.5:443 t192.0.2.1:443"},
+    {"after that of the relay", "", "", "", "192.0.2.1 10.0.0.1", WHIP_IPV4, TCP | RULE_TCP | GATE,
+     "t192.0.2.1:8001 t10.0.0.1:8001 t192.0.2.1:443 t10.0.0.1:443"},
+    {"once if the port is the same", "", "", "", "192.0.2.1", WHIP_IPV4, TCP | GATE_SAME,
+     "u192.0.2.1:8000 t192.0.2.1:8001"},
+    {"not with UDP only", "", "", "", "192.0.2.1", WHIP_IPV4, GATE | RULE_UDP, "u192.0.2.1:8000"},
     {"a relay that listens nowhere", "203.0.113.9:9000", "", "", "192.0.2.1", WHIP_IPV4, NO_UDP,
      ""},
 };
@@ -161,6 +170,7 @@ candidate_row(size_t i)
 	q.interface_count = read_addresses(candidate_rows[i].interfaces, interfaces);
 	q.ports.udp4 = (flags & NO_UDP) != 0 ? 0 : 8000;
 	q.ports.udp6 = (flags & V6) != 0 ? 8006 : 0;
+	q.gate_tcp = (flags & GATE) != 0 ? 443 : (flags & GATE_SAME) != 0 ? 8001 : 0;
 	q.ports.tcp4 = (flags & TCP) != 0 ? 8001 : 0;
 	whip_candidates_find(&found, &rules, &q);
 	for (size_t k = 0; k < found.count; k++) {

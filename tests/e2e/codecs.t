@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# runs under: address
+"""H264, H265, VP8, VP9 and AV1 from rtc-publish through the relay to rtc-play: recorded whole in
+containers that ffmpeg decodes, joined late at a keyframe, files passed on as they are; codecs that
+do not meet are named."""
+import atexit
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cardlib import faults_of, numbers_of  # noqa: E402
+from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
+
+tap = Tap()
+TMP = tempfile.TemporaryDirectory(prefix='rtckit-codecs-')
+PATIENCE_S = 90
+SECONDS, FPS = 4, 15
+# ffmpeg's name, the recording from the start, the one of a late joiner
+CODECS = {'h264': ('h264', 'ts', 'mkv'), 'h265': ('hevc', 'mp4', 'mkv'), 'vp8': ('vp8', 'ivf', 'mkv'),
+          'vp9': ('vp9', 'webm', 'mp4'), 'av1': ('av1', 'mp4', 'webm')}
+children = []
+
+
+@atexit.register
+def clean_up():
+    for p in children + [relay.proc]:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+
+
+def path(name):
+    return os.path.join(TMP.name, name)
+
+
+def start(*argv, **kw):
+    p = subprocess.Popen(argv, **{'stderr': subprocess.PIPE, 'stdout': subprocess.PIPE, **kw})
+    children.append(p)
+    return p
+
+
+def service(name):
+    """rtc-whip or rtc-whep on a port of its own; its URL without the query."""
+    r, w = os.pipe()
+    s = socket.socket()
+    s.bind(('127.0.0.1', 0))
+    port = s.getsockname()[1]
+    s.close()
+    start(f'{BIN}/{name}', '-l', f'127.0.0.1:{port}', '-c', '127.0.0.1', '-R', str(w), pass_fds=[w],
+          env={**os.environ, 'RTC_RUN': relay.dir}, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    os.close(w)
+    os.read(r, 1)
+    os.close(r)
+    return f'http://127.0.0.1:{port}/rtc/v1/{name[4:]}/?app=live&stream='
+
+
+relay = Relay()
+WHIP, WHEP = service('rtc-whip'), service('rtc-whep')
+admin = relay.connect('admin')
+
+
+def publish(stream, *args, file=None):
+    return start(f'{BIN}/rtc-publish', '-q', *args, WHIP + stream, *([file] if file else []))
+
+
+def play(stream, *args, file=None):
+    return start(f'{BIN}/rtc-play', '-j', *args, WHEP + stream, *([file] if file else []))
+
+
+def report_of(p):
+    out, err = p.communicate(timeout=PATIENCE_S)
+    try:
+        return p.returncode, json.loads(out), err.decode()
+    except ValueError:
+        return p.returncode, {}, err.decode()
+
+
+def sessions(stream, kind='play'):
+    return [s for s in admin.ask('sessions.list', start=0, count=50)['sessions']
+            if s['stream'] == f'live/{stream}' and s['kind'] == kind and s['state'] == 'connected']
+
+
+def first_is_keyframe(file):
+    out = subprocess.run(['ffprobe', '-v', 'error', '-select_streams', 'v:0', '-read_intervals', '%+#1',
+                          '-show_entries', 'packet=flags', '-of', 'csv=p=0', file], capture_output=True,
+                         timeout=PATIENCE_S).stdout
+    return out.startswith(b'K')
+
+
+def codec_of(file):
+    return subprocess.run(['ffprobe', '-v', 'error', '-select_streams', 'v:0', '-show_entries',
+                           'stream=codec_name', '-of', 'csv=p=0', file], capture_output=True,
+                          timeout=PATIENCE_S).stdout.decode().split('\n')[0].strip(',')
+
+
+def check_recording(name, what, p, file, least):
+    """The report has no fault, the file decodes, and at least so many numbers are there, in order."""
+    code, r, err = report_of(p)
+    tap.ok(code == 0 and r.get('faults') == [], f'{name}: {what} is played', f'{code} {r} {err}')
+    faults = faults_of(file) if os.path.exists(file) else 'it is missing'
+    tap.equal(faults, '', f'{name}: {what} decodes without error')
+    numbers = numbers_of(file)
+    span = numbers[-1] - numbers[0] + 1 if numbers and None not in (numbers[0], numbers[-1]) else 0
+    tap.ok(numbers == sorted(set(numbers) - {None}) and len(numbers) >= least and len(numbers) > 0.95 * span,
+           f'{name}: {what} has every picture in order', numbers)
+    tap.equal(codec_of(file), CODECS[name][0], f'{name}: {what} is of this codec')
+    return r
+
+
+# ---- all codecs side by side ----
+
+recorders = {n: play(n, '--wait', '30', '--duration', str(SECONDS), '--expect-card', '--expect-audio',
+                     *(['--codec', n] if n == 'vp9' else []), file=path(f'{n}.{c[1]}'))
+             for n, c in CODECS.items() if c[1] != 'ivf'}
+recorders['vp8'] = play('vp8', '--wait', '30', '--duration', str(SECONDS), '--expect-card', file=path('vp8.ivf'))
+tap.ok(wait_for(lambda: all(sessions(n) for n in CODECS), 30), 'players of five codecs wait')
+publishers = {n: publish(n, '--test=320x240@15', '--video-bitrate', '300000', '--codec', n) for n in CODECS}
+tap.ok(wait_for(lambda: all(s['rx_packets'] > 15 for n in CODECS for s in sessions(n, 'publish') or [
+    {'rx_packets': 0}]), 30), 'five publishers send')
+late = {n: play(n, '--duration', '2', '--expect-card', file=path(f'late-{n}.{c[2]}')) for n, c in CODECS.items()}
+for n, c in CODECS.items():
+    file = path(f'late-{n}.{c[2]}')
+    r = check_recording(n, 'the late joiner', late[n], file, 1.5 * FPS)
+    tap.ok(first_is_keyframe(file), f'{n}: it begins with a keyframe')
+    video = r.get('video') or {}
+    tap.ok(video.get('codec', '').lower() == n and (video['width'], video['height']) == (320, 240) and
+           video['undecodable'] == 0, f'{n}: and names it', r)
+for n, c in CODECS.items():
+    r = check_recording(n, c[1], recorders[n], path(f'{n}.{c[1]}'), 0.95 * (SECONDS - 1) * FPS)
+    tap.equal(r['video']['card']['first'], 0, f'{n}: from the first picture on')
+
+# ---- codecs that do not meet, and containers that do not hold them ----
+
+events = relay.connect('admin')
+events.ask('events.subscribe')
+
+
+def told(stream, sends, takes):
+    """The event that names what the publisher sends and what the player takes."""
+    e = events.wait_event('session.unmatched', 10, stream=f'live/{stream}') or {}
+    return e.get('media') == 'video' and sends in e['sends'] and all(t in e['takes'] for t in takes)
+
+
+code, r, err = report_of(play('av1', '--codec', 'vp8,h264', '--duration', '1', '--expect-video'))
+tap.ok(code == 1 and 'no picture was decoded' in r.get('faults', []), 'a player without the codec gets no picture',
+       f'{code} {r} {err}')
+tap.ok(told('av1', 'AV1', ('VP8', 'H264')), 'an event names both lists of codecs')
+code, r, err = report_of(play('vp9&codec=av1', '--duration', '1', '--expect-video'))
+tap.ok(code == 1 and told('vp9', 'VP9', ('AV1',)), 'codec= in the URL is kept to', f'{code} {r} {err}')
+code, r, err = report_of(play('vp9&codec=vp9', '--duration', '1', '--expect-card'))
+tap.equal((code, (r.get('video') or {}).get('codec')), (0, 'VP9'), 'and plays what matches')
+code, r, err = report_of(play('h264', '--duration', '1', file=path('x.webm')))
+tap.ok(told('h264', 'H264', ('VP8', 'VP9', 'AV1')), 'a WebM recording asks for what it can hold', f'{code} {err}')
+code, r, err = report_of(play('vp8', '--codec', 'vp8', file=path('x.mp4')))
+tap.ok(code == 64 and 'VP8' in err, 'a container that cannot hold the codec: wrong usage', f'{code} {err}')
+for p in publishers.values():
+    p.terminate()
+tap.equal([p.wait(PATIENCE_S) for p in publishers.values()], [0] * 5, 'the publishers end')
+
+# ---- files as they are ----
+
+FILES = {'h265': 'mp4', 'vp8': 'ivf', 'vp9': 'webm', 'av1': 'mp4'}
+publishers = {n: publish(f'file-{n}', '--loop', '--no-transcode', file=path(f'{n}.{e}')) for n, e in FILES.items()}
+players = {n: play(f'file-{n}', '--wait', '30', '--duration', '2', '--expect-card') for n in FILES}
+for n, p in players.items():
+    code, r, err = report_of(p)
+    video = r.get('video') or {}
+    tap.ok(code == 0 and r['faults'] == [] and video['codec'].lower() == n and
+           video['card']['missing'] == 0 and video['card']['count'] > FPS,
+           f'{n}: a file is sent as it is', f'{code} {r} {err}')
+for p in publishers.values():
+    p.terminate()
+tap.equal([p.wait(PATIENCE_S) for p in publishers.values()], [0] * 4, 'their publishers end')
+tap.equal(relay.stop(), 0, 'the relay ends')
+tap.done()
