@@ -13,6 +13,7 @@ static const struct {
 	const char *name, *needs[3];
 } programs[] = {
     {"rtc-relay", {"rtc_server.enabled"}},
+    {"rtc-hook", {"vhost.http_hooks.enabled"}},
     {"rtc-whip", {"rtc_server.enabled", "vhost.rtc.enabled"}},
     {"rtc-whep", {"rtc_server.enabled", "vhost.rtc.enabled"}},
     {"rtmp2rtc", {"rtc_server.enabled", "vhost.rtc.enabled", "vhost.rtc.rtmp_to_rtc"}},
@@ -43,6 +44,11 @@ static const struct arg args[] = {
     {"rtc-relay", "vhost.rtc.stun_timeout", "--stun-timeout", ARG_VALUE, NULL},
     {"rtc-relay", "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL},
     {"rtc-relay", "vhost.rtc.twcc", "--no-twcc", ARG_IF_OFF, NULL},
+    {"rtc-hook", "vhost.http_hooks.on_publish", "--on-publish", ARG_VALUE, NULL},
+    {"rtc-hook", "vhost.http_hooks.on_unpublish", "--on-unpublish", ARG_VALUE, NULL},
+    {"rtc-hook", "vhost.http_hooks.on_play", "--on-play", ARG_VALUE, NULL},
+    {"rtc-hook", "vhost.http_hooks.on_stop", "--on-stop", ARG_VALUE, NULL},
+    {"rtmp2rtc", "vhost.http_hooks.enabled", "--hook", ARG_IF_ON, NULL},
     {"rtc-gate", "max_connections", "--max-connections", ARG_VALUE, NULL},
     {"rtc-gate", "http_server.host", "--host", ARG_VALUE, NULL},
     {"rtc-gate", "http_server.trusted_proxy", "--trusted-proxy", ARG_VALUE, NULL},
@@ -77,6 +83,7 @@ static const struct arg endpoint_args[] = {
     {NULL, "rtc_server.api_as_candidates", "--no-api-candidate", ARG_IF_OFF, NULL},
     {NULL, "rtc_server.resolve_api_domain", "--no-resolve", ARG_IF_OFF, NULL},
     {NULL, "rtc_server.keep_api_domain", "--keep-domain", ARG_IF_ON, NULL},
+    {NULL, "vhost.http_hooks.enabled", "--hook", ARG_IF_ON, NULL},
     {NULL, "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL},
     {NULL, "vhost.rtc.twcc", "--no-twcc", ARG_IF_OFF, NULL},
     {NULL, "vhost.rtc.keep_bframe", "--keep-bframe", ARG_IF_ON, NULL},

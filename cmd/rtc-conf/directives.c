@@ -37,6 +37,10 @@
 	{                                                                                          \
 		.name = n, .preset = "", .type = DIRECTIVE_TEXT, .many = true                      \
 	}
+#define URLS(n)                                                                                    \
+	{                                                                                          \
+		.name = n, .preset = "", .type = DIRECTIVE_TEXT, .many = true                      \
+	}
 /* clang-format on */
 
 const struct directive directives[] = {
@@ -104,6 +108,11 @@ const struct directive directives[] = {
     SECONDS("vhost.hls.hls_window", "20.0", 1, 3600),
     SWITCH("vhost.hls.hls_use_fmp4", "off"),
     {.name = "vhost.hls.hls_path", .preset = "", .type = DIRECTIVE_TEXT},
+    SWITCH("vhost.http_hooks.enabled", "off"),
+    URLS("vhost.http_hooks.on_publish"),
+    URLS("vhost.http_hooks.on_unpublish"),
+    URLS("vhost.http_hooks.on_play"),
+    URLS("vhost.http_hooks.on_stop"),
 };
 const size_t directive_count = ARRAY_COUNT(directives);
 
@@ -180,7 +189,12 @@ static const char *const ignored[] = {
     "vhost.hls.hls_ts_floor",
     "vhost.hls.hls_vcodec",
     "vhost.hls.hls_wait_keyframe",
-    "vhost.http_hooks",
+    "vhost.http_hooks.on_close",
+    "vhost.http_hooks.on_connect",
+    "vhost.http_hooks.on_dvr",
+    "vhost.http_hooks.on_forward_backend",
+    "vhost.http_hooks.on_hls",
+    "vhost.http_hooks.on_hls_notify",
     "vhost.http_remux.drop_if_not_match",
     "vhost.http_remux.fast_cache",
     "vhost.http_remux.guess_has_av",

@@ -12,7 +12,7 @@
 
 enum {
 	SETTING_VALUES_MAX = CONF_ARGS_MAX, /* values of one directive */
-	SETTINGS_MAX = 64,
+	SETTINGS_MAX = 96,
 	ORIGIN_SIZE = 96,
 	DIRECTIVE_NAME_SIZE = 64 /* of a known one, with its NUL */
 };

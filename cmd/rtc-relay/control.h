@@ -190,6 +190,9 @@ int enter_stream(struct csession *cs, const char *name, struct refusal *r);
 /* control_session.c: the life of sessions. */
 extern const char *const session_kind_names[SESSION_KINDS];
 struct csession *csession_new(struct control *c, enum session_kind kind);
+/* The public id that the request wishes, if it does: 0, -EINVAL (not "s-" and 8 of the characters
+ * of random_text()), -EEXIST. */
+int csession_take_id(struct csession *cs, const json_t *q);
 /* Into the tables and to the workers: from here on csession_end() is its end. */
 void csession_announce(struct csession *cs);
 void csession_discard(struct csession *cs); /* one that was never announced */

@@ -11,6 +11,7 @@
 #include "base/random.h"
 
 enum { NAMES_SIZE = 300 /* of codecs, for people */ };
+#define ID_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 const char *const session_kind_names[SESSION_KINDS] = {
     [SESSION_PUBLISH] = "publish",
@@ -117,6 +118,26 @@ csession_new(struct control *c, enum session_kind kind)
 	random_text(cs->secret, SECRET_CHARS);
 	random_text(cs->shared.cname, SESSION_CNAME_SIZE - 1);
 	return cs;
+}
+
+int
+csession_take_id(struct csession *cs, const json_t *q)
+{
+	const json_t *member = json_object_get(q, "session");
+	const char *id = json_string_value(member);
+	struct csession *other = NULL;
+	size_t size = strlen(cs->shared.id); /* of the one it was made with */
+
+	if (member == NULL)
+		return 0;
+	if (id == NULL || strlen(id) != size || strncmp(id, "s-", 2) != 0 ||
+	    strspn(id, ID_CHARS) != size)
+		return -EINVAL;
+	HASH_FIND(by_id, cs->control->by_id, id, (unsigned)size, other);
+	if (other != NULL)
+		return -EEXIST;
+	memcpy(cs->shared.id, id, size);
+	return 0;
 }
 
 static void

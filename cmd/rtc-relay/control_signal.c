@@ -293,6 +293,12 @@ op_session_create(struct peer *peer, json_t *q)
 		reply_error(peer, q, "internal", "out of memory");
 		return;
 	}
+	if (csession_take_id(cs, q) < 0) {
+		reply_error(peer, q, "bad-request",
+			    "session: s- and 8 characters, in use by nobody");
+		csession_discard(cs);
+		return;
+	}
 	if (parse_session(cs, q, &r) < 0 || enter_stream(cs, name, &r) < 0) {
 		log_refusal(c, name, &r);
 		reply_error(peer, q, r.code, r.detail);

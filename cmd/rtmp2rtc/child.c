@@ -22,6 +22,7 @@
 #include "log/log.h"
 #include "loop/loop.h"
 #include "modes.h"
+#include "permit.h"
 #include "play.h"
 #include "rtmp/rtmp.h"
 #include "whip/whip_auth.h"
@@ -165,8 +166,44 @@ is_allowed(const char *query)
 	return c.options->token_file == NULL || whip_auth_knows(&c.auth, c.credential);
 }
 
+/* What is done once the hook, if there is one, has allowed it. */
+static void (*begin)(void);
+
 static void
-on_publish(const struct rtmp_event *e)
+on_verdict(const struct hook_verdict *verdict)
+{
+	if (c.ending)
+		return;
+	if (verdict->allowed)
+		begin();
+	else
+		refuse(verdict->unavailable ? RTMP_UNAVAILABLE : RTMP_DENIED, verdict->words);
+	settle();
+}
+
+static void
+ask_hook(const struct rtmp_event *e, enum hook_action action)
+{
+	char address[ADDR_TEXT_SIZE];
+	struct hook_client client = {.action = action,
+				     .address = address,
+				     .stream = c.stream,
+				     .query = e->query,
+				     .scheme = "rtmp"};
+	char *port;
+
+	text_copy(address, sizeof(address), c.peer);
+	port = strrchr(address, ':');
+	if (port != NULL)
+		*port = '\0';
+	if (!c.options->hook)
+		begin();
+	else if (permit_ask(&c.loop, &client, on_verdict) < 0)
+		refuse(RTMP_UNAVAILABLE, hook_read(NULL).words);
+}
+
+static void
+begin_publication(void)
 {
 	const struct ingest_config config = {.loop = &c.loop,
 					     .media_socket = c.media_socket,
@@ -175,6 +212,16 @@ on_publish(const struct rtmp_event *e)
 					     .opus_bps = c.options->opus_bps,
 					     .video = c.options->video};
 	const char *words = "";
+
+	c.published_us = clock_now_us();
+	c.ingest = ingest_new(&config, &ingest_events, NULL, &words);
+	if (c.ingest == NULL)
+		refuse(RTMP_UNAVAILABLE, "the relay does not run");
+}
+
+static void
+on_publish(const struct rtmp_event *e)
+{
 	int n = snprintf(c.stream, sizeof(c.stream), "%s/%s", e->app, e->stream);
 
 	if (n < 0 || (size_t)n >= sizeof(c.stream) || !text_is_stream(c.stream)) {
@@ -187,10 +234,8 @@ on_publish(const struct rtmp_event *e)
 		return;
 	}
 	c.asked = true;
-	c.published_us = clock_now_us();
-	c.ingest = ingest_new(&config, &ingest_events, NULL, &words);
-	if (c.ingest == NULL)
-		refuse(RTMP_UNAVAILABLE, "the relay does not run");
+	begin = begin_publication;
+	ask_hook(e, HOOK_PUBLISH);
 }
 
 /* ---- the other way: a player ---- */
@@ -251,6 +296,14 @@ static const struct play_events play_events = {
     .started = on_play_started, .ended = on_play_ended, .tag = on_play_tag};
 
 static void
+begin_playing(void)
+{
+	c.play = play_new(&c.loop, c.live_socket, c.stream, &play_events, NULL);
+	if (c.play == NULL)
+		refuse(RTMP_UNAVAILABLE, "rtc2rtmp, which plays streams, does not run");
+}
+
+static void
 on_play(const struct rtmp_event *e)
 {
 	int n = snprintf(c.stream, sizeof(c.stream), "%s/%s", e->app, e->stream);
@@ -260,9 +313,8 @@ on_play(const struct rtmp_event *e)
 		return;
 	}
 	c.asked = true;
-	c.play = play_new(&c.loop, c.live_socket, c.stream, &play_events, NULL);
-	if (c.play == NULL)
-		refuse(RTMP_UNAVAILABLE, "rtc2rtmp, which plays streams, does not run");
+	begin = begin_playing;
+	ask_hook(e, HOOK_PLAY);
 }
 
 static void
@@ -509,6 +561,7 @@ child_run(const struct options *o, const char *media_socket, const char *live_so
 	uv_run(&c.loop, UV_RUN_DEFAULT);
 	end_ingest();
 	play_free(c.play);
+	permit_end();
 	rtmp_free(c.rtmp);
 	wire_fini(&c.wire);
 	whip_auth_fini(&c.auth);

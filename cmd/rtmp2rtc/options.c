@@ -20,6 +20,7 @@ enum {
 	OPT_KEY,
 	OPT_BFRAMES,
 	OPT_NO_SEI,
+	OPT_HOOK,
 	OPT_LOG_LEVEL
 };
 
@@ -34,6 +35,7 @@ static const char usage_text[] =
     "  -r, --relay PATH              the relay's media socket\n"
     "  -t, --token-file FILE         tokens of which publishers must carry one: ?secret= or "
     "?token=\n"
+    "      --hook                    ask rtc-hook before somebody publishes or plays\n"
     "      --opus-bitrate BPS        of the Opus twin, 8000 to 320000 (48000)\n"
     "      --bframes MODE            for WebRTC players: drop, transcode or keep (drop)\n"
     "      --no-sei                  leave out the picture's SEI\n"
@@ -56,6 +58,7 @@ static const struct option long_options[] = {
     {"opus-bitrate", required_argument, NULL, OPT_OPUS_BITRATE},
     {"bframes", required_argument, NULL, OPT_BFRAMES},
     {"no-sei", no_argument, NULL, OPT_NO_SEI},
+    {"hook", no_argument, NULL, OPT_HOOK},
     {"max-children", required_argument, NULL, OPT_MAX_CHILDREN},
     {"max-per-address", required_argument, NULL, OPT_MAX_PER_ADDRESS},
     {"connection", required_argument, NULL, OPT_CONNECTION},
@@ -165,6 +168,9 @@ take(struct options *o, int opt, const char *arg)
 		break;
 	case OPT_NO_SEI:
 		o->video.drop_sei = true;
+		break;
+	case OPT_HOOK:
+		o->hook = true;
 		break;
 	case OPT_MAX_CHILDREN:
 		o->children_max = number(arg, 1, 100000, "max-children");

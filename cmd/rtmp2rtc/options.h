@@ -14,6 +14,7 @@ struct options {
 	const char *cert, *key; /* PEM files: of RTMPS listeners, or of the one connection */
 	const char *relay;	/* media socket; NULL: in the run directory */
 	const char *token_file, *user, *log_level;
+	bool hook;		    /* ask rtc-hook */
 	const char *input, *stream; /* "-" and a name: FLV on standard input */
 	struct video_config video;
 	unsigned opus_bps, children_max, per_address_max;

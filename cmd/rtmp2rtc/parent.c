@@ -277,10 +277,10 @@ on_signal(void *arg, int signum)
 static void
 make_args(char **args, bool tls)
 {
-	static char opus[16], connection[] = "--connection", opus_flag[] = "--opus-bitrate",
-			      relay[] = "--relay", token[] = "--token-file",
-			      level[] = "--log-level", cert[] = "--cert", key[] = "--key",
-			      bframes[] = "--bframes", sei[] = "--no-sei", name[] = "rtmp2rtc";
+	static char opus[16],
+	    connection[] = "--connection", opus_flag[] = "--opus-bitrate", relay[] = "--relay",
+	    token[] = "--token-file", level[] = "--log-level", cert[] = "--cert", key[] = "--key",
+	    bframes[] = "--bframes", sei[] = "--no-sei", hook[] = "--hook", name[] = "rtmp2rtc";
 	const struct {
 		char *flag;
 		const char *value;
@@ -299,6 +299,8 @@ make_args(char **args, bool tls)
 	args[n++] = name;
 	if (p.options->video.drop_sei)
 		args[n++] = sei;
+	if (p.options->hook)
+		args[n++] = hook;
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		if (rows[i].value == NULL)
 			continue;

@@ -1,4 +1,4 @@
-/* whip_http.h - libcurl's multi interface on a uv loop.  Private to lib/client. */
+/* whip_http.h - libcurl on a uv loop (its multi interface), for lib/client and rtc-hook. */
 #ifndef RTCKIT_CLIENT_WHIP_HTTP_H
 #define RTCKIT_CLIENT_WHIP_HTTP_H
 

@@ -17,8 +17,10 @@
 #include "whip/whip_options.h"
 
 enum {
-	RELAY_TIMEOUT_MS = 4000, /* with a look-up of 1 s within the 8 s that OBS waits */
-	STOP_GRACE_MS = 1000,	 /* the supervisor waits 2 s */
+	HOOK_TIMEOUT_MS = 3000, /* rtc-hook gives its servers 2.5 s */
+	RELAY_TIMEOUT_MS =
+	    4000,	      /* with a look-up of 1 s and a hook within the 8 s that OBS waits */
+	STOP_GRACE_MS = 1000, /* the supervisor waits 2 s */
 	BODY_MAX = SDP_SIZE_MAX
 };
 
@@ -172,6 +174,12 @@ connect_endpoint(struct whip *w, const struct whip_program *program)
 	ep->rate.seed = random_u64();
 	ep->relay = ipc_client_new(&w->loop, relay, RELAY_TIMEOUT_MS);
 	ep->resolver = whip_resolver_new(&w->loop);
+	if (o->hook && ipc_run_path(path, sizeof(path), "hook.sock") < 0)
+		return -ENAMETOOLONG;
+	if (o->hook)
+		ep->hook = ipc_client_new(&w->loop, path, HOOK_TIMEOUT_MS);
+	if (o->hook && ep->hook == NULL)
+		return -ENOMEM;
 	return ep->relay != NULL && ep->resolver != NULL ? 0 : -ENOMEM;
 }
 
@@ -232,6 +240,7 @@ whip_main(int argc, char **argv, const struct whip_program *program)
 	http_server_free(w.server);
 	whip_endpoint_fini(&w.endpoint);
 	ipc_client_free(w.endpoint.relay);
+	ipc_client_free(w.endpoint.hook);
 	whip_resolver_free(w.endpoint.resolver);
 	loop_finish(&w.loop);
 	if (w.lock_fd >= 0)

@@ -15,24 +15,6 @@
 
 enum { ANSWER_MAX = 65536 }; /* octets of an answer */
 
-/* A POST under way. The client may go: then req is NULL and a session that still comes is deleted.
- */
-struct whip_job {
-	struct whip_job *next;
-	struct whip_endpoint *ep;
-	struct http_request *req;
-	struct whip_params params;
-	char host[WHIP_HOST_SIZE]; /* of the request, without port; "" */
-	uint16_t port;		   /* of the request's URL; 0: not known */
-	char agent[WHIP_AGENT_MAX + 1], address[ADDR_TEXT_SIZE];
-	size_t waiting; /* names not resolved yet */
-	bool asked;
-	struct whip_waiter waiters[WHIP_NAMES_MAX];
-	struct whip_json *json; /* of the older interface; NULL: WHIP or WHEP */
-	struct sdp *offer;
-	struct sdp_plan plan;
-};
-
 static void
 job_free(struct whip_job *job)
 {
@@ -43,6 +25,7 @@ job_free(struct whip_job *job)
 		}
 	for (size_t i = 0; i < WHIP_NAMES_MAX; i++)
 		whip_resolver_cancel(job->ep->resolver, &job->waiters[i]);
+	whip_hook_cancel(job);
 	sdp_free(job->offer);
 	whip_json_free(job->json);
 	job->ep->job_count--;
@@ -220,6 +203,7 @@ on_created(void *arg, json_t *reply, int error)
 		if (ok)
 			drop_session(job->ep, reply);
 	} else if (!ok) {
+		whip_hook_gone(job);
 		whip_reply_failure(job->req, reply);
 	} else if (!reply_answer(job, reply)) {
 		drop_session(job->ep, reply);
@@ -240,6 +224,7 @@ job_ask(struct whip_job *job)
 	const char *bearer = http_bearer(job->req);
 	struct whip_session session = {
 	    .params = &job->params,
+	    .id = job->id,
 	    .credential = bearer != NULL	       ? bearer
 			  : job->params.secret != NULL ? job->params.secret
 						       : job->params.token,
@@ -255,18 +240,33 @@ job_ask(struct whip_job *job)
 	job->asked = true;
 	if (msg != NULL && ipc_client_ask(ep->relay, msg, on_created, job) > 0)
 		return;
+	whip_hook_gone(job);
 	whip_reply_failure(job->req, NULL);
 	job_free(job);
+}
+
+/* Everything is known: make the session, unless rtc-hook said no. */
+static void
+job_go_on(struct whip_job *job)
+{
+	if (whip_hook_allows(job))
+		job_ask(job);
+	else
+		job_free(job);
+}
+
+void
+whip_job_wait(struct whip_job *job)
+{
+	job->waiting--;
+	if (job->waiting == 0)
+		job_go_on(job);
 }
 
 static void
 on_resolved(void *arg)
 {
-	struct whip_job *job = arg;
-
-	job->waiting--;
-	if (job->waiting == 0)
-		job_ask(job);
+	whip_job_wait(arg);
 }
 
 static void
@@ -289,6 +289,7 @@ job_start(struct whip_job *job)
 	    whip_rules_names(&job->ep->rules, job->host[0] != '\0' ? job->host : NULL, names);
 
 	http_on_gone(job->req, on_gone, job);
+	whip_hook_ask(job);
 	for (size_t i = 0; i < count; i++) {
 		job->waiters[i].fn = on_resolved;
 		job->waiters[i].arg = job;
@@ -296,7 +297,7 @@ job_start(struct whip_job *job)
 		    (size_t)whip_resolver_want(job->ep->resolver, names[i], &job->waiters[i]);
 	}
 	if (job->waiting == 0)
-		job_ask(job);
+		job_go_on(job);
 }
 
 static const char *

@@ -26,6 +26,7 @@ enum { WHIP_JOBS_MAX = 256 };
 struct whip_endpoint {
 	uv_loop_t *loop;
 	struct ipc_client *relay;	/* borrowed */
+	struct ipc_client *hook;	/* of rtc-hook, asked first; NULL: nobody is. Borrowed */
 	struct whip_resolver *resolver; /* borrowed */
 	struct whip_rules rules;
 	struct whip_auth auth;

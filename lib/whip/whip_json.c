@@ -42,6 +42,7 @@ read_url(struct whip_json *j, char *words)
 	if (text == NULL || url_parse(&url, text, strlen(text)) < 0 || url.scheme.size != 6 ||
 	    strncasecmp(url.scheme.ptr, "webrtc", 6) != 0 || !split_path(j, &url.path))
 		return refuse(words, "streamurl must be webrtc://host[:port]/app/stream[?query]");
+	j->raw_query = url.query.ptr != NULL ? url.query.ptr : "";
 	if (url.query.ptr != NULL && url_query_parse(&j->query, url.query.ptr, url.query.size) < 0)
 		return refuse(words, "the query of streamurl is malformed");
 	return true;

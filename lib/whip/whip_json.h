@@ -16,6 +16,7 @@ struct whip_json {
 	const char *sdp; /* borrows from body */
 	size_t sdp_size;
 	struct url_query query;			    /* of the stream's URL */
+	const char *raw_query;			    /* the same as it was written, or "" */
 	const struct http_request *req;		    /* whose query counts too; NULL: none */
 	char app[URL_MAX + 1], stream[URL_MAX + 1]; /* decoded, not judged */
 };

@@ -37,6 +37,7 @@ static const char usage_text[] =
     "      --ice-server-file FILE    STUN and TURN servers with their credentials\n"
     "      --redirect URL            a server to share streams with, or self; may be repeated\n"
     "      --rate COUNT              sessions that one client address may ask for in a second\n"
+    "      --hook                    ask rtc-hook before a session is made\n"
     "      --stun-timeout SECONDS    a session without connectivity checks for so long ends\n"
     "  -u, --user NAME               become this user once listening\n"
     "  -R, --ready-fd FD             write a line to it once listening\n"
@@ -62,6 +63,7 @@ enum {
 	OPT_ICE_SERVER_FILE,
 	OPT_REDIRECT,
 	OPT_RATE,
+	OPT_HOOK,
 	OPT_LOG_LEVEL
 };
 
@@ -88,6 +90,7 @@ static const struct option long_options[] = {
     {"ice-server-file", required_argument, NULL, OPT_ICE_SERVER_FILE},
     {"redirect", required_argument, NULL, OPT_REDIRECT},
     {"rate", required_argument, NULL, OPT_RATE},
+    {"hook", no_argument, NULL, OPT_HOOK},
     {"stun-timeout", required_argument, NULL, OPT_STUN_TIMEOUT},
     {"user", required_argument, NULL, 'u'},
     {"ready-fd", required_argument, NULL, 'R'},
@@ -272,6 +275,9 @@ take_switch(struct whip_options *o, int c)
 		return true;
 	case OPT_KEEP_DOMAIN:
 		o->rules.keep = true;
+		return true;
+	case OPT_HOOK:
+		o->hook = true;
 		return true;
 	case OPT_VHOST:
 		o->use_vhost = true;

@@ -19,7 +19,7 @@ struct whip_options {
 	struct whip_balance balance;
 	unsigned rate; /* 0: no limit */
 	struct whip_rules rules;
-	bool use_vhost, no_nack, no_twcc, keep_bframe, dtls_client;
+	bool hook, use_vhost, no_nack, no_twcc, keep_bframe, dtls_client;
 	unsigned stun_timeout_ms; /* 0: the relay's default */
 	int ready_fd;		  /* -1: none */
 	enum log_level log_level;

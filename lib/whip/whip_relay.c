@@ -100,6 +100,7 @@ whip_relay_create(const struct sdp_plan *plan, const struct whip_session *s)
 	set_text(msg, "op", "session.create");
 	set_text(msg, "kind", s->params->role == SDP_PUBLISH ? "publish" : "play");
 	set_text(msg, "stream", s->params->stream);
+	set_text(msg, "session", s->id);
 	set_text(msg, "credential", s->credential);
 	set_text(client, "address", s->address);
 	set_text(client, "agent", s->agent);

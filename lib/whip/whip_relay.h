@@ -19,6 +19,7 @@ enum {
 /* What a session.create says beside the plan. Texts may be NULL: left out. */
 struct whip_session {
 	const struct whip_params *params;
+	const char *id; /* the public id that the session shall have */
 	const char *credential;
 	const char *address, *agent;
 	bool no_nack, no_twcc, keep_bframe;

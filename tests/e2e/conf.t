@@ -88,6 +88,21 @@ program=rtc-whip
 like "$(one)" '--protocol all .*--gate-tcp$' "the endpoint"
 is "$(one -s rtc_server.tcp.enabled=off -s rtc_server.protocol=udp)" \
     "--candidate * --protocol udp" "and without TCP"
+
+cat >"$dir/hooks.conf" <<'EOF'
+rtc_server { enabled on; }
+vhost __defaultVhost__ {
+    rtc { enabled on; rtmp_to_rtc on; }
+    http_hooks { enabled on; on_publish http://a/1 http://b/2; on_stop http://a/3; }
+}
+EOF
+is "$(get -c "$dir/hooks.conf" argv rtc-hook | paste -sd' ')" \
+    "--on-publish http://a/1 --on-publish http://b/2 --on-stop http://a/3" "argv of rtc-hook"
+like "$(get -c "$dir/hooks.conf" programs | paste -sd' ')" 'rtc-hook rtc-whip rtc-whep' "which runs first"
+like "$(get -c "$dir/hooks.conf" argv rtc-whip | paste -sd' ')" '--hook' "and is asked by rtc-whip"
+like "$(get -c "$dir/hooks.conf" argv rtmp2rtc | paste -sd' ')" '--hook' "and by rtmp2rtc"
+is "$(get -c "$dir/hooks.conf" -s vhost.http_hooks.enabled=off argv rtc-whep | grep -c hook)" 0 "or not"
+
 gate() { get -c "$dir/a.conf" "$@" argv rtc-gate | paste -sd' '; }
 is "$(gate)" "--max-connections 1000 --listen 1985 --listen 8080" "argv of the gate"
 is "$(RTC_RUN=/r gate -s http_api.https.enabled=on)" \
