@@ -11,104 +11,35 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "client/options.h"
 #include "client/session.h"
 #include "log/log.h"
 #include "loop/loop.h"
-#include "offer.h"
+#include "options.h"
 #include "receiver.h"
 #include "recorder.h"
 #include "verdict.h"
 
 enum {
-	OPT_DURATION = 256,
-	OPT_WAIT,
-	OPT_MIN_FPS,
-	OPT_MAX_LOSS,
-	OPT_MAX_FIRST_FRAME,
-	OPT_MAX_FREEZE,
-	OPT_EXPECT_AUDIO,
-	OPT_EXPECT_VIDEO,
-	OPT_EXPECT_CARD,
 	EXIT_NEGATIVE = 1,
-	TICK_MS = 20, /* how often gaps are given up and deadlines looked at */
-	OPT_CODEC,
-	WAIT_S = 10
+	TICK_MS = 20 /* how often gaps are given up and deadlines looked at */
 };
 
 static struct player {
-	struct client_options client;
-	const char *url, *path, *format;
-	struct offer offer;
-	bool json, quiet, judging;
-	double duration_s, wait_s;
-	struct verdict_wants wants;
+	struct options o;
 
 	uv_loop_t loop;
 	uv_timer_t tick;
 	struct whip_http *http;
 	struct dtls_ctx *dtls;
-	char endpoint[WHIP_URL_SIZE];
 	struct client_session *session;
 	struct receiver receiver;
 	struct recorder *recorder;
 	struct verdict verdict;
 	uint64_t connected_us, end_us; /* 0: not yet */
-	bool ending;
+	bool ending, pictured;
 	int code;
 	char words[WHIP_WORDS_SIZE];
-} p = {.wait_s = WAIT_S, .wants = {-1, -1, -1, -1, false, false, false}};
-
-static const char usage_text[] =
-    "usage: rtc-play [options] URL [FILE|-]\n"
-    "  -f, --format NAME         container of the output (by its extension; matroska on a pipe)\n"
-    "      --codec NAME[,NAME]   video codecs to ask for: h264, h265, vp8, vp9, av1 (all that the\n"
-    "                            container holds)\n"
-    "      --duration SECONDS    stop so long after the first packet\n"
-    "      --wait SECONDS        for the first packet, once connected (10)\n"
-    "      --min-fps N           fail below so many frames a second\n"
-    "      --max-loss PERCENT    fail above so much loss after repair\n"
-    "      --max-first-frame S   fail if the first frame comes later\n"
-    "      --max-freeze S        fail if the picture stands still longer\n"
-    "      --expect-video        fail if no picture is decoded\n"
-    "      --expect-audio        fail if no sound is heard\n"
-    "      --expect-card         fail unless the test card is seen, in order\n"
-    "  -j, --json                the report as a JSON object on standard "
-    "output\n" CLIENT_PROTOCOL_HELP CLIENT_OPTIONS_HELP "  -q, --quiet               errors only\n"
-    "  -h, --help                this text\n"
-    "  -V, --version             the version\n";
-
-static const struct option long_options[] = {
-    {"format", required_argument, NULL, 'f'},
-    {"codec", required_argument, NULL, OPT_CODEC},
-    {"duration", required_argument, NULL, OPT_DURATION},
-    {"wait", required_argument, NULL, OPT_WAIT},
-    {"min-fps", required_argument, NULL, OPT_MIN_FPS},
-    {"max-loss", required_argument, NULL, OPT_MAX_LOSS},
-    {"max-first-frame", required_argument, NULL, OPT_MAX_FIRST_FRAME},
-    {"max-freeze", required_argument, NULL, OPT_MAX_FREEZE},
-    {"expect-video", no_argument, NULL, OPT_EXPECT_VIDEO},
-    {"expect-audio", no_argument, NULL, OPT_EXPECT_AUDIO},
-    {"expect-card", no_argument, NULL, OPT_EXPECT_CARD},
-    {"json", no_argument, NULL, 'j'},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {"token-file", required_argument, NULL, CLIENT_OPT_TOKEN_FILE},
-    {"ca-file", required_argument, NULL, CLIENT_OPT_CA_FILE},
-    {"insecure", no_argument, NULL, CLIENT_OPT_INSECURE},
-    {"resolve", required_argument, NULL, CLIENT_OPT_RESOLVE},
-    {"timeout", required_argument, NULL, CLIENT_OPT_TIMEOUT},
-    {"protocol", required_argument, NULL, CLIENT_OPT_PROTOCOL},
-    {NULL, 0, NULL, 0},
-};
-
-static _Noreturn void
-usage(void)
-{
-	fputs(usage_text, stderr);
-	exit(EX_USAGE);
-}
+} p;
 
 /* ---- the end ---- */
 
@@ -150,7 +81,7 @@ end_of_time(void)
 	if (p.verdict.first_packet_us == 0)
 		begin_end(CLIENT_NO_MEDIA,
 			  "connected, but no media came (is somebody publishing?)");
-	else if (p.judging && video_came && p.verdict.frames == 0)
+	else if (p.o.judging && video_came && p.verdict.frames == 0)
 		begin_end(CLIENT_BAD_MEDIA, "video came, but no picture could be made of it");
 	else
 		begin_end(EX_OK, "");
@@ -180,6 +111,24 @@ latency_of(const struct receiver_unit *u)
 	return (int64_t)(clock_ntp_to_us(clock_ntp()) - clock_ntp_to_us(ntp));
 }
 
+/* The first picture that is whole. */
+static void
+on_picture(void *arg, const struct media_picture *picture)
+{
+	struct media_words words = {""};
+	int r;
+
+	(void)arg;
+	if (p.o.snapshot == NULL || p.pictured || picture->damaged)
+		return;
+	p.pictured = true;
+	r = media_picture_png(picture, p.o.snapshot, &words);
+	if (r < 0)
+		begin_end(EX_CANTCREAT, words.text);
+	else if (!p.o.wanting)
+		begin_end(EX_OK, "");
+}
+
 static void
 on_unit(void *arg, const struct receiver_unit *u)
 {
@@ -189,7 +138,7 @@ on_unit(void *arg, const struct receiver_unit *u)
 	(void)arg;
 	if (p.ending)
 		return;
-	if (p.judging)
+	if (p.o.judging)
 		verdict_unit(&p.verdict, u, latency_of(u));
 	if (p.recorder != NULL)
 		r = recorder_unit(p.recorder, u, &words);
@@ -237,10 +186,10 @@ on_tick(uv_timer_t *timer)
 	if (p.ending)
 		return;
 	if (first_us == 0 && p.connected_us != 0 &&
-	    now_us - p.connected_us >= (uint64_t)(p.wait_s * 1e6))
+	    now_us - p.connected_us >= (uint64_t)(p.o.wait_s * 1e6))
 		end_of_time();
-	else if (first_us != 0 && p.duration_s > 0 &&
-		 now_us - first_us >= (uint64_t)(p.duration_s * 1e6))
+	else if (first_us != 0 && p.o.duration_s > 0 &&
+		 now_us - first_us >= (uint64_t)(p.o.duration_s * 1e6))
 		end_of_time();
 }
 
@@ -261,9 +210,9 @@ open_recorder(const bool expects[MEDIA_KINDS])
 {
 	struct media_words words = {""};
 
-	if (p.path == NULL)
+	if (p.o.path == NULL)
 		return 0;
-	p.recorder = recorder_new(p.path, p.format, expects, ntp_of, NULL, &words);
+	p.recorder = recorder_new(p.o.path, p.o.format, expects, ntp_of, NULL, &words);
 	if (p.recorder == NULL)
 		begin_end(EX_CANTCREAT, words.text);
 	return p.recorder != NULL ? 0 : -EIO;
@@ -328,7 +277,7 @@ start_session(void)
 	     .direction = SDP_RECVONLY,
 	     .codecs = video,
 	     .exts = exts,
-	     .codec_count = offer_codecs(&p.offer, video),
+	     .codec_count = offer_codecs(&p.o.offer, video),
 	     .ext_count = ext_count},
 	    {.kind = SDP_AUDIO,
 	     .direction = SDP_RECVONLY,
@@ -338,16 +287,16 @@ start_session(void)
 	     .ext_count = ext_count},
 	};
 	const struct client_session_config config = {.loop = &p.loop,
-						     .protocol = p.client.protocol,
+						     .protocol = p.o.client.protocol,
 						     .http = p.http,
 						     .dtls = p.dtls,
-						     .whip = &p.client.whip,
-						     .url = p.endpoint,
+						     .whip = &p.o.client.whip,
+						     .url = p.o.endpoint,
 						     .tracks = tracks,
 						     .track_count = ARRAY_COUNT(tracks),
 						     .events = &events,
 						     .connect_timeout_us =
-							 (uint64_t)(p.client.timeout_s * 1e6)};
+							 (uint64_t)(p.o.client.timeout_s * 1e6)};
 
 	p.session = client_session_start(&config);
 	return p.session != NULL ? 0 : -errno;
@@ -381,21 +330,27 @@ report_json(const struct peer *peer, const json_t *faults)
 	return o;
 }
 
+static bool
+is_stdout(const char *path)
+{
+	return path != NULL && strcmp(path, "-") == 0;
+}
+
 static void
 print_report(const struct peer *peer, const json_t *faults)
 {
 	/* Standard output may carry the media. */
-	FILE *out = p.path != NULL && strcmp(p.path, "-") == 0 ? stderr : stdout;
+	FILE *out = is_stdout(p.o.path) || is_stdout(p.o.snapshot) ? stderr : stdout;
 	json_t *o;
 
-	if (p.json) {
+	if (p.o.json) {
 		o = report_json(peer, faults);
 		json_dumpf(o, out, JSON_COMPACT | JSON_REAL_PRECISION(9));
 		fputc('\n', out);
 		json_decref(o);
 		return;
 	}
-	if (p.quiet || !p.judging)
+	if (p.o.quiet || !p.o.judging || (p.o.snapshot != NULL && !p.o.wanting))
 		return;
 	verdict_print(&p.verdict, peer, p.end_us, out);
 	for (size_t i = 0; i < json_array_size(faults); i++)
@@ -416,7 +371,7 @@ report(void)
 		log_error("output", "%s", words.text);
 		p.code = EX_IOERR;
 	}
-	faults = p.judging ? verdict_judge(&p.verdict, &p.wants, peer, p.end_us) : json_array();
+	faults = p.o.judging ? verdict_judge(&p.verdict, &p.o.wants, peer, p.end_us) : json_array();
 	if (p.code == EX_OK && json_array_size(faults) > 0)
 		p.code = EXIT_NEGATIVE;
 	print_report(peer, faults);
@@ -424,115 +379,6 @@ report(void)
 }
 
 /* ---- the beginning ---- */
-
-static int
-take_number(double *out, const char *name, double high)
-{
-	if (client_number(out, optarg, 0, high) == 0)
-		return 0;
-	log_error("options", "--%s wants a number from 0 to %g", name, high);
-	return -EINVAL;
-}
-
-/* Options that ask for a verdict. */
-static int
-take_want(int opt)
-{
-	p.judging = true;
-	switch (opt) {
-	case OPT_MIN_FPS:
-		return take_number(&p.wants.min_fps, "min-fps", 1000);
-	case OPT_MAX_LOSS:
-		return take_number(&p.wants.max_loss_percent, "max-loss", 100);
-	case OPT_MAX_FIRST_FRAME:
-		return take_number(&p.wants.max_first_frame_s, "max-first-frame", 1e6);
-	case OPT_MAX_FREEZE:
-		return take_number(&p.wants.max_freeze_s, "max-freeze", 1e6);
-	case OPT_EXPECT_AUDIO:
-		p.wants.audio = true;
-		return 0;
-	case OPT_EXPECT_VIDEO:
-		p.wants.video = true;
-		return 0;
-	case OPT_EXPECT_CARD:
-		p.wants.card = true;
-		return 0;
-	case 'j':
-		p.json = true;
-		return 0;
-	default:
-		return -EINVAL;
-	}
-}
-
-static int
-take_option(int opt)
-{
-	switch (opt) {
-	case 'f':
-		p.format = optarg;
-		return 0;
-	case 'q':
-		p.quiet = true;
-		log_set_level(LOG_ERROR);
-		return 0;
-	case 'h':
-		fputs(usage_text, stdout);
-		exit(EX_OK);
-	case 'V':
-		puts("rtc-play " RTCKIT_VERSION);
-		exit(EX_OK);
-	case OPT_CODEC:
-		return offer_choose(&p.offer, optarg);
-	case OPT_DURATION:
-		return take_number(&p.duration_s, "duration", 1e9);
-	case OPT_WAIT:
-		return take_number(&p.wait_s, "wait", 1e9);
-	default:
-		switch (client_option_take(&p.client, opt, optarg)) {
-		case 0:
-			return take_want(opt);
-		case 1:
-			return 0;
-		default:
-			return -EINVAL;
-		}
-	}
-}
-
-static void
-parse_options(int argc, char **argv)
-{
-	struct media_words words = {""};
-	bool takes[MEDIA_KINDS];
-	int opt;
-
-	while ((opt = getopt_long(argc, argv, "f:jqhV", long_options, NULL)) != -1)
-		if (take_option(opt) < 0)
-			usage();
-	if (argc - optind < 1 || argc - optind > 2) {
-		log_error("options", "wants a URL, and at most one file or - for standard output");
-		usage();
-	}
-	p.url = argv[optind];
-	p.path = argv[optind + 1];
-	p.judging |= p.path == NULL;
-	if (whip_url(p.endpoint, sizeof(p.endpoint), p.url, WHIP_PLAY) < 0) {
-		log_error("options", "the URL is http://, https:// or webrtc://HOST/APP/STREAM");
-		usage();
-	}
-	media_init();
-	if (p.path != NULL && media_writer_check(p.path, p.format, takes, &words) < 0) {
-		log_error("options", "%s", words.text);
-		usage();
-	}
-	p.offer.path = p.path;
-	p.offer.format = p.format;
-	if (offer_check(&p.offer) < 0)
-		usage();
-	if (client_options_finish(&p.client) < 0)
-		exit(EX_NOINPUT);
-}
 
 static int
 set_up(void)
@@ -545,6 +391,7 @@ set_up(void)
 	p.dtls = dtls_ctx_new();
 	if (p.http == NULL || p.dtls == NULL || verdict_init(&p.verdict, clock_now_us()) < 0)
 		return -ENOMEM;
+	p.verdict.picture = on_picture;
 	loop_on_signal(&p.loop, SIGINT, on_signal, NULL);
 	loop_on_signal(&p.loop, SIGTERM, on_signal, NULL);
 	uv_timer_start(&p.tick, on_tick, TICK_MS, TICK_MS);
@@ -568,7 +415,7 @@ main(int argc, char **argv)
 	int r;
 
 	log_init("rtc-play", LOG_INFO);
-	parse_options(argc, argv);
+	options_parse(&p.o, argc, argv);
 	r = set_up();
 	if (r < 0) {
 		log_error("session", "%s", strerror(-r));

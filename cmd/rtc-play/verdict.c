@@ -75,6 +75,8 @@ see_picture(void *arg, const struct media_picture *p)
 
 	v->width = p->width;
 	v->height = p->height;
+	if (v->picture != NULL)
+		v->picture(NULL, p);
 	count_number(&v->card, testcard_read(p->luma, p->stride, p->width, p->height));
 }
 

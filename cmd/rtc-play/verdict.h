@@ -19,7 +19,8 @@ enum {
 /* What is wanted; a negative number or false: nothing. */
 struct verdict_wants {
 	double min_fps, max_loss_percent, max_first_frame_s, max_freeze_s;
-	bool audio, video, card;
+	bool audio, video, card, opus; /* opus: silence will do */
+	enum payload_codec codec;      /* of the picture; NONE: any */
 };
 
 /* The test card's numbers as they came. */
@@ -33,7 +34,8 @@ struct verdict {
 	struct media_decoder *decoder; /* NULL before the first picture */
 	enum payload_codec codec;      /* of decoder */
 	struct media_opus_decoder *opus;
-	uint64_t start_us;					 /* of the session */
+	media_picture_fn *picture; /* of the owner: each picture; may be NULL, as is its arg */
+	uint64_t start_us;	   /* of the session */
 	uint64_t first_packet_us, first_frame_us, last_frame_us; /* 0: none */
 	uint64_t frames, keyframes, undecodable;
 	uint64_t freezes, freeze_us, freeze_max_us;

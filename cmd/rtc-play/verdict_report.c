@@ -223,6 +223,11 @@ verdict_judge(const struct verdict *v, const struct verdict_wants *w, const stru
 	double freeze_s = longest_freeze_s(v, now_us);
 
 	fault(faults, w->video && v->frames == 0, "no picture was decoded");
+	fault(faults, w->codec != PAYLOAD_NONE && v->frames > 0 && v->codec != w->codec,
+	      "the picture is %s, not %s", payload_name(v->codec), payload_name(w->codec));
+	fault(faults, w->codec != PAYLOAD_NONE && v->frames == 0, "no picture in %s was decoded",
+	      payload_name(w->codec));
+	fault(faults, w->opus && v->windows == 0, "no sound in Opus was decoded");
 	fault(faults, w->audio && v->loud_windows == 0, "no sound was heard");
 	fault(faults, w->card && (!card_seen(v) || v->card.disordered > 0),
 	      "the test card was not seen, or not in order");

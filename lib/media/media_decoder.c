@@ -57,7 +57,8 @@ media_decoder_free(struct media_decoder *d)
 static void
 give_picture(const AVFrame *f, media_picture_fn *fn, void *arg)
 {
-	const struct media_picture p = {.width = (unsigned)f->width,
+	const struct media_picture p = {.frame = f,
+					.width = (unsigned)f->width,
 					.height = (unsigned)f->height,
 					.luma = f->data[0],
 					.stride = f->linesize[0],

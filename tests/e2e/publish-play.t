@@ -152,6 +152,24 @@ def a_second_publisher(pub):
               'no session is left behind')
 
 
+def snapshots_and_codecs():
+    p = run(f'{BIN}/rtc-play', '--snapshot', path('now.png'), url(WHEP, 'card'))
+    numbers = numbers_of(path('now.png'))
+    tap.ok(p.returncode == 0 and p.stdout == b'' and len(numbers) == 1 and numbers[0] is not None,
+           '--snapshot: the first picture as PNG, and the end', f'{numbers} {p.stderr.decode()}')
+    p = run(f'{BIN}/rtc-play', '-q', '--snapshot', '-', url(WHEP, 'card'))
+    tap.ok(p.returncode == 0 and p.stdout[:4] == b'\x89PNG', '--snapshot -: on standard output')
+    p = run(f'{BIN}/rtc-play', '--snapshot', '/dev/full', url(WHEP, 'card'))
+    tap.ok(p.returncode == 73 and b'/dev/full' in p.stderr, 'a full disk is exit 73', p.stderr)
+    code, r = play('card', '--duration', '1', '--expect-codec', 'h264', '--expect-codec', 'opus')
+    tap.equal((code, r['faults']), (0, []), '--expect-codec: H264 and Opus')
+    code, r = play('card', '--duration', '1', '--expect-codec', 'vp8')
+    tap.equal((code, r['faults']), (1, ['the picture is H264, not VP8']), '--expect-codec: not VP8')
+    p = run(f'{BIN}/rtc-play', '-q', '-f', 'mkv', url(WHEP, 'card'), '/dev/full')
+    tap.ok(p.returncode == 74 and b'No space left' in p.stderr, 'a recording on a full disk is exit 74',
+           p.stderr)
+
+
 def a_player_before_its_publisher():
     player = start(f'{BIN}/rtc-play', '-j', '--duration', '2', '--wait', '20', '--expect-card',
                    url(WHEP, 'late'), stdout=subprocess.PIPE)
@@ -273,6 +291,7 @@ def exit_codes():
 
 
 pub = the_test_card()
+snapshots_and_codecs()
 a_second_publisher(pub)
 a_player_before_its_publisher()
 make_films()
