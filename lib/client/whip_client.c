@@ -181,18 +181,23 @@ code_of_curl(const struct whip_client *c, CURLcode result)
 	}
 }
 
-/* RFC 9457: the detail, else the title of a problem body; anything else is not repeated. */
+/*
+ * RFC 9457: the detail, else the title of a problem body; anything else is not repeated. After our
+ * own words for the status; 422 has many reasons, of which the title is the better name.
+ */
 static void
-problem_detail(const struct whip_client *c, char *out, size_t cap)
+problem_words(const struct whip_client *c, int status, const char *words, char *out, size_t cap)
 {
 	json_t *root = json_loadb(c->body, c->body_size, JSON_REJECT_DUPLICATES, NULL);
-	const char *text = json_string_value(json_object_get(root, "detail"));
+	const char *detail = json_string_value(json_object_get(root, "detail"));
+	const char *title = json_string_value(json_object_get(root, "title"));
 
-	if (text == NULL)
-		text = json_string_value(json_object_get(root, "title"));
-	out[0] = '\0';
-	if (text != NULL)
-		snprintf(out, cap, ": %s", text);
+	if (status == 422 && title != NULL && detail != NULL)
+		words = title;
+	if (detail == NULL)
+		detail = title;
+	snprintf(out, cap, "%s%s%s", words, detail != NULL ? ": " : "",
+		 detail != NULL ? detail : "");
 	for (char *p = out; *p != '\0'; p++)
 		if (iscntrl((unsigned char)*p))
 			*p = '?';
@@ -234,8 +239,8 @@ refuse_status(struct whip_client *c, int status)
 {
 	char detail[DETAIL_SIZE];
 
-	problem_detail(c, detail, sizeof(detail));
-	snprintf(c->words, sizeof(c->words), "HTTP %d: %s%s", status, status_words(status), detail);
+	problem_words(c, status, status_words(status), detail, sizeof(detail));
+	snprintf(c->words, sizeof(c->words), "HTTP %d: %s", status, detail);
 	return status == 401 || status == 403 ? CLIENT_AUTH : CLIENT_HTTP;
 }
 

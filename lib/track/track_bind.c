@@ -158,14 +158,19 @@ list_names(const struct tracks *t, unsigned kinds, char *text, size_t size)
 	for (size_t i = 0; i < t->count; i++)
 		for (size_t k = 0; k < t->list[i].codec_count; k++) {
 			const struct codec *c = &t->list[i].codecs[k];
+			const char *word = " ";
 			char value[32];
 			int n;
 
 			if ((kinds >> t->list[i].kind & 1) == 0)
 				continue;
 			fmtp_value(c->fmtp, "profile-level-id", "", value);
+			if (value[0] == '\0') {
+				word = " profile ";
+				fmtp_value(c->fmtp, "profile-id", "", value);
+			}
 			n = snprintf(text + used, size - used, "%s%s%s%s", used > 0 ? ", " : "",
-				     c->name, value[0] != '\0' ? " " : "", value);
+				     c->name, value[0] != '\0' ? word : "", value);
 			if (n < 0 || (size_t)n >= size - used)
 				return text;
 			used += (size_t)n;

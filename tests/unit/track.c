@@ -427,6 +427,12 @@ names_fit_their_room(void **state)
 	for (size_t size = 1; size < 16; size++)
 		assert_true(strlen(tracks_codec_names(&t, text, size)) < size);
 	tracks_free(&t);
+	t = video("VP9", 98, "profile-id=2");
+	assert_string_equal(tracks_codec_names(&t, text, sizeof(text)), "VP9 profile 2");
+	tracks_free(&t);
+	t = video("VP8", 97, "");
+	assert_string_equal(tracks_codec_names(&t, text, sizeof(text)), "VP8");
+	tracks_free(&t);
 }
 
 int

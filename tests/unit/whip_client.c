@@ -281,6 +281,12 @@ refusals_name_their_stage(void **state)
 	     "40\r\n\r\n"
 	     "{\"title\":\"busy\",\"detail\":\"it is\\nlive\"}  ",
 	     "already: it is?live", CLIENT_HTTP},
+	    {"HTTP/1.1 422 No\r\nContent-Type: application/problem+json\r\nContent-Length: "
+	     "65\r\n\r\n"
+	     "{\"title\":\"No Codec In Common\",\"detail\":\"the publisher sends VP8\"}",
+	     "422: No Codec In Common: the publisher sends VP8", CLIENT_HTTP},
+	    {"HTTP/1.1 422 No\r\nContent-Length: 0\r\n\r\n", "422: the offer is refused (WHIP",
+	     CLIENT_HTTP},
 	    {CREATED("", "x"), "no Location", CLIENT_HEADERS},
 	    {CREATED("Location: ftp://h/x\r\n", "x"), "not a usable URL", CLIENT_HEADERS},
 	    {CREATED("Location: /s\r\n", ""), "no body", CLIENT_SDP},

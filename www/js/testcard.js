@@ -147,11 +147,15 @@ export class TestCard {
 		const out = new MediaStreamAudioDestinationNode(this.audio);
 
 		this.tone.connect(gain).connect(out);
+		const captured = this.canvas.captureStream(0);
+
 		this.stream = new MediaStream([
-			...this.canvas.captureStream(0).getVideoTracks(),
+			...captured.getVideoTracks(),
 			...out.stream.getAudioTracks(),
 		]);
 		this.video = this.stream.getVideoTracks()[0];
+		// Firefox has it on the stream, as the first drafts had.
+		this.emit = () => (this.video.requestFrame ? this.video : captured).requestFrame();
 		this.video.contentHint = 'motion';
 	}
 
@@ -183,7 +187,7 @@ export class TestCard {
 			number & 0xffff,
 			this.fps,
 		);
-		this.video.requestFrame();
+		this.emit();
 		this.onframe?.(number & 0xffff, performance.timeOrigin + performance.now());
 	}
 

@@ -57,7 +57,8 @@ export class Process {
 			this.output += data;
 			log.write(data);
 		});
-		this.child.stderr.pipe(log);
+		this.child.stderr.pipe(log, { end: false });
+		this.child.on('close', () => log.end());
 		this.readyPipe = this.child.stdio[READY_FD];
 		this.isReady = options.ready === false;
 		this.readyPipe.on('data', () => {
