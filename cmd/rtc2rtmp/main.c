@@ -15,6 +15,9 @@
 
 enum {
 	OPT_DURATION = 256,
+	OPT_SEGMENT,
+	OPT_CA,
+	OPT_INSECURE,
 	OPT_WAIT,
 	OPT_AAC_BITRATE,
 	OPT_HLS_FRAGMENT,
@@ -40,9 +43,13 @@ static const char usage_text[] = "usage: rtc2rtmp [options] STREAM OUTPUT...\n"
 				 "       rtc2rtmp [options]\n";
 
 static const char help_text[] =
-    "  STREAM is app/stream; OUTPUT is rtmp://HOST/APP/KEY, FILE.flv|mp4|mkv|ts, or -\n"
+    "  STREAM is app/stream; OUTPUT is rtmp[s]://HOST/APP/KEY, FILE.flv|mp4|mkv|ts, or -\n"
     "  -f, --format NAME        container of files and of - (by the extension; flv on -)\n"
     "      --duration SECONDS   stop so long after the first packet\n"
+    "      --segment TIME       files: another one after 30s, 10m, 1h ..., cut at a keyframe;\n"
+    "                           %Y%m%d-%H%M%S and the like in FILE are its time\n"
+    "      --ca FILE            authorities to trust for rtmps:// (the system's)\n"
+    "      --insecure           rtmps:// to whoever answers\n"
     "      --wait SECONDS       for a publisher (10; of a request when serving: 2)\n"
     "      --aac-bitrate BPS    of sound that is made of Opus (128000)\n"
     "Without STREAM: serve all streams as /app/stream.flv, .ts and .m3u8\n"
@@ -64,6 +71,9 @@ static const char help_text[] =
 static const struct option options[] = {
     {"format", required_argument, NULL, 'f'},
     {"duration", required_argument, NULL, OPT_DURATION},
+    {"segment", required_argument, NULL, OPT_SEGMENT},
+    {"ca", required_argument, NULL, OPT_CA},
+    {"insecure", no_argument, NULL, OPT_INSECURE},
     {"wait", required_argument, NULL, OPT_WAIT},
     {"aac-bitrate", required_argument, NULL, OPT_AAC_BITRATE},
     {"listen", required_argument, NULL, 'l'},
@@ -100,6 +110,24 @@ number(const char *name, double low, double high)
 	if (*optarg != '\0' && *end == '\0' && v >= low && v <= high)
 		return v;
 	log_error("options", "--%s wants a number from %g to %g", name, low, high);
+	usage();
+}
+
+/* "90", "30s", "10m", "1h". */
+static double
+take_time(void)
+{
+	static const struct {
+		const char *unit;
+		double s;
+	} units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}};
+	char *end;
+	double v = strtod(optarg, &end);
+
+	for (size_t i = 0; end != optarg && i < ARRAY_COUNT(units); i++)
+		if (strcmp(end, units[i].unit) == 0 && v * units[i].s >= 1 && v <= 1e6)
+			return v * units[i].s;
+	log_error("options", "--segment wants a time of a second or more: 30s, 10m, 1h");
 	usage();
 }
 
@@ -168,6 +196,15 @@ take_option(int opt)
 		break;
 	case OPT_DURATION:
 		push.duration_s = number("duration", 0, 1e9);
+		break;
+	case OPT_SEGMENT:
+		push.output.segment_s = take_time();
+		break;
+	case OPT_CA:
+		push.output.ca = optarg;
+		break;
+	case OPT_INSECURE:
+		push.output.insecure = true;
 		break;
 	case OPT_WAIT:
 		push.wait_s = number("wait", 0, 1e9);

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <uv.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "log/log.h"
+#include "names.h"
 
 struct entry {
 	struct entry *next;
@@ -19,8 +21,9 @@ struct entry {
 
 struct output {
 	const char *path, *format;
+	const struct output_options *options;
 	char name[128];
-	bool is_url;
+	bool is_url, is_file, is_fixed; /* fixed: the container has one size of picture */
 	void (*done)(void *arg);
 	void *arg;
 	struct output_stream stream;
@@ -39,6 +42,9 @@ struct output {
 	struct media_words words;
 	int code;
 	bool ever_open, seen_picture;
+	char file[NAMES_SIZE]; /* that is being written */
+	uint32_t width, height;
+	int64_t end_us; /* of what is in it */
 	atomic_bool wants_keyframe;
 	int64_t base_us;
 	uint64_t first_us, backoff_us, retry_us; /* retry_us: no attempt before */
@@ -78,6 +84,28 @@ is_interrupted(void *arg)
 	return clock_now_us() - atomic_load(&o->io_us) > OUTPUT_IO_US;
 }
 
+/* The file to write to; next: the picture's size has changed. */
+static int
+choose_file(struct output *o, bool next)
+{
+	char name[NAMES_SIZE];
+	int r;
+
+	if (!o->is_file || (o->options->segment_s <= 0 && !next)) {
+		text_copy(o->file, sizeof(o->file), o->path);
+		return 0;
+	}
+	r = o->options->segment_s > 0 ? names_segment(name, o->path, time(NULL))
+				      : names_next(name, o->path);
+	if (r < 0) {
+		snprintf(o->words.text, sizeof(o->words.text), "no name for a file: %s",
+			 strerror(-r));
+		return r;
+	}
+	text_copy(o->file, sizeof(o->file), name);
+	return 0;
+}
+
 static int
 open_writer(struct output *o, const struct media_unit *u)
 {
@@ -85,20 +113,26 @@ open_writer(struct output *o, const struct media_unit *u)
 					     o->stream.rate_hz, o->stream.channel_count};
 	bool video = u->kind == MEDIA_VIDEO;
 	const struct media_writer_config config = {
-	    .path = o->path,
+	    .path = o->file,
 	    .format = o->format,
+	    .codec = o->stream.codec,
 	    .has = {[MEDIA_VIDEO] = video, [MEDIA_AUDIO] = o->stream.has[MEDIA_AUDIO]},
 	    .keyframe = video ? u->data : NULL,
 	    .keyframe_size = video ? u->size : 0,
 	    .aac = o->stream.aac ? &aac : NULL,
 	    .interrupted = is_interrupted,
-	    .interrupted_arg = o};
+	    .interrupted_arg = o,
+	    .ca = o->options->ca,
+	    .insecure = o->options->insecure};
 
 	atomic_store(&o->io_us, clock_now_us());
 	o->writer = media_writer_open(&config, &o->words);
 	if (o->writer == NULL)
 		return -EIO;
 	o->base_us = u->time_us - u->lead_us;
+	o->end_us = 0;
+	if (video)
+		(void)payload_unit_size(o->stream.codec, u->data, u->size, &o->width, &o->height);
 	if (o->is_url)
 		log_info("output", "%s: connected", o->name);
 	o->ever_open = true;
@@ -146,22 +180,81 @@ fail(struct output *o, int error)
 }
 
 static int
+close_writer(struct output *o)
+{
+	int r;
+
+	atomic_store(&o->io_us, clock_now_us());
+	r = media_writer_close(o->writer, &o->words);
+	o->writer = NULL;
+	if (r == 0 && (o->options->segment_s > 0 || strcmp(o->file, o->path) != 0))
+		log_info("output", "%s: complete, %.1f s", o->file, (double)o->end_us / 1e6);
+	return r;
+}
+
+/* Is the picture of another size than the container's only description says? */
+static bool
+is_resized(struct output *o, const struct media_unit *u)
+{
+	uint32_t width, height;
+
+	if (!o->is_fixed || u->kind != MEDIA_VIDEO || !u->keyframe || o->width == 0 ||
+	    payload_unit_size(o->stream.codec, u->data, u->size, &width, &height) < 0 ||
+	    (width == o->width && height == o->height))
+		return false;
+	log_warn("output", "%s: the picture has changed from %ux%u to %ux%u: another file follows",
+		 o->file, o->width, o->height, width, height);
+	return true;
+}
+
+/* Does another file begin with this unit? A segment ends at the first keyframe after its time,
+ * which is asked for. */
+static bool
+is_turn(struct output *o, const struct media_unit *u)
+{
+	bool resumes = u->keyframe && (u->kind == MEDIA_VIDEO || !o->stream.has[MEDIA_VIDEO]);
+	bool due = o->is_file && o->options->segment_s > 0 &&
+		   (double)(u->time_us - u->lead_us - o->base_us) >= o->options->segment_s * 1e6;
+
+	if (o->stream.has[MEDIA_VIDEO] && u->kind == MEDIA_VIDEO)
+		atomic_store(&o->wants_keyframe, due && !resumes);
+	return (due && resumes) || is_resized(o, u);
+}
+
+/* A writer that is ready for the unit: 1; 0: the unit is left out; -errno. */
+static int
+prepare(struct output *o, const struct media_unit *u)
+{
+	bool turn = o->writer != NULL && is_turn(o, u),
+	     resized = turn && o->options->segment_s <= 0;
+
+	if (turn) {
+		int r = close_writer(o);
+
+		if (r < 0)
+			return r;
+	}
+	if (o->writer != NULL)
+		return 1;
+	if (!turn && !may_begin(o, u))
+		return 0;
+	return choose_file(o, resized) < 0 || open_writer(o, u) < 0 ? -EIO : 1;
+}
+
+static int
 write_unit(struct output *o, const struct media_unit *unit)
 {
 	struct media_unit u = *unit;
-	int r;
+	int r = prepare(o, unit);
 
-	if (o->writer == NULL) {
-		if (!may_begin(o, unit))
-			return 0;
-		if (open_writer(o, unit) < 0)
-			return fail(o, -EIO);
-	}
+	if (r <= 0)
+		return r < 0 ? fail(o, r) : 0;
 	u.time_us -= o->base_us;
 	if (u.time_us < 0)
 		return 0; /* sound from before the first picture */
 	atomic_store(&o->io_us, clock_now_us());
 	r = media_writer_write(o->writer, &u, &o->words);
+	o->end_us = MAX_OF(o->end_us, u.time_us + u.duration_us);
 	return r < 0 ? fail(o, r) : 0;
 }
 
@@ -210,11 +303,8 @@ run(void *arg)
 		r = write_unit(o, &p->unit);
 		parcel_drop(p);
 	}
-	if (r == 0 && o->writer != NULL) {
-		atomic_store(&o->io_us, clock_now_us());
-		r = media_writer_close(o->writer, &o->words);
-		o->writer = NULL;
-	}
+	if (r == 0 && o->writer != NULL)
+		r = close_writer(o);
 	if (r < 0)
 		o->code = code_of(o, r);
 	else if (!o->ever_open)
@@ -234,9 +324,14 @@ static void
 make_name(struct output *o)
 {
 	const char *scheme = strstr(o->path, "://"), *slash;
+	const char *dot = strrchr(o->path, '.');
+	const char *form = o->format != NULL ? o->format : dot != NULL ? dot + 1 : "";
 
 	text_copy(o->name, sizeof(o->name), o->path);
 	o->is_url = scheme != NULL;
+	o->is_file = !o->is_url && strcmp(o->path, "-") != 0;
+	o->is_fixed = o->is_file && (strcmp(form, "mp4") == 0 || strcmp(form, "mov") == 0 ||
+				     strcmp(form, "m4v") == 0);
 	if (!o->is_url)
 		return;
 	slash = strchr(scheme + 3, '/');
@@ -246,7 +341,8 @@ make_name(struct output *o)
 }
 
 struct output *
-output_new(const char *path, const char *format, void (*done)(void *arg), void *arg)
+output_new(const char *path, const char *format, const struct output_options *options,
+	   void (*done)(void *arg), void *arg)
 {
 	struct output *o = calloc(1, sizeof(*o));
 
@@ -254,6 +350,7 @@ output_new(const char *path, const char *format, void (*done)(void *arg), void *
 		return NULL;
 	o->path = path;
 	o->format = format;
+	o->options = options;
 	o->done = done;
 	o->arg = arg;
 	make_name(o);

@@ -32,17 +32,26 @@ void parcel_drop(struct parcel *p);
 /* What the stream has, for the container's header. */
 struct output_stream {
 	bool has[MEDIA_KINDS];
-	bool aac; /* audio is AAC */
+	enum payload_codec codec; /* of video */
+	bool aac;		  /* audio is AAC */
 	uint8_t config[AAC_CONFIG_MAX];
 	size_t config_size;
 	unsigned rate_hz, channel_count;
 };
 
+/* How to write; texts are borrowed. */
+struct output_options {
+	double segment_s; /* files: another one after so long; 0: one */
+	const char *ca;	  /* file of the authorities of rtmps; NULL: the system's */
+	bool insecure;	  /* rtmps to anybody */
+};
+
 struct output;
 
-/* Path and format are borrowed. done is called from the output's thread when it has ended. NULL
- * without memory. */
-struct output *output_new(const char *path, const char *format, void (*done)(void *arg), void *arg);
+/* Path, format and options are borrowed. done is called from the output's thread when it has ended.
+ * NULL without memory. */
+struct output *output_new(const char *path, const char *format,
+			  const struct output_options *options, void (*done)(void *arg), void *arg);
 /* The stream is known: the thread starts. 0 or -errno. */
 int output_start(struct output *o, const struct output_stream *stream);
 /* Takes a reference of its own. */

@@ -139,7 +139,8 @@ start_outputs(void)
 		}
 	}
 	for (size_t i = 0; i < p.count; i++) {
-		struct output_stream s = {.has = {[MEDIA_VIDEO] = video->codec == GATHER_H264,
+		struct output_stream s = {.codec = (enum payload_codec)video->codec,
+					  .has = {[MEDIA_VIDEO] = video->codec == GATHER_H264,
 						  [MEDIA_AUDIO] = audio->codec == GATHER_OPUS ||
 								  audio->codec == GATHER_AAC}};
 
@@ -324,8 +325,8 @@ set_up(const struct push_config *config)
 	uv_timer_init(&p.loop, &p.successor);
 	uv_async_init(&p.loop, &p.done, on_done);
 	for (size_t i = 0; i < config->path_count; i++) {
-		p.outputs[i] =
-		    output_new(p.config->paths[i], push_format(config, i), tell_done, NULL);
+		p.outputs[i] = output_new(p.config->paths[i], push_format(config, i),
+					  &config->output, tell_done, NULL);
 		if (p.outputs[i] == NULL)
 			return -ENOMEM;
 		p.count++;

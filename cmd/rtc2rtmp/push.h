@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <uv.h>
 
+#include "output.h"
+
 enum { PUSH_OUTPUTS_MAX = 16, PUSH_WAIT_S = 10, PUSH_CLOSE_MS = 5000 };
 
 struct push_config {
@@ -14,6 +16,7 @@ struct push_config {
 	double duration_s; /* 0: no limit */
 	double wait_s;	   /* for a publisher */
 	unsigned aac_bps;
+	struct output_options output;
 };
 
 /* The container of an output; NULL: by its name. */

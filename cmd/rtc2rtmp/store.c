@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "log/log.h"
+#include "names.h"
 
 enum { COMPLAIN_US = 5000000 /* between two messages of a disk that fails */ };
 
@@ -38,21 +38,6 @@ struct store {
 /* ---- the thread ---- */
 
 static int
-make_parents(const char *path)
-{
-	char dir[2 * STORE_PATH_SIZE];
-
-	text_copy(dir, sizeof(dir), path);
-	for (char *p = strchr(dir + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
-		*p = '\0';
-		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*p = '/';
-	}
-	return 0;
-}
-
-static int
 write_all(int fd, const uint8_t *buf, size_t size)
 {
 	while (size > 0) {
@@ -72,7 +57,7 @@ put_file(const char *path, const struct job *j)
 	char temporary[2 * STORE_PATH_SIZE + 8];
 	int fd, r;
 
-	r = make_parents(path);
+	r = names_make_parents(path);
 	if (r < 0)
 		return r;
 	snprintf(temporary, sizeof(temporary), "%s.tmp", path);
@@ -187,7 +172,7 @@ store_new(const char *dir)
 	char probe[STORE_PATH_SIZE + 2];
 
 	snprintf(probe, sizeof(probe), "%s/", dir);
-	if (s == NULL || !text_copy(s->dir, sizeof(s->dir), dir) || make_parents(probe) < 0 ||
+	if (s == NULL || !text_copy(s->dir, sizeof(s->dir), dir) || names_make_parents(probe) < 0 ||
 	    access(dir, W_OK | X_OK) < 0) {
 		log_error("store", "cannot write into %s: %s", dir, strerror(errno));
 		free(s);

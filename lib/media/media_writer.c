@@ -301,6 +301,23 @@ name_of(const char *path)
 }
 
 static int
+open_place(struct media_writer *w, const struct media_writer_config *c, struct media_words *words)
+{
+	AVDictionary *options = NULL;
+	bool secure = strncmp(c->path, "rtmps://", 8) == 0;
+	int r;
+
+	if (secure)
+		av_dict_set(&options, "tls_verify", c->insecure ? "0" : "1", 0);
+	if (secure && c->ca != NULL)
+		av_dict_set(&options, "ca_file", c->ca, 0);
+	r = avio_open2(&w->format->pb, c->path, AVIO_FLAG_WRITE, &w->format->interrupt_callback,
+		       &options);
+	av_dict_free(&options);
+	return r < 0 ? media_fail_av(words, name_of(c->path), r) : 0;
+}
+
+static int
 begin(struct media_writer *w, const struct media_writer_config *c, struct media_words *words)
 {
 	AVDictionary *options = NULL;
@@ -332,10 +349,9 @@ begin(struct media_writer *w, const struct media_writer_config *c, struct media_
 				  w->format->oformat->name);
 	w->format->interrupt_callback = (AVIOInterruptCB){c->interrupted, c->interrupted_arg};
 	if (!piped)
-		r = avio_open2(&w->format->pb, c->path, AVIO_FLAG_WRITE,
-			       &w->format->interrupt_callback, NULL);
+		r = open_place(w, c, words);
 	if (r < 0)
-		return media_fail_av(words, name_of(c->path), r);
+		return r;
 	set_options(w, &options);
 	r = avformat_write_header(w->format, &options);
 	av_dict_free(&options);
@@ -382,14 +398,14 @@ result_of(struct media_writer *w, int av_error, struct media_words *words)
 	return media_fail_av(words, "writing", w->error != 0 ? w->error : av_error);
 }
 
-/* The last unit of a fragment needs a duration: as long as the one before it. */
+/* The last unit of a file or fragment needs a duration: as long as the one before it. */
 static int64_t
 duration_of(const struct media_writer *w, const struct media_unit *unit, const AVStream *st,
 	    int64_t dts)
 {
 	int64_t last = w->last_dts[unit->kind];
 
-	if (unit->duration_us == 0 && w->live && last != INT64_MIN)
+	if (unit->duration_us == 0 && last != INT64_MIN)
 		return dts - last;
 	return av_rescale_q(unit->duration_us, microseconds, st->time_base);
 }

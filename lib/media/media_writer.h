@@ -33,6 +33,10 @@ struct media_writer_config {
 	/* Each unit leaves at once, in the order given: for live consumers. MP4 is then in
 	 * fragments that media_writer_flush() ends, whose times are those of the units. */
 	bool live;
+	/* rtmps: file of the authorities to trust in place of the system's (NULL); trust anybody.
+	 */
+	const char *ca;
+	bool insecure;
 	/* Asked while a network is waited for: not 0 gives up. May be called from the writer's
 	 * thread only. NULL: never. */
 	int (*interrupted)(void *arg);

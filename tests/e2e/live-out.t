@@ -2,9 +2,12 @@
 # runs under: address
 """rtc2rtmp: a published test card into files, a pipe and an RTMP server; what ffmpeg makes of it."""
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cardlib import FPS, PATIENCE_S, decodes, numbers_of, run  # noqa: E402
@@ -75,6 +78,121 @@ def the_first_frames():
     tap.ok(decodes(path('early.mkv')), 'and decodes')
 
 
+def start_segments():
+    dead = f'rtmp://127.0.0.1:{free_port()}/live/x'
+    return start(f'{BIN}/rtc2rtmp', '--segment', '1s', '--duration', '4.2', 'live/card',
+                 path('seg/%Y/a-%H%M%S.mkv'), path('seg/b.mp4'), dead)
+
+
+def segments(p):
+    """Files of a second each, beside a server that is not there: tried again after growing pauses."""
+    _, err = p.communicate(timeout=PATIENCE_S)
+    tap.equal(p.returncode, 69, 'a server that is never reached is exit 69; the files go on')
+    text = err.decode()
+    tap.equal(re.findall(r'again in ([\d.]+) s', text)[:3], ['0.5', '1.0', '2.0'],
+              'it is tried again after 0.5, 1 and 2 s')
+    year = [n for n in os.listdir(path('seg')) if n.isdigit()][0]
+    for ext, folder in (('mkv', year), ('mp4', '')):
+        base = path(f'seg/{folder}')
+        names = sorted(n for n in os.listdir(base) if n.endswith(ext))
+        tap.ok(4 <= len(names) <= 6, f'{len(names)} segments', names)
+        tap.equal(text.count(f'.{ext}: complete'), len(names), 'each is said')
+        numbers = []
+        for name in names:
+            file = os.path.join(base, name)
+            tap.ok(decodes(file), f'{name} decodes without a word')
+            numbers += numbers_of(file)
+        tap.equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))),
+                  f'{ext}: not a picture is lost between them')
+
+
+def rtmps():
+    """Pushed by TLS into rtmp2rtc; a certificate that nobody vouches for is refused."""
+    cert, key = path('cert.pem'), path('key.pem')
+    run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+        '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=localhost', '-addext',
+        'subjectAltName=DNS:localhost')
+    port = free_port()
+    server = start(f'{BIN}/rtmp2rtc', '-l', f'127.0.0.1:{free_port()}', '--tls',
+                   f'127.0.0.1:{port}', '--cert', cert, '--key', key)
+    tap.ok(wait_for(lambda: answers(port), 20), 'an RTMPS server')
+    p = push('--duration', '1', 'live/card', f'rtmps://localhost:{port}/live/no')
+    tap.equal(p.returncode, 69, 'a certificate of its own making is refused')
+    for name, trust in (('ca', ['--ca', cert]), ('insecure', ['--insecure'])):
+        pusher = start(f'{BIN}/rtc2rtmp', '-q', *trust, 'live/card',
+                       f'rtmps://localhost:{port}/live/{name}')
+        tap.ok(wait_for(lambda: is_live(name), 20), f'published with --{name}')
+        pusher.send_signal(signal.SIGINT)
+        tap.equal(pusher.wait(PATIENCE_S), 0, 'and ended')
+    server.send_signal(signal.SIGTERM)
+    server.wait(PATIENCE_S)
+
+
+def answers(port):
+    with socket.socket() as s:
+        return s.connect_ex(('127.0.0.1', port)) == 0
+
+
+def flv_of(size):
+    """A second of a picture of this size, as tags [(type, time, body)]."""
+    raw = run('ffmpeg', '-v', 'error', '-f', 'lavfi', '-i', f'testsrc2=s={size}:r=25', '-f', 'lavfi', '-i',
+              'sine=f=440:r=44100', '-t', '1.5', '-c:v', 'libx264', '-bf', '0', '-g', '12', '-preset',
+              'veryfast', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-f', 'flv', '-').stdout
+    tags, at = [], 13
+    while at + 11 <= len(raw):
+        n = int.from_bytes(raw[at + 1:at + 4], 'big')
+        time_ms = int.from_bytes(raw[at + 4:at + 7], 'big')
+        tags.append((raw[at], time_ms, raw[at + 11:at + 11 + n]))
+        at += n + 15
+    return raw[:13], tags
+
+
+def resized():
+    """The picture changes its size: MP4 goes on in another file, the others hold both."""
+    head, small = flv_of('320x240')
+    whole, shift = bytearray(head), 0
+    for tags in (small, flv_of('640x360')[1], small):
+        for kind, time_ms, body in tags:
+            t = time_ms + shift
+            whole += bytes([kind]) + len(body).to_bytes(3, 'big') + (t & 0xffffff).to_bytes(3, 'big') + \
+                bytes([t >> 24, 0, 0, 0]) + body + (len(body) + 11).to_bytes(4, 'big')
+        shift += 1520
+    names = [path(f'size.{ext}') for ext in ('mp4', 'mkv', 'ts', 'flv')]
+    taker = start(f'{BIN}/rtc2rtmp', '--wait', '30', 'live/size', *names)
+    feed(bytes(whole))
+    _, err = taker.communicate(timeout=PATIENCE_S)
+    tap.equal(taker.returncode, 0, 'a stream of two sizes is written')
+    tap.ok(b'changed from 320x240 to 640x360' in err, 'and said', err.decode())
+    for name, sizes in ((names[0], ['320x240']), (path('size-2.mp4'), ['640x360']),
+                        (path('size-3.mp4'), ['320x240']),
+                        *((n, ['320x240', '640x360', '320x240']) for n in names[1:])):
+        tap.ok(decodes(name), f'{os.path.basename(name)} decodes without a word')
+        tap.equal(sizes_of(name), sizes, 'its sizes')
+
+
+def feed(octets):
+    """A publication of tags in their own time."""
+    p = start(f'{BIN}/rtmp2rtc', '-', 'live/size', stdin=subprocess.PIPE)
+    began, at = time.monotonic(), 13
+    p.stdin.write(octets[:13])
+    while at + 11 <= len(octets):
+        n = int.from_bytes(octets[at + 1:at + 4], 'big') + 15
+        due = int.from_bytes(octets[at + 4:at + 7], 'big') / 1000
+        time.sleep(max(0, began + due - time.monotonic()))
+        p.stdin.write(octets[at:at + n])
+        p.stdin.flush()
+        at += n
+    p.stdin.close()
+    p.wait(PATIENCE_S)
+
+
+def sizes_of(file):
+    out = run('ffprobe', '-v', 'error', '-select_streams', 'v', '-show_entries', 'frame=width,height',
+              '-of', 'csv=p=0:s=x', file).stdout.decode().split()
+    out = [s.strip('x') for s in out]
+    return [s for i, s in enumerate(out) if i == 0 or s != out[i - 1]]
+
+
 def packets(file, stream):
     """Size and checksum of each packet, and its times relative to the first of video."""
     lines = run('ffprobe', '-v', 'error', '-select_streams', stream, '-show_data_hash', 'md5',
@@ -126,6 +244,10 @@ tap.ok(wait_for(lambda: is_live('card'), 20), 'the test card is published')
 files()
 pipes()
 rtmp()
+segmenter = start_segments()
+rtmps()
+resized()
+segments(segmenter)
 the_first_frames()
 what_came_by_rtmp()
 refusals()
