@@ -24,6 +24,8 @@ enum {
 	CTS_SIZE = 3,
 	VIDEO_MULTITRACK = 6, /* packet types of enhanced RTMP that hold other packets */
 	AUDIO_MULTITRACK = 5,
+	MODIFIER = 7, /* one that goes before another: nanoseconds, of which we make nothing */
+	MODIFIER_LONG = 256,
 	TRACK_SIZE_SIZE = 3
 };
 
@@ -134,9 +136,42 @@ find_track(struct ex_packet *out, const uint8_t *p, size_t size, uint8_t how)
 	return 0;
 }
 
+/* Past the modifiers ("ModEx") to the octet that holds the type of the packet itself. Where it is,
+ * or -EBADMSG. */
+static int
+skip_modifiers(const uint8_t *body, size_t size)
+{
+	size_t at = 0;
+
+	while ((body[at] & 0x0f) == MODIFIER) {
+		size_t n;
+
+		if (size - at < 2)
+			return -EBADMSG;
+		n = body[at + 1] + 1u;
+		at += 2;
+		if (n == MODIFIER_LONG) {
+			if (size - at < 2)
+				return -EBADMSG;
+			n = be16(body + at) + 1u;
+			at += 2;
+		}
+		if (size - at <= n)
+			return -EBADMSG;
+		at += n;
+	}
+	return (int)at;
+}
+
 static int
 ex_packet_parse(struct ex_packet *out, const uint8_t *body, size_t size, uint8_t multitrack)
 {
+	int at = skip_modifiers(body, size);
+
+	if (at < 0)
+		return at;
+	body += at;
+	size -= (size_t)at;
 	if (size < 1 + FOURCC_SIZE)
 		return -EBADMSG;
 	*out = (struct ex_packet){.type = body[0] & 0x0f,
@@ -147,7 +182,7 @@ ex_packet_parse(struct ex_packet *out, const uint8_t *body, size_t size, uint8_t
 		return 0;
 	out->multitrack = true;
 	out->type = body[1] & 0x0f;
-	if (out->type == multitrack) /* not within itself */
+	if (out->type == multitrack || out->type == MODIFIER) /* not within itself */
 		return -EBADMSG;
 	return find_track(out, body + 2, size - 2, body[1] >> 4);
 }

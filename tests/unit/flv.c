@@ -271,6 +271,55 @@ multitrack(void **state)
 	assert_true(a.multitrack && a.size == 1 && a.data[0] == 0xfc);
 }
 
+/* Modifiers before a packet ("ModEx": nanoseconds of the timestamp) are passed over. */
+static void
+modifiers(void **state)
+{
+	static const struct {
+		const char *hex;
+		int rc;
+		enum flv_codec codec;
+		enum flv_kind kind;
+		size_t size;
+	} rows[] = {
+	    {"97 02 000001 03 61766331 aabb", 0, FLV_AVC, FLV_FRAME, 2},
+	    {"97 02 000001 07 00 ff 00 76703039", 0, FLV_VP9, FLV_SEQUENCE_HEADER, 0},
+	    {"a7 ff 0002 010203 01 68766331 000028 ee", 0, FLV_HEVC, FLV_FRAME, 1},
+	    {"97 02 000001 06 03 61766331 00 cc", 0, FLV_AVC, FLV_FRAME, 1}, /* and many tracks */
+	    {"97 02 000001 06 07 61766331 00 cc", -EBADMSG, 0, 0, 0},	     /* within those */
+	    {"97 02 000001", -EBADMSG, 0, 0, 0},
+	    {"97 ff ffff 00", -EBADMSG, 0, 0, 0},
+	    {"97", -EBADMSG, 0, 0, 0},
+	    {"97 00 00 03 617663", -EBADMSG, 0, 0, 0},
+	};
+	uint8_t buf[64];
+	struct flv_audio a;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct flv_video v = {0};
+		char hex[128], *h = hex;
+		int n;
+
+		for (const char *p = rows[i].hex; *p != '\0'; p++)
+			if (*p != ' ')
+				*h++ = *p;
+		*h = '\0';
+		n = (int)strlen(hex) / 2;
+		assert_int_equal(text_unhex(buf, (size_t)n, hex), 0);
+		assert_int_equal(flv_video_parse(&v, buf, (size_t)n), rows[i].rc);
+		support_truncations(buf, (size_t)n, read_bodies, NULL);
+		if (rows[i].rc == -EBADMSG)
+			continue;
+		assert_int_equal(v.codec, rows[i].codec);
+		assert_int_equal(v.kind, rows[i].kind);
+		assert_int_equal(v.size, rows[i].size);
+	}
+	assert_int_equal(flv_audio_parse(&a, (const uint8_t *)"\x97\x00\x09\x01Opus\xfc", 9), 0);
+	assert_int_equal(a.codec, FLV_OPUS);
+	assert_true(a.kind == FLV_FRAME && a.size == 1 && a.data[0] == 0xfc);
+}
+
 static void
 avc_config(void **state)
 {
@@ -415,8 +464,8 @@ main(void)
 	    cmocka_unit_test(tags_in_pieces), cmocka_unit_test(not_flv),
 	    cmocka_unit_test(video_heads),    cmocka_unit_test(audio_heads),
 	    cmocka_unit_test(avc_config),     cmocka_unit_test(lengths_and_start_codes),
-	    cmocka_unit_test(multitrack),     cmocka_unit_test(metadata),
-	    cmocka_unit_test(timeline),
+	    cmocka_unit_test(multitrack),     cmocka_unit_test(modifiers),
+	    cmocka_unit_test(metadata),	      cmocka_unit_test(timeline),
 	};
 
 	return cmocka_run_group_tests_name("flv", tests, NULL, NULL);
