@@ -255,6 +255,12 @@ feed_ended(const struct feed *f, const char **words)
 }
 
 void
+feed_bitrate(struct feed *f, unsigned bitrate_bps)
+{
+	media_source_bitrate(f->source, bitrate_bps);
+}
+
+void
 feed_keyframe(struct feed *f)
 {
 	media_source_keyframe(f->source);

@@ -19,6 +19,9 @@
 enum {
 	OPT_TEST = 256,
 	OPT_CODEC,
+	OPT_START,
+	OPT_MAX_BITRATE,
+	START_BPS = 1000000,   /* with --max-bitrate */
 	VIDEO_CODECS_MAX = 16, /* of sdp_default_codecs() */
 	OPT_LOOP,
 	OPT_DURATION,
@@ -36,6 +39,7 @@ static struct publisher {
 	const char *url;
 	bool testing, stats, json, quiet;
 	double duration_s;
+	unsigned max_bps; /* follow the network up to it; 0: do not */
 
 	uv_loop_t loop;
 	uv_timer_t second, grace;
@@ -60,9 +64,12 @@ static const char usage_text[] =
     "      --test[=WxH[@FPS]]    send the test card and its tone (640x360@25)\n"
     "      --codec NAME          of the picture: h264, h265, vp8, vp9, av1 (h264, or the file's)\n"
     "      --loop                begin a file again at its end\n"
+    "      --start SECONDS       begin so far into the file\n"
     "      --duration SECONDS    stop after so much media\n"
     "      --no-transcode        fail where the input does not fit WebRTC as it is\n"
     "      --video-bitrate BPS   of what is encoded (1000000 test, 2000000 file)\n"
+    "      --max-bitrate BPS     follow the network: encode up to so much, less where it is too "
+    "much\n"
     "      --audio-bitrate BPS   of what is encoded (64000 test, 96000 file)\n"
     "      --stats               one JSON object a second on standard output\n"
     "  -j, --json                the summary as a JSON object on standard "
@@ -75,6 +82,8 @@ static const struct option long_options[] = {
     {"test", optional_argument, NULL, OPT_TEST},
     {"codec", required_argument, NULL, OPT_CODEC},
     {"loop", no_argument, NULL, OPT_LOOP},
+    {"start", required_argument, NULL, OPT_START},
+    {"max-bitrate", required_argument, NULL, OPT_MAX_BITRATE},
     {"duration", required_argument, NULL, OPT_DURATION},
     {"no-transcode", no_argument, NULL, OPT_NO_TRANSCODE},
     {"video-bitrate", required_argument, NULL, OPT_VIDEO_BITRATE},
@@ -209,7 +218,16 @@ on_keyframe(void *arg, unsigned track)
 	sender_keyframe(&p.sender);
 }
 
+static void
+on_bitrate(void *arg, uint64_t bitrate_bps)
+{
+	(void)arg;
+	if (p.max_bps != 0)
+		sender_bitrate(&p.sender, MIN_OF(bitrate_bps, (uint64_t)p.max_bps));
+}
+
 static const struct client_session_events events = {
+    .bitrate = on_bitrate,
     .connected = on_connected,
     .ended = on_ended,
     .keyframe = on_keyframe,
@@ -231,6 +249,13 @@ choose_codec(struct sdp_codec *out, enum payload_codec codec)
 			*out = all[i - 1];
 }
 
+/* What the encoder begins with, with room for headers and the sound. */
+static uint64_t
+start_rate(void)
+{
+	return MIN_OF((uint64_t)p.file.video_bps * 5 / 4, (uint64_t)p.max_bps);
+}
+
 static int
 start_session(void)
 {
@@ -245,6 +270,8 @@ start_session(void)
 					       .whip = &p.client.whip,
 					       .url = p.endpoint,
 					       .tracks = tracks,
+					       .rate_start_bps = start_rate(),
+					       .rate_max_bps = p.max_bps,
 					       .events = &events,
 					       .connect_timeout_us =
 						   (uint64_t)(p.client.timeout_s * 1e6)};
@@ -310,11 +337,11 @@ parse_bitrate(unsigned *out, const char *text)
 }
 
 static int
-parse_duration(const char *text)
+parse_seconds(double *out, const char *name, const char *text)
 {
-	if (client_number(&p.duration_s, text, 0.001, 1e9) == 0)
+	if (client_number(out, text, 0.001, 1e9) == 0)
 		return 0;
-	log_error("options", "--duration wants seconds");
+	log_error("options", "--%s wants seconds", name);
 	return -EINVAL;
 }
 
@@ -345,8 +372,12 @@ take_option(int opt)
 	case OPT_LOOP:
 		p.file.loop = true;
 		return 0;
+	case OPT_START:
+		return parse_seconds(&p.file.start_s, "start", optarg);
 	case OPT_DURATION:
-		return parse_duration(optarg);
+		return parse_seconds(&p.duration_s, "duration", optarg);
+	case OPT_MAX_BITRATE:
+		return parse_bitrate(&p.max_bps, optarg);
 	case OPT_STATS:
 		p.stats = true;
 		return 0;
@@ -382,6 +413,14 @@ parse_options(int argc, char **argv)
 		log_error("options", "the URL is http://, https:// or webrtc://HOST/APP/STREAM");
 		usage();
 	}
+	if (p.max_bps != 0 && p.file.video_bps == 0)
+		p.file.video_bps = START_BPS;
+	if (p.max_bps != 0)
+		p.file.video_bps = MIN_OF(p.file.video_bps, p.max_bps);
+	if (p.testing && p.file.start_s > 0) {
+		log_error("options", "--start is for files");
+		usage();
+	}
 	p.test.video_bps = p.file.video_bps;
 	p.test.audio_bps = p.file.audio_bps;
 	if (client_options_finish(&p.client) < 0)
@@ -400,6 +439,9 @@ open_source(void)
 		log_error("input", "%s", words.text);
 		exit(p.testing ? EX_USAGE : EX_NOINPUT);
 	}
+	if (p.max_bps != 0 && media_source_has(p.source, MEDIA_VIDEO) &&
+	    !media_source_encodes(p.source, MEDIA_VIDEO))
+		log_warn("input", "the picture is sent as it is: --max-bitrate changes nothing");
 	if (media_source_note(p.source)[0] != '\0')
 		log_info("input", "%s", media_source_note(p.source));
 }

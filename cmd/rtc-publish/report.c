@@ -58,14 +58,15 @@ counters(const struct peer_stats *st, const struct sender *sender)
 	const struct sender_counts *c = &sender->counts;
 
 	return json_pack(
-	    "{sf sI sI sI sI sI sI sI sI sI sI sI sf sf}", "media_s",
+	    "{sf sI sI sI sI sI sI sI sI sI sI sI sf sf sI}", "media_s",
 	    (double)sender_media_us(sender) / SECOND, "packets", (json_int_t)st->tx_packets,
 	    "octets", (json_int_t)st->tx_octets, "frames", (json_int_t)c->frames, "keyframes",
 	    (json_int_t)c->keyframes, "audio_packets", (json_int_t)c->audio_packets, "nacks",
 	    (json_int_t)st->nacks_received, "resent", (json_int_t)st->tx_resent, "plis",
 	    (json_int_t)st->plis_received, "twcc_lost", (json_int_t)st->twcc_lost, "remb_bps",
 	    (json_int_t)st->remb_bps, "clock_shifts", (json_int_t)c->clock_shifts, "rtt_ms",
-	    (double)st->rtt_us / 1000, "loss", st->remote_loss / 256.0);
+	    (double)st->rtt_us / 1000, "loss", st->remote_loss / 256.0, "target_bps",
+	    (json_int_t)sender->target_bps);
 }
 
 void

@@ -6,7 +6,12 @@
 #include "base/clock.h"
 #include "base/random.h"
 
-enum { SECOND_US = 1000000 };
+enum {
+	SECOND_US = 1000000,
+	OVERHEAD_PERCENT = 6, /* headers of RTP and SRTP of packets of usual size */
+	AUDIO_BPS = 80000,    /* with its headers */
+	VIDEO_MIN_BPS = 50000
+};
 
 static const unsigned clock_rate[MEDIA_KINDS] = {
     [MEDIA_VIDEO] = MEDIA_VIDEO_RATE,
@@ -253,6 +258,19 @@ sender_keyframe(struct sender *s)
 	s->counts.keyframe_requests++;
 	if (s->feed != NULL)
 		feed_keyframe(s->feed);
+}
+
+void
+sender_bitrate(struct sender *s, uint64_t bitrate_bps)
+{
+	uint64_t audio = s->track[MEDIA_AUDIO] >= 0 ? AUDIO_BPS : 0;
+	uint64_t net = bitrate_bps > audio ? bitrate_bps - audio : 0;
+
+	net = MIN_OF(MAX_OF(net * (100 - OVERHEAD_PERCENT) / 100, (uint64_t)VIDEO_MIN_BPS),
+		     (uint64_t)INT32_MAX);
+	s->target_bps = (unsigned)net;
+	if (s->feed != NULL)
+		feed_bitrate(s->feed, s->target_bps);
 }
 
 void

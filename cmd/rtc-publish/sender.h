@@ -40,6 +40,7 @@ struct sender {
 	struct media_unit frame; /* being packed */
 	struct payload_pack pack;
 	unsigned burst;
+	unsigned target_bps; /* of video, as the network lets it; 0: it is not followed */
 	struct sender_counts counts;
 };
 
@@ -47,8 +48,10 @@ void sender_init(struct sender *s, uv_loop_t *loop, sender_done_fn *done, void *
 /* Begin: the session is connected. Tracks whose direction is not SEND are left out. */
 void sender_start(struct sender *s, struct feed *feed, struct client_session *session,
 		  const int track[MEDIA_KINDS]);
-void sender_ready(struct sender *s);		 /* the feed has something new */
-void sender_keyframe(struct sender *s);		 /* somebody needs one */
+void sender_ready(struct sender *s);	/* the feed has something new */
+void sender_keyframe(struct sender *s); /* somebody needs one */
+/* So much may be sent in all: what audio leaves of it, video gets. */
+void sender_bitrate(struct sender *s, uint64_t bitrate_bps);
 void sender_stop(struct sender *s);		 /* also closes the timer */
 int64_t sender_media_us(const struct sender *s); /* media time; 0 before the first unit */
 

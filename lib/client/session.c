@@ -328,6 +328,8 @@ make_peer(struct client_session *s)
 	    .decrypt = s->cfg.decrypt,
 	    .sample = s->cfg.sample,
 	    .history_count = s->cfg.history_count,
+	    .rate_start_bps = s->cfg.rate_start_bps,
+	    .rate_max_bps = s->cfg.rate_max_bps,
 	};
 
 	s->start_us = now_us;

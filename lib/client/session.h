@@ -58,6 +58,7 @@ struct client_session_config {
 	unsigned sample;
 	size_t history_count;
 	uint64_t connect_timeout_us;
+	uint64_t rate_start_bps, rate_max_bps; /* see struct peer_config */
 	enum client_protocol protocol;
 	bool no_candidates; /* leave our host candidates out of the offer */
 };

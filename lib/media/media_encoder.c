@@ -9,10 +9,19 @@
 
 #include "base/bytes.h"
 
-enum { SECOND_US = 1000000 };
+enum {
+	SECOND_US = 1000000,
+	CHANGE_PERCENT = 5, /* a smaller change of the bit rate is none */
+	ANEW_PERCENT = 20,  /* where it costs a keyframe and is a raise */
+	ANEW_US =
+	    3 * SECOND_US, /* between two of those, lest a keyframe be the reason for the next */
+	DOWN_MARGIN = 25   /* percent: lower than asked, not to have to cut soon again */
+};
 
 struct media_encoder {
 	enum payload_codec kind;
+	struct media_encoder_config config;
+	int64_t opened_us; /* time of the frame before which it was opened */
 	AVCodecContext *codec;
 	AVFrame *frame; /* for the owner to draw in, and target of conversions */
 	AVPacket *packet;
@@ -41,16 +50,28 @@ static const struct {
 		       {"x265-params", "log-level=none:scenecut=0:repeat-headers=1:bframes=0:"
 				       "open-gop=0:pools=none:frame-threads=1:slices=1"}}},
     [PAYLOAD_VP8] = {FF_PROFILE_UNKNOWN,
-		     {{"deadline", "realtime"}, {"cpu-used", "8"}, {"lag-in-frames", "0"}}},
+		     {{"deadline", "realtime"},
+		      {"cpu-used", "8"},
+		      {"lag-in-frames", "0"},
+		      {"max-intra-rate", "600"}}},
     [PAYLOAD_VP9] = {FF_PROFILE_VP9_0,
 		     {{"deadline", "realtime"},
 		      {"cpu-used", "8"},
 		      {"lag-in-frames", "0"},
+		      {"max-intra-rate", "600"}, /* percent of a mean frame */
 		      {"tile-columns", "0"}}},
     [PAYLOAD_AV1] =
 	{FF_PROFILE_AV1_MAIN,
 	 {{"usage", "realtime"}, {"cpu-used", "9"}, {"lag-in-frames", "0"}, {"tiles", "1x1"}}},
 };
+
+/* The buffer is half a second: keyframes stay small. */
+static void
+apply_bitrate(AVCodecContext *c, unsigned bitrate_bps)
+{
+	c->bit_rate = c->rc_max_rate = bitrate_bps;
+	c->rc_buffer_size = (int)bitrate_bps / 2;
+}
 
 static void
 set_options(AVCodecContext *c, const struct media_encoder_config *config, enum payload_codec codec)
@@ -62,9 +83,7 @@ set_options(AVCodecContext *c, const struct media_encoder_config *config, enum p
 	c->framerate = (AVRational){(int)config->fps_num, (int)config->fps_den};
 	/* libvpx and libaom take it for a frame's duration. */
 	c->ticks_per_frame = (int)((int64_t)SECOND_US * config->fps_den / config->fps_num);
-	c->bit_rate = config->bitrate_bps;
-	c->rc_max_rate = config->bitrate_bps;
-	c->rc_buffer_size = (int)config->bitrate_bps / 2; /* half a second: keyframes stay small */
+	apply_bitrate(c, config->bitrate_bps);
 	c->gop_size = (int)config->gop_count;
 	c->max_b_frames = 0;
 	c->thread_count = 1;
@@ -73,30 +92,50 @@ set_options(AVCodecContext *c, const struct media_encoder_config *config, enum p
 		av_opt_set(c->priv_data, rows[codec].options[i][0], rows[codec].options[i][1], 0);
 }
 
-static int
-open_codec(struct media_encoder *e, const struct media_encoder_config *config,
-	   struct media_words *words)
+/* NULL with *words set. */
+static AVCodecContext *
+open_context(const struct media_encoder *e, struct media_words *words)
 {
 	const char *name = media_codec_encoder(e->kind);
 	const AVCodec *codec = avcodec_find_encoder_by_name(name);
+	AVCodecContext *c;
 	int r;
 
-	if (codec == NULL)
-		return media_fail(words, -ENOENT, "this FFmpeg has no %s", name);
-	e->codec = avcodec_alloc_context3(codec);
+	if (codec == NULL) {
+		media_fail(words, -ENOENT, "this FFmpeg has no %s", name);
+		return NULL;
+	}
+	c = avcodec_alloc_context3(codec);
+	if (c == NULL) {
+		media_fail(words, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	set_options(c, &e->config, e->kind);
+	r = avcodec_open2(c, codec, NULL);
+	if (r < 0) {
+		avcodec_free_context(&c);
+		media_fail_av(words, name, r);
+	}
+	return c;
+}
+
+static int
+open_codec(struct media_encoder *e, struct media_words *words)
+{
+	int r;
+
+	e->codec = open_context(e, words);
+	if (e->codec == NULL)
+		return -EIO;
 	e->frame = av_frame_alloc();
 	e->packet = av_packet_alloc();
-	if (e->codec == NULL || e->frame == NULL || e->packet == NULL)
+	if (e->frame == NULL || e->packet == NULL)
 		return media_fail(words, -ENOMEM, "out of memory");
-	set_options(e->codec, config, e->kind);
-	r = avcodec_open2(e->codec, codec, NULL);
-	if (r < 0)
-		return media_fail_av(words, name, r);
 	e->frame->width = e->codec->width;
 	e->frame->height = e->codec->height;
 	e->frame->format = e->codec->pix_fmt;
 	r = av_frame_get_buffer(e->frame, 0);
-	return r < 0 ? media_fail_av(words, name, r) : 0;
+	return r < 0 ? media_fail_av(words, "a frame", r) : 0;
 }
 
 struct media_encoder *
@@ -110,7 +149,8 @@ media_encoder_new(const struct media_encoder_config *config, struct media_words 
 	}
 	e->last_us = -1;
 	e->kind = config->codec != PAYLOAD_NONE ? config->codec : PAYLOAD_H264;
-	if (open_codec(e, config, words) < 0) {
+	e->config = *config;
+	if (open_codec(e, words) < 0) {
 		media_encoder_free(e);
 		return NULL;
 	}
@@ -127,6 +167,44 @@ media_encoder_free(struct media_encoder *e)
 	av_packet_free(&e->packet);
 	sws_freeContext(e->scaler);
 	free(e);
+}
+
+/* The encoder is made anew with another rate; the next picture is a keyframe. */
+static int
+open_anew(struct media_encoder *e, unsigned bitrate_bps)
+{
+	unsigned before = e->config.bitrate_bps;
+	AVCodecContext *c;
+
+	e->config.bitrate_bps = bitrate_bps;
+	c = open_context(e, NULL);
+	if (c == NULL) {
+		e->config.bitrate_bps = before;
+		return -EIO;
+	}
+	avcodec_free_context(&e->codec);
+	e->codec = c;
+	e->opened_us = e->last_us;
+	return 0;
+}
+
+int
+media_encoder_bitrate(struct media_encoder *e, unsigned bitrate_bps)
+{
+	int64_t old = e->config.bitrate_bps, change = llabs((int64_t)bitrate_bps - old) * 100;
+	bool down = bitrate_bps < old;
+	int64_t since_us = e->last_us - e->opened_us;
+
+	if (change < old * CHANGE_PERCENT)
+		return 0;
+	if (e->kind == PAYLOAD_H264) {
+		e->config.bitrate_bps = bitrate_bps;
+		apply_bitrate(e->codec, bitrate_bps);
+		return 0;
+	}
+	if ((e->opened_us != 0 && since_us < ANEW_US) || (!down && change < old * ANEW_PERCENT))
+		return 0;
+	return open_anew(e, down ? bitrate_bps / 100 * (100 - DOWN_MARGIN) : bitrate_bps);
 }
 
 AVFrame *

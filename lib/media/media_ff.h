@@ -36,6 +36,9 @@ struct media_encoder *media_encoder_new(const struct media_encoder_config *confi
 void media_encoder_free(struct media_encoder *e);
 /* A writable YUV 4:2:0 frame of its size, owned by the encoder. NULL without memory. */
 AVFrame *media_encoder_frame(struct media_encoder *e);
+/* Change the bit rate. libx264 takes it at once; the others are opened anew with a keyframe, if the
+ * change is worth one. 0, or negative: it goes on as before. */
+int media_encoder_bitrate(struct media_encoder *e, unsigned bitrate_bps);
 /* Encode a frame (of any size and format: it is converted). 1 with *out set (borrowed), 0, -errno.
  */
 int media_encoder_encode(struct media_encoder *e, const AVFrame *frame, int64_t time_us,

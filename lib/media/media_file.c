@@ -189,6 +189,7 @@ static int
 take_packet(struct file_source *f)
 {
 	AVPacket *p = f->packet;
+	unsigned bitrate = atomic_load(&f->base.bitrate);
 	int r = 0;
 
 	for (unsigned k = 0; k < MEDIA_KINDS; k++) {
@@ -196,6 +197,8 @@ take_packet(struct file_source *f)
 
 		if (st->av == NULL || st->av->index != p->stream_index)
 			continue;
+		if (st->transcoder != NULL && k == MEDIA_VIDEO && bitrate != 0)
+			media_transcoder_bitrate(st->transcoder, bitrate);
 		if (st->transcoder != NULL)
 			r = media_transcoder_push(
 			    st->transcoder, p,
@@ -488,6 +491,55 @@ free_source(struct media_source *s)
 
 static const struct media_source_ops ops = {.next = next, .due_us = due_us, .free = free_source};
 
+static int
+seek(struct file_source *f, int64_t at_us, struct media_words *words)
+{
+	int r = avformat_seek_file(f->format, -1, INT64_MIN, at_us, at_us, 0);
+
+	return r < 0 ? media_fail_av(words, "cannot go to the start asked for", r) : 0;
+}
+
+/* Where the video that was sought to begins: a keyframe at or before. */
+static int64_t
+first_video_us(struct file_source *f, int64_t fallback_us)
+{
+	const AVStream *st = f->streams[MEDIA_VIDEO].av;
+	int64_t at_us = AV_NOPTS_VALUE;
+
+	while (at_us == AV_NOPTS_VALUE && av_read_frame(f->format, f->packet) >= 0) {
+		const AVPacket *p = f->packet;
+		int64_t ts = p->pts != AV_NOPTS_VALUE ? p->pts : p->dts;
+
+		if (p->stream_index == st->index && ts != AV_NOPTS_VALUE)
+			at_us = av_rescale_q(ts, st->time_base, microseconds);
+		av_packet_unref(f->packet);
+	}
+	return at_us != AV_NOPTS_VALUE ? at_us : fallback_us;
+}
+
+/* What passes untouched begins at the keyframe before; what is encoded anew, to the picture. */
+static int
+go_to_start(struct file_source *f, struct media_words *words)
+{
+	const struct file_stream *video = &f->streams[MEDIA_VIDEO];
+	int64_t at_us = f->start_us + (int64_t)(f->cfg.start_s * SECOND_US);
+	int r;
+
+	if (f->cfg.start_s <= 0)
+		return 0;
+	if (f->pipe != NULL)
+		return media_fail(words, -EINVAL, "standard input has no other start");
+	if (f->format->duration > 0 && f->cfg.start_s * SECOND_US >= (double)f->format->duration)
+		return media_fail(words, -EINVAL, "%s ends before %g s", f->cfg.path,
+				  f->cfg.start_s);
+	r = seek(f, at_us, words);
+	f->start_us = at_us;
+	if (r < 0 || video->av == NULL || video->transcoder != NULL)
+		return r;
+	f->start_us = first_video_us(f, at_us);
+	return seek(f, f->start_us, words);
+}
+
 struct media_source *
 media_source_file(const struct media_file_config *config, struct media_words *words)
 {
@@ -505,11 +557,14 @@ media_source_file(const struct media_file_config *config, struct media_words *wo
 		r = open_stream(f, k, words);
 	if (r == 0 && !f->base.has[MEDIA_VIDEO] && !f->base.has[MEDIA_AUDIO])
 		r = media_fail(words, -EINVAL, "%s has neither picture nor sound", config->path);
+	if (r == 0 && f->format->start_time != AV_NOPTS_VALUE)
+		f->start_us = f->format->start_time;
+	if (r == 0)
+		r = go_to_start(f, words);
 	if (r < 0) {
 		free_source(&f->base);
 		return NULL;
 	}
-	f->start_us = f->format->start_time != AV_NOPTS_VALUE ? f->format->start_time : 0;
 	set_offset(f, 0);
 	return &f->base;
 }

@@ -52,6 +52,12 @@ media_source_keyframe(struct media_source *s)
 }
 
 void
+media_source_bitrate(struct media_source *s, unsigned bitrate_bps)
+{
+	atomic_store(&s->bitrate, bitrate_bps);
+}
+
+void
 media_source_interrupt(struct media_source *s)
 {
 	atomic_store(&s->interrupted, true);

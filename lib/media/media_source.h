@@ -28,6 +28,7 @@ struct media_file_config {
 	const char *path;	       /* "-": standard input */
 	const char *format;	       /* libavformat's name; NULL: probed */
 	bool loop;		       /* start again at the end; standard input cannot */
+	double start_s;		       /* begin so far into the file */
 	bool no_transcode;	       /* fail where a stream does not pass untouched */
 	enum payload_codec codec;      /* what the picture is to be; NONE: as it is, or H264 */
 	unsigned video_bps, audio_bps; /* of what is encoded anew; 0: 2000000 and 96000 */
@@ -52,6 +53,8 @@ int64_t media_source_due_us(const struct media_source *s);
 int media_source_next(struct media_source *s, struct media_unit *out, struct media_words *words);
 /* The next frame that is encoded shall be a keyframe. From any thread. */
 void media_source_keyframe(struct media_source *s);
+/* What is encoded here of video shall take so many bits per second. From any thread. */
+void media_source_bitrate(struct media_source *s, unsigned bitrate_bps);
 /* Make a read that blocks return soon. From any thread. */
 void media_source_interrupt(struct media_source *s);
 

@@ -18,6 +18,7 @@ struct media_source {
 	bool has[MEDIA_KINDS], encodes[MEDIA_KINDS];
 	enum payload_codec codec; /* of what comes out; NONE without video */
 	atomic_bool keyframe_wanted, interrupted;
+	atomic_uint bitrate; /* of what is encoded, to be changed to; 0: leave it */
 	char note[200];
 };
 

@@ -58,8 +58,11 @@ next_frame(struct test_source *t, struct media_unit *out, struct media_words *wo
 	AVFrame *f = media_encoder_frame(t->video);
 	int64_t time_us = video_due_us(t);
 	bool keyframe = atomic_exchange(&t->base.keyframe_wanted, false);
+	unsigned bitrate = atomic_load(&t->base.bitrate);
 	int r;
 
+	if (bitrate != 0)
+		(void)media_encoder_bitrate(t->video, bitrate);
 	if (f == NULL)
 		return media_fail(words, -ENOMEM, "out of memory");
 	const struct testcard_picture picture = {t->cfg.width,

@@ -131,6 +131,13 @@ media_transcoder_offset(struct media_transcoder *t, int64_t offset_us)
 	t->offset_us = offset_us;
 }
 
+void
+media_transcoder_bitrate(struct media_transcoder *t, unsigned bitrate_bps)
+{
+	if (t->video != NULL)
+		(void)media_encoder_bitrate(t->video, bitrate_bps);
+}
+
 /* ---- video ---- */
 
 static int

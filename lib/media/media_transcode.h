@@ -13,6 +13,8 @@ struct media_transcoder *media_transcoder_new(const AVStream *stream, enum paylo
 					      unsigned bitrate_bps, media_emit_fn *emit, void *arg,
 					      struct media_words *words);
 void media_transcoder_free(struct media_transcoder *t);
+/* Of video: change the bit rate. */
+void media_transcoder_bitrate(struct media_transcoder *t, unsigned bitrate_bps);
 /* Times that come out are the stream's plus offset_us. */
 void media_transcoder_offset(struct media_transcoder *t, int64_t offset_us);
 /*

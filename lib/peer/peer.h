@@ -95,7 +95,9 @@ struct peer_events {
 	void (*packet)(void *arg, const struct peer_packet *packet);
 	void (*keyframe)(void *arg, unsigned track); /* PLI or FIR for a track we send */
 	void (*sender_report)(void *arg, unsigned track, uint64_t now_us, const struct rtcp_sr *sr);
-	void (*bitrate)(void *arg, uint64_t bitrate_bps); /* REMB */
+	/* How much may be sent in all: REMB, or, with rate_max_bps, what transport-wide feedback of
+	 * what we sent tells (rtp_rate.h). */
+	void (*bitrate)(void *arg, uint64_t bitrate_bps);
 	void (*bye)(void *arg, unsigned track); /* the sender of a track we receive said BYE */
 	/* NACK could not mend a loss of a video track: the picture is damaged. A PLI was sent. */
 	void (*hole)(void *arg, unsigned track);
@@ -119,6 +121,8 @@ struct peer_config {
 	uint64_t reorder_us;  /* patience before the first NACK; 0: 10 ms */
 	uint64_t report_us;   /* interval of SR and RR; 0: 1 s */
 	uint64_t twcc_us;     /* interval of TWCC feedback; 0: 50 ms */
+	/* Estimate what may be sent, beginning with start, up to max; max 0: do not. */
+	uint64_t rate_start_bps, rate_max_bps;
 };
 
 struct peer_codec {

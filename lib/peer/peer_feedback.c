@@ -79,20 +79,46 @@ on_lost(void *arg, uint16_t seq)
 	peer_resend(n->peer, n->line, seq);
 }
 
+struct twcc {
+	struct peer *peer;
+	struct rtcp_twcc_head head;
+	bool begun;
+};
+
 static void
 on_twcc_status(void *arg, uint16_t seq, int64_t delta_us)
 {
-	struct peer *p = arg;
+	struct twcc *t = arg;
 
-	(void)seq;
-	p->stats.twcc_lost += delta_us == INT64_MIN;
+	t->peer->stats.twcc_lost += delta_us == INT64_MIN;
+	if (t->peer->rate == NULL)
+		return;
+	if (!t->begun)
+		rtp_rate_begin(t->peer->rate, t->head.reference_64ms);
+	t->begun = true;
+	rtp_rate_packet(t->peer->rate, seq, delta_us);
+}
+
+static void
+on_twcc(struct peer *p, const struct rtcp_packet *packet)
+{
+	struct twcc t = {.peer = p};
+	uint64_t bps;
+
+	if (rtcp_get_twcc(packet, &t.head, on_twcc_status, &t) < 0)
+		return;
+	p->stats.twcc_received++;
+	if (p->rate == NULL)
+		return;
+	bps = rtp_rate_end(p->rate, p->now_us);
+	if (p->config.events->bitrate != NULL)
+		p->config.events->bitrate(p->config.arg, bps);
 }
 
 static void
 on_rtpfb(struct peer *p, const struct rtcp_packet *packet)
 {
 	struct nack n = {p, NULL};
-	struct rtcp_twcc_head head;
 	uint32_t sender, media;
 
 	if (rtcp_get_feedback(packet, &sender, &media) != 0)
@@ -100,8 +126,8 @@ on_rtpfb(struct peer *p, const struct rtcp_packet *packet)
 	n.line = peer_line_by_tx(p, media);
 	if (packet->count == RTCP_FB_NACK && n.line != NULL)
 		rtcp_get_nack(packet, on_lost, &n);
-	if (packet->count == RTCP_FB_TWCC && rtcp_get_twcc(packet, &head, on_twcc_status, p) >= 0)
-		p->stats.twcc_received++;
+	if (packet->count == RTCP_FB_TWCC)
+		on_twcc(p, packet);
 }
 
 static void

@@ -9,12 +9,14 @@
 #include "rtp/rtp.h"
 #include "rtp/rtp_recv.h"
 #include "rtp/rtp_ring.h"
+#include "rtp/rtp_rate.h"
 #include "rtp/rtp_twcc.h"
 #include "rtpsec/rtpsec.h"
 
 enum {
 	PEER_QUEUE_MAX = 32,	      /* RTCP datagrams waiting; more are dropped: reports repeat */
 	PEER_KEYFRAME_US = 200000,    /* between two requests for a keyframe of a track */
+	PEER_RATE_MIN_BPS = 100000,   /* below this there is no picture */
 	PEER_FIRST_REPORT_US = 20000, /* after the first packet sent: players need the clock */
 	PEER_RTT_DEFAULT_US = 100000, /* until one is measured */
 	PEER_AUDIO_HISTORY = 256,     /* packets kept of a sent audio track */
@@ -99,6 +101,8 @@ struct peer {
 	uint32_t rtcp_ssrc; /* in our feedback */
 	char cname[24];
 	uint16_t twcc_seq;		    /* next number of what we send */
+	struct rtp_rate *rate;		    /* of what we send; NULL unless asked for */
+	bool stamped;			    /* the packet in hand has a fresh number */
 	struct rtp_twcc *twcc;		    /* of what we receive; NULL unless negotiated */
 	uint32_t twcc_media;		    /* SSRC that feedback names */
 	uint64_t twcc_due_us;		    /* CLOCK_NEVER: nothing to report */

@@ -82,6 +82,7 @@ sent_stamp(struct peer *p, const struct peer_line *line, struct peer_sent *sent)
 	sent->twcc = line->ext.twcc != 0 ? p->twcc_seq++ : 0;
 	sent->abs_send_time = (uint32_t)(ntp >> 14) & 0xffffff;
 	sent->resent_ms = 0;
+	p->stamped = line->ext.twcc != 0;
 }
 
 struct outgoing {
@@ -109,6 +110,9 @@ emit(struct peer *p, struct peer_line *line, const struct rtp_ring_slot *slot,
 		return false;
 	out->to = *to;
 	out->size = (size_t)size;
+	if (p->rate != NULL && p->stamped) /* not of what is sent again under its old number */
+		rtp_rate_sent(p->rate, p->now_us, sent->twcc, (uint16_t)size);
+	p->stamped = false;
 	line->stats.tx_packets++;
 	line->stats.tx_octets += (uint64_t)size;
 	return true;

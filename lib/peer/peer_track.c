@@ -117,6 +117,26 @@ line_make(struct peer *p, struct peer_line *line, const struct peer_track *t)
 	return 0;
 }
 
+/* What transport-wide feedback takes, on either side. */
+static int
+feedback_make(struct peer *p, const struct peer_line *line)
+{
+	if (line->tx != NULL && p->rate == NULL && p->config.rate_max_bps != 0) {
+		p->rate = malloc(sizeof(*p->rate));
+		if (p->rate == NULL)
+			return -ENOMEM;
+		rtp_rate_init(p->rate, p->now_us, p->config.rate_start_bps, PEER_RATE_MIN_BPS,
+			      p->config.rate_max_bps);
+	}
+	if (line->rx != NULL && p->twcc == NULL) {
+		p->twcc = malloc(sizeof(*p->twcc));
+		if (p->twcc == NULL)
+			return -ENOMEM;
+		rtp_twcc_init(p->twcc);
+	}
+	return 0;
+}
+
 int
 peer_lines_make(struct peer *p, const struct peer_track *tracks, size_t count)
 {
@@ -132,12 +152,8 @@ peer_lines_make(struct peer *p, const struct peer_track *tracks, size_t count)
 		struct peer_line *line = &p->lines[i];
 
 		rc = line_make(p, line, &tracks[i]);
-		if (rc == 0 && line->rx != NULL && line->ext.twcc != 0 && p->twcc == NULL) {
-			p->twcc = malloc(sizeof(*p->twcc));
-			rc = p->twcc != NULL ? 0 : -ENOMEM;
-			if (rc == 0)
-				rtp_twcc_init(p->twcc);
-		}
+		if (rc == 0 && line->ext.twcc != 0)
+			rc = feedback_make(p, line);
 		if (rc == 0 && line->tx != NULL && p->rtcp_ssrc == 0)
 			p->rtcp_ssrc = line->tx->ssrc;
 	}
@@ -156,8 +172,10 @@ peer_lines_free(struct peer *p)
 		free(p->lines[i].rx);
 	}
 	free(p->lines);
+	free(p->rate);
 	free(p->twcc);
 	p->lines = NULL;
+	p->rate = NULL;
 	p->twcc = NULL;
 	p->line_count = 0;
 }
