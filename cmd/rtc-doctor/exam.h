@@ -102,6 +102,9 @@ uint64_t exam_left_ms(const struct exam *x); /* of the stage's time, at least 1 
 int exam_resolve(struct exam *x, const char *name, int family, uint16_t port, struct addr *out,
 		 size_t cap);
 
+/* Does a media address answer one of three checks at once? */
+bool exam_answers(struct exam *x, struct exam_target *t);
+
 /* Run the stages and report; the exit status. */
 int exam_run(struct exam *x);
 

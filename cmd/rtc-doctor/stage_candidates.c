@@ -189,6 +189,23 @@ judge_all(struct doctor_finding *f, const struct tally *n)
 	}
 }
 
+/* A private address may still be reached, by a VPN: ask before it is condemned. */
+static void
+ask_useless(struct exam *x, struct doctor_finding *f, struct tally *n)
+{
+	for (size_t i = 0; i < x->target_count && n->usable_udp == 0 && !x->interrupted; i++) {
+		struct exam_target *t = &x->targets[i];
+		char text[ADDR_TEXT_SIZE];
+
+		if (t->tcp || t->usable || !exam_answers(x, t))
+			continue;
+		doctor_say(f, "%s answers all the same", addr_format(&t->addr, text));
+		t->usable = true;
+		n->usable_udp++;
+		n->first = DOCTOR_NO_CAUSE;
+	}
+}
+
 void
 stage_candidates(struct exam *x, struct doctor_finding *f)
 {
@@ -207,6 +224,7 @@ stage_candidates(struct exam *x, struct doctor_finding *f)
 		if (n.udp == 1 && c->proto == SDP_UDP && at < x->target_count)
 			x->targets[at].first = true;
 	}
+	ask_useless(x, f, &n);
 	judge_all(f, &n);
 	if (n.usable_udp + n.usable_tcp > 0)
 		x->have |= EXAM_TARGETS;

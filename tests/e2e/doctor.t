@@ -30,6 +30,7 @@ from fakewhip import (Dns, Ice, IceTcp, Proxy, Whip, answer, candidate, created,
 from relaylib import BIN, Relay, Tap  # noqa: E402
 
 SERVER, CLIENT, NAME = '198.51.100.1', '198.51.100.2', 'whip.test'
+INNER = '192.168.7.8'    # a private address of the server's, reached as by a VPN
 TIMEOUT_S, CHECKS = 3, 3
 fakewhip.ADDRESS = SERVER
 tap = Tap()
@@ -62,8 +63,10 @@ def lay_cable():
     ip('link set lo up')
     ip(f'link add cable type veth peer name eth0 netns {client.pid}')
     ip(f'addr add {SERVER}/24 dev cable')
+    ip(f'addr add {INNER}/32 dev cable')
     ip('link set cable up')
-    for words in ('link set lo up', f'addr add {CLIENT}/24 dev eth0', 'link set eth0 up'):
+    for words in ('link set lo up', f'addr add {CLIENT}/24 dev eth0', 'link set eth0 up',
+                  f'route add {INNER} via {SERVER}'):
         subprocess.run([*inside, 'ip', *words.split()], check=True)
     with open(f'{folder}/resolv.conf', 'w') as f:
         f.write(f'nameserver {SERVER}\noptions timeout:1 attempts:1\n')
@@ -134,7 +137,7 @@ class Report:
         self.failed = [s for s, r in self.stages.items() if r['level'] == 'FAIL']
 
 
-good, lossy = Ice('good'), Ice('lossy')
+good, lossy, inner = Ice('good'), Ice('lossy'), Ice('good', INNER)
 silent, wrong_key, refuse, garbage = Ice('silent'), Ice('wrong-key'), Ice('refuse'), Ice('garbage')
 tcp, dead_tcp = IceTcp(), IceTcp('silent')
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -294,6 +297,8 @@ MILD = [
      'http']),
     ('a good candidate behind a private one', 0, 'candidates', 'WARN', 'cand-first',
      sdp(candidate(8000, '192.168.7.7'), good.port), ['--until', 'candidates']),
+    ('a private address that answers', 0, 'candidates', 'WARN', 'cand-other', sdp(candidate(inner.port, INNER)),
+     to_udp),
     ('a silent address beside a good one', 0, 'ice-udp', 'WARN', 'udp-some', sdp(good.port, silent.port), to_udp),
     ('half of the checks are lost', 0, 'ice-udp', 'WARN', 'udp-loss', sdp(lossy.port), [*to_udp, '-c', '8']),
     ('TCP that is dead', 0, 'ice-tcp', 'WARN', 'ice-tcp-dead',

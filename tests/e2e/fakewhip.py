@@ -233,9 +233,9 @@ def ice_reply(data, pwd, how):
 class Ice:
     """Answers checks on a UDP port. how: good, silent, wrong-key, refuse, garbage, lossy."""
 
-    def __init__(self, how='good'):
+    def __init__(self, how='good', address=None):
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((ADDRESS, 0))
+        self.sock.bind((address or ADDRESS, 0))
         self.port = self.sock.getsockname()[1]
         self.how = how
         thread(self.run)

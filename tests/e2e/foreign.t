@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # runs under: address
-"""rtc-publish and rtc-play against a small WHIP and WHEP server on another WebRTC stack (aiortc): a
+"""rtc-publish, rtc-play and rtc-doctor against a small WHIP and WHEP server on another WebRTC stack (aiortc): a
 full ICE agent, DTLS client, AES128_CM_SHA1_80, its own depacketiser and decoder."""
 import asyncio
 import json
@@ -113,6 +113,8 @@ class Server:
         writer.close()
 
     async def answer(self, method, target, body):
+        if method not in ('POST', 'DELETE'):
+            return '405 Method Not Allowed', '', ''
         if method == 'DELETE':
             pc = self.peers.pop(target, None)
             if pc is None:
@@ -179,10 +181,23 @@ async def plays(server):
     ok(server.peers == {}, 'the session is deleted at the end', server.peers)
 
 
+async def is_examined(server):
+    for target, args in (('/whip', []), ('/whep', ['--whep'])):
+        p = await asyncio.create_subprocess_exec(f'{BIN}/rtc-doctor', '-j', '-c', '3', '--media=1', *args,
+                                                 server.base + target, stdout=-1)
+        out, _ = await asyncio.wait_for(p.communicate(), PATIENCE_S)
+        rows = {r['stage']: r for r in map(json.loads, out.splitlines())}
+        ok(p.returncode == 0 and rows['delete']['level'] == 'ok' and rows['headers']['causes'] == ['cors'] and
+           all(r['level'] == 'ok' for s, r in rows.items() if s not in ('headers', 'result')),
+           f'rtc-doctor finds nothing but CORS wrong with another stack ({target})', out.decode())
+    ok(server.peers == {}, 'and leaves no session', server.peers)
+
+
 async def main():
     server = await Server().start()
     await publishes(server)
     await plays(server)
+    await is_examined(server)
     print(f'1..{count}')
 
 asyncio.run(main())
