@@ -6,16 +6,13 @@ sound is not asked for."""
 import atexit
 import json
 import os
-import random
-import select
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from linklib import Link  # noqa: E402
 from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
 
 tap = Tap()
@@ -24,53 +21,6 @@ LOSS, LATE, LATE_S = 0.05, 0.02, 0.015
 PATIENCE_S = 60
 TMP = tempfile.TemporaryDirectory(prefix='rtckit-lossy-')
 children = []
-
-
-class Link(threading.Thread):
-    """A bad path to the relay: a port of its own, an upstream socket per client."""
-
-    def __init__(self, server, seed):
-        super().__init__(daemon=True)
-        self.server, self.rng, self.late = server, random.Random(seed), []
-        self.inside = self.bound()
-        self.port = self.inside.getsockname()[1]
-        self.outside = {}
-        self.lost = self.passed = 0
-        self.start()
-
-    @staticmethod
-    def bound():
-        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        s.bind(('127.0.0.1', 0))
-        return s
-
-    def forward(self, sock, data, to):
-        if self.rng.random() < LOSS:
-            self.lost += 1
-        elif self.rng.random() < LATE:
-            self.late.append((time.monotonic() + LATE_S, sock, data, to))
-        else:
-            self.passed += 1
-            sock.sendto(data, to)
-
-    def take(self, sock):
-        data, source = sock.recvfrom(2048)
-        if sock is self.inside:
-            if source not in self.outside:
-                self.outside[source] = self.bound()
-            self.forward(self.outside[source], data, self.server)
-        else:
-            client = next(c for c, s in self.outside.items() if s is sock)
-            self.forward(self.inside, data, client)
-
-    def run(self):
-        while True:
-            for sock in select.select([self.inside, *self.outside.values()], [], [], 0.005)[0]:
-                self.take(sock)
-            while self.late and self.late[0][0] <= time.monotonic():
-                _, sock, data, to = self.late.pop(0)
-                sock.sendto(data, to)
 
 
 @atexit.register
@@ -102,7 +52,7 @@ relay = Relay()
 admin = relay.connect('admin')
 server = ('127.0.0.1', admin.hello['listen'][0]['port'])
 print('# seed', SEED)
-up, down = Link(server, SEED), Link(server, SEED + 1)
+up, down = (Link(server, SEED + i, loss=LOSS, late=LATE, late_s=LATE_S) for i in range(2))
 whip, whep = service('rtc-whip', up), service('rtc-whep', down)
 
 pub = subprocess.Popen([f'{BIN}/rtc-publish', '-q', '-j', '--test', '--video-bitrate', '1500000',

@@ -27,7 +27,10 @@ const bound = (address) =>
 	});
 
 export class Proxy {
-	/** loss: share of the packets of each direction, once lossy is set. */
+	/**
+	 * loss: share of the packets of each direction, once lossy is set; burst: so many in a row.
+	 * Both may be changed at any time.
+	 */
 	static async start(address, target_port, loss = 0) {
 		const it = new Proxy();
 
@@ -38,6 +41,8 @@ export class Proxy {
 			target_port,
 			loss,
 			lossy: false,
+			burst: 1,
+			left: { in: 0, out: 0 },
 			forwarded: 0,
 			lost: 0,
 		});
@@ -52,8 +57,18 @@ export class Proxy {
 		return this.outside.address().port;
 	}
 
-	drops() {
-		const lost = this.lossy && this.draw() < this.loss;
+	// A burst begins so seldom that the share of the lost is loss.
+	isLost(way) {
+		if (!this.lossy) return false;
+		if (this.left[way]-- > 0) return true;
+		this.left[way] = 0;
+		if (this.draw() >= this.loss / (this.burst - this.loss * (this.burst - 1))) return false;
+		this.left[way] = this.burst - 1;
+		return true;
+	}
+
+	drops(way) {
+		const lost = this.isLost(way);
 
 		this.lost += lost ? 1 : 0;
 		this.forwarded += lost ? 0 : 1;
@@ -67,14 +82,14 @@ export class Proxy {
 			this.clients.set(key, { from, socket: this.upstream(from) });
 		const socket = await this.clients.get(key).socket;
 
-		if (!this.drops()) socket.send(packet, this.target_port, this.address);
+		if (!this.drops('in')) socket.send(packet, this.target_port, this.address);
 	}
 
 	async upstream(client) {
 		const socket = await bound(this.address);
 
 		socket.on('message', (packet) => {
-			if (!this.drops()) this.outside.send(packet, client.port, client.address);
+			if (!this.drops('out')) this.outside.send(packet, client.port, client.address);
 		});
 		return socket;
 	}
