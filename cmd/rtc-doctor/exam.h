@@ -13,6 +13,7 @@
 #include "exchange.h"
 #include "options.h"
 #include "peer/peer.h"
+#include "tcp/tcp.h"
 
 enum {
 	EXAM_ADDRESSES_MAX = 8, /* of the server's name */
@@ -33,7 +34,8 @@ enum exam_have {
 	EXAM_UDP = 256,	    /* checks are answered */
 	EXAM_SESSION = 512, /* ours: DTLS can follow */
 	EXAM_DTLS = 1024,
-	EXAM_LOCATION = 2048 /* the session's URL */
+	EXAM_LOCATION = 2048, /* the session's URL */
+	EXAM_PATH = 4096      /* UDP or TCP that the client uses too */
 };
 
 /* A media address of the answer. */
@@ -76,6 +78,7 @@ struct exam {
 	size_t target_count;
 	struct exam_target targets[EXAM_TARGETS_MAX];
 	struct media_run *media; /* while the media stage runs */
+	struct tcp *tcp;	 /* the peer's connections; NULL: by UDP */
 	int udp_fd[2];		 /* of the peer: IPv4, IPv6; -1 */
 	struct addr best;	 /* the media address that answered best */
 	unsigned dtls_seen;	 /* datagrams of DTLS that came */

@@ -110,6 +110,7 @@ release(struct exam *x)
 			close(x->udp_fd[i]);
 	exchange_free(&x->post);
 	exchange_free(&x->bare);
+	tcp_free(x->tcp);
 	peer_free(x->peer);
 	dtls_ctx_free(x->dtls);
 	sdp_free(x->offer);

@@ -65,6 +65,17 @@ const struct peer_events dtls_events = {
 /* ---- the peer on its sockets ---- */
 
 static void
+send_by_tcp(struct exam *x, const struct peer_datagram *out)
+{
+	struct tcp_conn *c = x->tcp != NULL ? tcp_find(x->tcp, out->to.channel) : NULL;
+
+	if (c == NULL)
+		return;
+	memcpy(tcp_reserve(c, out->size), out->buf, out->size);
+	tcp_commit(c, out->size);
+}
+
+static void
 send_all(struct exam *x)
 {
 	struct peer_datagram out;
@@ -72,10 +83,16 @@ send_all(struct exam *x)
 	while (peer_poll(x->peer, &out) > 0) {
 		int fd = out.to.channel < 2 ? x->udp_fd[out.to.channel] : -1;
 
+		if (out.to.proto == ICE_TCP) {
+			send_by_tcp(x, &out);
+			continue;
+		}
 		/* What the kernel refuses is lost, as on any path. */
 		(void)!sendto(fd, out.buf, out.size, MSG_DONTWAIT, &out.to.remote.sa,
 			      addr_size(&out.to.remote));
 	}
+	if (x->tcp != NULL)
+		tcp_flush(x->tcp, clock_now_us());
 }
 
 static void
@@ -113,10 +130,43 @@ receive(struct exam *x, unsigned channel)
 	}
 }
 
+static enum tcp_verdict
+on_tcp_packet(void *arg, struct tcp_conn *c, uint8_t *buf, size_t size)
+{
+	struct exam *x = arg;
+
+	note_dtls(x, buf, size);
+	(void)peer_input(x->peer, clock_now_us(), tcp_conn_tuple(c), buf, size);
+	return TCP_STAYS;
+}
+
+static void
+on_tcp_closed(void *arg, struct tcp_conn *c)
+{
+	struct exam *x = arg;
+	int error = tcp_conn_error(c);
+
+	peer_lose_pair(x->peer, clock_now_us(), tcp_conn_tuple(c),
+		       error != 0 ? error : -ECONNRESET);
+}
+
+/* hand_over is for what TCP_MOVES, which nothing here says. */
+static const struct tcp_handlers tcp_handlers = {.packet = on_tcp_packet, .closed = on_tcp_closed};
+
+static void
+read_ready(struct exam *x, const struct pollfd *wait)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (wait[i].revents != 0)
+			receive(x, i);
+	if (x->tcp != NULL && wait[2].revents != 0)
+		tcp_turn(x->tcp, clock_now_us());
+}
+
 int
 dtls_work(struct exam *x, uint64_t until_us, bool (*done)(struct exam *x))
 {
-	struct pollfd wait[2];
+	struct pollfd wait[3];
 
 	while (true) {
 		uint64_t now_us = clock_now_us();
@@ -130,12 +180,12 @@ dtls_work(struct exam *x, uint64_t until_us, bool (*done)(struct exam *x))
 			return 0;
 		for (unsigned i = 0; i < 2; i++)
 			wait[i] = (struct pollfd){.fd = x->udp_fd[i], .events = POLLIN};
-		r = exam_wait(x, wait, 2, MIN_OF(peer_deadline(x->peer), until_us));
+		wait[2] =
+		    (struct pollfd){.fd = x->tcp != NULL ? tcp_fd(x->tcp) : -1, .events = POLLIN};
+		r = exam_wait(x, wait, 3, MIN_OF(peer_deadline(x->peer), until_us));
 		if (r < 0)
 			return r;
-		for (unsigned i = 0; i < 2 && r > 0; i++)
-			if (wait[i].revents != 0)
-				receive(x, i);
+		read_ready(x, wait);
 	}
 }
 
@@ -171,6 +221,18 @@ start(struct exam *x)
 	return error < 0 ? error : peer_start(x->peer, clock_now_us(), &r);
 }
 
+/* A connection that fails is told by on_tcp_closed(). */
+static void
+add_tcp_pair(struct exam *x, const struct exam_target *t)
+{
+	struct tcp_conn *c;
+
+	if (x->tcp == NULL)
+		x->tcp = tcp_new(&tcp_handlers, x);
+	if (x->tcp != NULL && tcp_connect(x->tcp, clock_now_us(), &t->addr, x, &c) == 0)
+		(void)peer_add_pair(x->peer, tcp_conn_tuple(c), t->priority);
+}
+
 static void
 add_pair(struct exam *x, const struct exam_target *t)
 {
@@ -196,7 +258,7 @@ is_settled(struct exam *x)
 static void
 say_connected(const struct exam *x, struct doctor_finding *f)
 {
-	doctor_say(f, "%s as %s, %s", x->info.dtls_version,
+	doctor_say(f, "%s%s as %s, %s", x->info.dtls_version, x->tcp != NULL ? " by TCP" : "",
 		   x->plan->dtls_client ? "client" : "server", x->info.cipher);
 	doctor_say(f, "curve %s", x->info.group);
 	doctor_say(f, "%s", x->info.profile_name);
@@ -227,9 +289,16 @@ stage_dtls(struct exam *x, struct doctor_finding *f)
 		doctor_blame(f, DOCTOR_SDP_LINE);
 		return;
 	}
-	for (size_t i = 0; i < x->target_count; i++)
-		if (x->targets[i].answered)
-			add_pair(x, &x->targets[i]);
+	for (size_t i = 0; i < x->target_count; i++) {
+		const struct exam_target *t = &x->targets[i];
+
+		if (!t->answered || t->tcp == ((x->have & EXAM_UDP) != 0))
+			continue; /* TCP only where there is no UDP, as browsers do */
+		if (t->tcp)
+			add_tcp_pair(x, t);
+		else
+			add_pair(x, t);
+	}
 	if (dtls_work(x, x->deadline_us, is_settled) < 0)
 		return;
 	if (x->connected) {

@@ -103,7 +103,8 @@ stage_ice_tcp(struct exam *x, struct doctor_finding *f)
 		if (!x->targets[i].tcp || !x->targets[i].usable)
 			continue;
 		count++;
-		good += check_target(x, f, &x->targets[i].addr);
+		x->targets[i].answered = check_target(x, f, &x->targets[i].addr);
+		good += x->targets[i].answered;
 	}
 	if (count == 0)
 		doctor_say(f, "not offered");
@@ -111,4 +112,7 @@ stage_ice_tcp(struct exam *x, struct doctor_finding *f)
 		doctor_blame(f, DOCTOR_ICE_TCP_DEAD);
 	else if (!udp)
 		doctor_blame(f, DOCTOR_TCP_ONLY);
+	/* OBS and ffmpeg know no ICE-TCP: for them it ends here. */
+	if (good > 0 && (x->o.as == DOCTOR_ANYONE || x->o.as == DOCTOR_BROWSER))
+		x->have |= EXAM_PATH;
 }

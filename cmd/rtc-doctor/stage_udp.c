@@ -253,7 +253,7 @@ judge(struct exam *x, struct doctor_finding *f, const struct probe *p, size_t co
 	else if (good < count)
 		doctor_blame(f, DOCTOR_UDP_SOME);
 	if (good > 0)
-		x->have |= EXAM_UDP;
+		x->have |= EXAM_UDP | EXAM_PATH;
 }
 
 bool

@@ -20,10 +20,10 @@ static const struct stage {
     [DOCTOR_HEADERS] = {stage_headers, EXAM_CREATED | EXAM_SESSION, 0},
     [DOCTOR_SDP] = {stage_sdp, EXAM_CREATED, EXAM_ANSWER},
     [DOCTOR_CANDIDATES] = {stage_candidates, EXAM_ANSWER, EXAM_TARGETS},
-    [DOCTOR_ICE_UDP] = {stage_ice_udp, EXAM_TARGETS, EXAM_UDP},
-    [DOCTOR_ICE_TCP] = {stage_ice_tcp, EXAM_TARGETS, 0},
+    [DOCTOR_ICE_UDP] = {stage_ice_udp, EXAM_TARGETS, EXAM_UDP | EXAM_PATH},
+    [DOCTOR_ICE_TCP] = {stage_ice_tcp, EXAM_TARGETS, EXAM_PATH},
     [DOCTOR_MTU] = {stage_mtu, EXAM_UDP, 0},
-    [DOCTOR_DTLS] = {stage_dtls, EXAM_UDP | EXAM_SESSION, EXAM_DTLS},
+    [DOCTOR_DTLS] = {stage_dtls, EXAM_PATH | EXAM_SESSION, EXAM_DTLS},
     [DOCTOR_MEDIA] = {stage_media, EXAM_DTLS, 0},
     [DOCTOR_DELETE] = {stage_delete, EXAM_SESSION | EXAM_LOCATION, 0},
 };

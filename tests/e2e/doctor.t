@@ -84,7 +84,7 @@ CA = ['--ca-file', f'{folder}/ca.pem']
 
 # ---- our own server ----
 
-relay = Relay(bind=f'{SERVER}:0')
+relay = Relay('-T', f'{SERVER}:0', bind=f'{SERVER}:0')
 children.append(relay.proc)
 
 
@@ -110,6 +110,11 @@ streams = iter(range(1000))
 
 def ours(base=None):
     return f'{base or WHIP}?app=live&stream=s{next(streams)}'
+
+
+def udp_cut(**kw):
+    """The real server, its UDP candidate silent."""
+    return Whip(forward(ours(), swap(rf'(udp \d+ {SERVER}) \d+', rf'\g<1> {silent.port}')), **kw)
 
 
 def meddled(drop, base=None):
@@ -303,10 +308,11 @@ MILD = [
     ('half of the checks are lost', 0, 'ice-udp', 'WARN', 'udp-loss', sdp(lossy.port), [*to_udp, '-c', '8']),
     ('TCP that is dead', 0, 'ice-tcp', 'WARN', 'ice-tcp-dead',
      sdp(good.port, candidate(dead_tcp.port, proto='tcp')), ['--until', 'ice-tcp']),
-    ('a browser by TCP', 0, 'ice-tcp', 'WARN', 'tcp-only',
-     lambda: Whip(created(lambda o: answer(o, [candidate(silent.port), candidate(tcp.port, proto='tcp')])),
-     tls=TLS['good']),
-     ['--as', 'browser', *CA]),
+    ('a browser where UDP is cut', 0, 'ice-tcp', 'WARN', 'tcp-only', lambda: udp_cut(tls=TLS['good']),
+     ['--as', 'browser', *CA, '--until', 'ice-tcp']),
+    ('its DTLS', 0, 'dtls', 'ok', None, lambda: udp_cut(tls=TLS['good']), ['--as', 'browser', *CA, '--until',
+     'dtls']),
+    ('its media', 0, 'media', 'ok', None, lambda: udp_cut(tls=TLS['good']), ['--as', 'browser', *CA, '--media=1']),
     ('large packets are lost', 0, 'mtu', 'WARN', 'mtu-small', lambda: meddled(lambda d, back: len(d) > 1100),
      ['--until', 'mtu']),
     ('DELETE says 204', 0, 'delete', 'WARN', 'delete-not-200', lambda: Whip(fine, delete_status=204), ['--only',
