@@ -278,12 +278,15 @@ supervise() {
 # --- all of them ------------------------------------------------------------------------------
 
 started=	# names, in order
+reloading=	# the configuration is being read again
 supervisors=	# their pids
 
-# start NAME fd|none COMMAND...: returns when it is ready; ends everything if it cannot be started.
+# start NAME fd|none COMMAND...: returns when it is ready. If it cannot be started that ends
+# everything, but while the configuration is read again.
 start() {
+	rm -f "$run/server/$1.fifo"
 	mkfifo "$run/server/$1.fifo" || exit 73
-	started="$started $1"
+	is_one_of "$1" "$started" || started="$started $1"
 	(supervise "$@") &
 	supervisors="$supervisors $!"
 	echo $! >"$run/server/$1.pid"
@@ -291,6 +294,7 @@ start() {
 		[ "$who" = "$1" ] || continue
 		[ "$event" = ready ] && return 0
 		rm -f "$run/server/$1.pid"
+		[ -z "$reloading" ] || return 1
 		leave "$code"
 	done
 	leave 70
@@ -357,24 +361,128 @@ finish() {
 exec 5>"$run/server/leash.fifo"
 trap finish TERM INT HUP
 
-# The arguments of a program: configuration, then --arg.
-start_program() {
-	program=$1
-	lines=$(conf -q argv "$program") || exit
-	set --
-	while IFS= read -r line; do
-		[ -z "$line" ] || set -- "$@" "$line"
-	done <<-EOF
-	$lines
-	EOF
+# The arguments of a program, one a line: configuration, then --arg.
+argv_of() {	# program
+	conf -q argv "$1" || return
 	while IFS= read -r line; do
 		case $line in
-		"$program="*) set -- "$@" "${line#*=}" ;;
+		"$1="*) printf '%s\n' "${line#*=}" ;;
 		esac
 	done <<-EOF
 	$extra
 	EOF
+}
+
+start_program() {	# program arguments, one a line
+	program=$1
+	printf '%s\n' "$2" >"$run/server/$1.argv"
+	set --
+	while IFS= read -r line; do
+		[ -z "$line" ] || set -- "$@" "$line"
+	done <"$run/server/$program.argv"
 	start "$program" fd "$bin/$program" "$@"
+}
+
+# --- the configuration again ------------------------------------------------------------------
+
+# Programs that hold nobody's media are started anew when their arguments change; the rest would
+# drop it.
+stateless="rtc-whip rtc-whep rtc-web rtc-gate"
+
+is_one_of() {	# word list
+	case " $2 " in
+	*" $1 "*) return 0 ;;
+	esac
+	return 1
+}
+
+stop_program() {	# program
+	signal_pids TERM "$run/server/$1.pid"
+	clock
+	limit_ms=$((now_ms + stop_ms + 800))
+	while [ -e "$run/server/$1.pid" ] && [ "$now_ms" -lt "$limit_ms" ]; do
+		sleep 0.02
+		clock
+	done
+	[ ! -e "$run/server/$1.pid" ] || signal_pids KILL "$run/pid/$1" "$run/server/$1.pid"
+	rm -f "$run/server/$1.pid" "$run/pid/$1"
+}
+
+drop_name() {	# program
+	names=
+	for word in $started; do
+		[ "$word" = "$1" ] || names="$names $word"
+	done
+	started=$names
+}
+
+forget() {	# program
+	say error "$1: does not start; it is tried again with the next SIGHUP"
+	drop_name "$1"
+}
+
+# New arguments; if it cannot live with them, the old ones.
+replace_program() {	# program arguments
+	before=$(cat "$run/server/$1.argv")
+	say info "$1: started anew with other arguments"
+	stop_program "$1"
+	start_program "$1" "$2" && return
+	say error "$1: does not start with the new arguments: the old ones again"
+	start_program "$1" "$before" || forget "$1"
+}
+
+reload_program() {	# program: one that runs and goes on
+	new=$(argv_of "$1") || return
+	if [ "$new" = "$(cat "$run/server/$1.argv")" ]; then
+		# Certificates may have changed.
+		[ "$1" != rtc-gate ] || signal_pids HUP "$run/pid/$1"
+	elif is_one_of "$1" "$stateless"; then
+		replace_program "$1" "$new"
+	else
+		say warn "$1: other arguments would drop what runs: restart rtc-server for them"
+	fi
+}
+
+reload() {
+	say info "SIGHUP: reading $config again"
+	if ! conf -n || ! wanted=$(conf -q programs); then
+		say error "nothing was changed"
+		return
+	fi
+	wanted=$(echo $wanted)
+	for each in $wanted; do
+		if is_one_of "$each" "$started"; then
+			reload_program "$each"
+		elif [ "$each" = rtc-relay ]; then
+			say warn "rtc-relay: restart rtc-server to begin with it"
+		else
+			say info "$each: started"
+			start_program "$each" "$(argv_of "$each")" || forget "$each"
+		fi
+	done
+	for each in $started; do
+		if is_one_of "$each" "$stateless" && ! is_one_of "$each" "$wanted"; then
+			say info "$each: stopped"
+			stop_program "$each"
+			drop_name "$each"
+		elif ! is_one_of "$each" "$wanted rtc-publish"; then
+			say warn "$each: restart rtc-server to be rid of it"
+		fi
+	done
+	say info "ready:$started"
+}
+
+# One that comes while another is at work is not lost.
+hups=0
+on_hup() {
+	hups=$((hups + 1))
+	[ -z "$reloading" ] || return 0
+	reloading=0
+	until [ "$hups" = "$reloading" ]; do
+		reloading=$hups
+		reload
+	done
+	reloading=
 }
 
 port_of() {	# directive
@@ -400,7 +508,8 @@ print_addresses() {
 }
 
 for each in $programs; do
-	start_program "$each"
+	arguments=$(argv_of "$each") || leave 78
+	start_program "$each" "$arguments"
 done
 if [ -n "$demo" ]; then
 	api=$(port_of http_api.listen)
@@ -411,13 +520,20 @@ if [ -n "$demo" ]; then
 	    "http://127.0.0.1:$api/rtc/v1/whip/?app=live&stream=demo"
 	wait "$connected"
 fi
+# Without a terminal SIGHUP is a wish; with one it is the terminal's end.
+[ -t 0 ] || trap on_hup HUP
 say info "ready:$started"
 [ -z "$demo" ] || print_addresses
 echo >&6
 exec 6>&-
 
-# Supervisors end only when told to or when their program must not be restarted.
-# shellcheck disable=SC2086
-wait $supervisors
+# Supervisors end only when told to or when their program must not be restarted; a signal ends a
+# wait.
+while :; do
+	before=$hups
+	# shellcheck disable=SC2086
+	wait $supervisors
+	[ "$hups" != "$before" ] || break
+done
 say error "nothing is left to supervise"
 leave 70

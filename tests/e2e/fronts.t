@@ -1,18 +1,14 @@
 #!/usr/bin/env python3
 """conf/nginx.conf and conf/haproxy.cfg in the place of rtc-gate, before the real programs."""
 # runs under: none
-import base64
-import hashlib
 import json
 import os
 import re
 import shutil
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
@@ -20,7 +16,6 @@ BIN = os.path.abspath(os.environ.get("RTC_BIN", "build/bin"))
 DEADLINE_S = 15
 RUN = tempfile.mkdtemp(prefix="fronts.")
 ENV = dict(os.environ, RTC_RUN=RUN)
-GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"   # RFC 6455 s.1.3
 children, count, failed = [], 0, 0
 
 
@@ -96,47 +91,27 @@ class Answer:
         return "%s\n%s" % (self.head, self.body[:400])
 
 
-def websocket_echo():
-    """An upstream for /sig: the handshake, then what comes goes back."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(os.path.join(RUN, "signal.sock"))
-    listener.listen(8)
-
-    def serve(conn):
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += conn.recv(4096)
-        key = re.search(rb"(?i)sec-websocket-key: *(\S+)", head).group(1).decode()
-        digest = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
-        conn.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade"
-                      "\r\nSec-WebSocket-Accept: %s\r\n\r\n" % digest).encode())
-        while data := conn.recv(4096):
-            conn.sendall(data)
-
-    def accept():
-        while True:
-            threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-
-
-def websocket(port, path):
-    """Octets that come back through the front, after its 101."""
+def websocket(port, path, name):
+    """Does rtc-signal answer a request to join, through the front?"""
     with socket.create_connection(("127.0.0.1", port)) as s:
         s.settimeout(DEADLINE_S)
         s.sendall(("GET %s HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
                    "\r\n" % path).encode())
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += s.recv(4096)
-        sent = b"\x82\x84abcd" + b"0000"
-        for part in (sent[:3], sent[3:]):
+        got = b""
+        while b"\r\n\r\n" not in got:
+            got += s.recv(4096) or b"\r\n\r\n"
+        text = json.dumps({"tid": "t1", "msg": {"action": "join", "room": "r", "display": name}})
+        # A masked text frame of less than 126 octets (RFC 6455 s.5.2), the mask all zero.
+        frame = bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text.encode()
+        for part in (frame[:3], frame[3:]):
             s.sendall(part)
-        back = b""
-        while len(back) < len(sent):
-            back += s.recv(4096)
-        return head.startswith(b"HTTP/1.1 101") and back == sent
+        while b"participants" not in got:
+            more = s.recv(4096)
+            if not more:
+                return False
+            got += more
+        return got.startswith(b"HTTP/1.1 101") and b'"t1"' in got
 
 
 OFFERS = {kind: "@" + os.path.join(ROOT, "tests/vectors/sdp/chromium-%s-offer.sdp" % kind)
@@ -183,8 +158,8 @@ def check(front, port, secure):
     for path in ("/players/whep.html", "/media/players/whep.html"):
         page = Answer(base + path)
         ok(page.status == 200 and b"<video" in page.body, "%s: %s" % (front, path), page)
-    ok(websocket(port, "/sig/v1/rtc") and websocket(port, "/media/sig/v1/rtc"),
-       front + ": a WebSocket")
+    ok(websocket(port, "/sig/v1/rtc", front) and
+       websocket(port, "/media/sig/v1/rtc", front + "2"), front + ": a WebSocket")
     with socket.create_connection(("127.0.0.1", port)) as s:
         s.settimeout(DEADLINE_S)
         s.sendall(b"GET /media/live/demo.flv HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -204,7 +179,8 @@ def main():
         [os.path.join(BIN, "rtc-server"), "-c", os.path.join(ROOT, "conf/rtc.conf"), "-s",
          "http_api.enabled=off", "-s", "http_server.enabled=off", "-s",
          "rtc_server.listen=127.0.0.1:%d" % free_port(), "-s", "rtc_server.candidate=127.0.0.1",
-         "-R", str(ready_w)], env=ENV, stderr=log, pass_fds=[ready_w])
+         "-s", "rtc_signal.listen=127.0.0.1:%d" % free_port(), "-R", str(ready_w)],
+        env=ENV, stderr=log, pass_fds=[ready_w])
     children.append(server)
     os.close(ready_w)
     ok(os.read(ready, 1) == b"\n", "rtc-server without the gate is ready")
@@ -254,7 +230,6 @@ def start_fronts():
            front + " starts", log_of(front))
 
 
-websocket_echo()
 ports = {n: free_port() for n in ("nginx", "nginx tls", "nginx api", "haproxy", "haproxy tls",
                                    "haproxy api")}
 try:

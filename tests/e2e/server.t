@@ -28,6 +28,7 @@ echo "$name $*" >>"$NOTES"
 does=$(cat "$(dirname "$NOTES")/$name.does" 2>/dev/null)
 case $does in
 exit*) exit "${does#exit }" ;;
+refuse*) case " $* " in *" ${does#refuse } "*) exit 69 ;; esac ;;
 deaf) trap '' TERM ;;
 esac
 echo >&3
@@ -36,7 +37,7 @@ exec 3>&-
 exec sleep 600
 EOF
 chmod +x "$bin/stand-in"
-for p in rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-signal rtc-web rtc-gate; do
+for p in rtc-relay rtc-whip rtc-whep rtmp2rtc rtc2rtmp rtc-signal rtc-web rtc-gate; do
 	ln "$bin/stand-in" "$bin/$p"
 done
 export NOTES="$dir/notes"
@@ -48,7 +49,7 @@ start_server() {	# shell, arguments; returns when it is ready or dead
 	mkfifo "$dir/ready"
 	# shellcheck disable=SC2086
 	perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' $shell "$bin/rtc-server" -r "$run" \
-	    -c conf/rtc.conf -R 7 "$@" 7>"$dir/ready" 2>"${log:-$dir/log}" &
+	    -c "${file:-conf/rtc.conf}" -R 7 "$@" 7>"$dir/ready" 2>"${log:-$dir/log}" &
 	server=$!
 	read -r _ <"$dir/ready"
 	ready=$?
@@ -177,6 +178,65 @@ done
 start_server dash -s rtc_server.listen=8123 --arg "rtc-whip=--token-file" --arg="rtc-whip=/a b"
 like "$(cat "$NOTES")" '^rtc-relay --udp 8123 ' "--set reaches the program"
 like "$(cat "$NOTES")" '^rtc-whip .*--token-file /a b -R 3$' "--arg reaches the program"
-stop_server HUP
-is "$code" 0 "SIGHUP ends it with 0"
+stop_server TERM
+
+# SIGHUP reads the configuration again; what carries media stays as it is.
+said() { [ "$(grep -cE "$1" "$dir/log")" -ge "${2:-1}" ]; }
+hup() {		# how often it was ready before
+	kill -HUP "$server"
+	waits 8000 said 'ready:' $(($1 + 1))
+}
+edit() { sed "$1" "$file" >"$file.new" && mv "$file.new" "$file"; }
+pids_of() { for p do pid_of "$p"; done | paste -sd' '; }
+file=$dir/again.conf
+for s in $shells; do
+	shell=$(echo "$s" | tr _ ' ')
+	cp conf/rtc.conf "$file"
+	start_server "$shell"
+	all=$(pids_of rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-signal rtc-web rtc-gate)
+	hup 1
+	is "$(pids_of rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-signal rtc-web rtc-gate)" "$all" \
+	    "$shell: SIGHUP without a change leaves all as it is"
+	held=$(pids_of rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-signal rtc-web)
+	gate=$(pid_of rtc-gate)
+	edit 's/1985;/1986;/; s/rtmp_to_rtc .*off;/rtmp_to_rtc on;/; s/8000;/8001;/'
+	hup 2
+	is "$(pids_of rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-signal rtc-web)" "$held" \
+	    "$shell: a change of the gate leaves the others as they are"
+	ok "$shell: the gate is another process" changed rtc-gate "$gate"
+	like "$(tail -n 2 "$NOTES")" '^rtc-gate .*--listen 1986 ' "$shell: with the new port"
+	like "$(tail -n 2 "$NOTES")" '^rtmp2rtc --listen 1935 -R 3' "$shell: what was off is on"
+	like "$(cat "$dir/log")" 'rtc-relay: other arguments would drop what runs' \
+	    "$shell: the relay's change is told"
+	is "$(pids_of rtc-relay)" "${held%% *}" "$shell: and waits"
+	gate=$(pid_of rtc-gate)
+	echo nonsense >>"$file"
+	kill -HUP "$server"
+	ok "$shell: a broken file is told" waits 4000 said 'again.conf:.*error' 1
+	ok "$shell: and nothing is changed" waits 4000 said 'nothing was changed'
+	is "$(pid_of rtc-gate)" "$gate" "$shell: the gate is the same"
+	if [ "$s" != dash ]; then	# what follows is the same for all
+		stop_server TERM
+		is "$code" 0 "$shell: and it ends with 0"
+		continue
+	fi
+	edit '$d; s/8080;/8082;/'
+	echo 'refuse 8082' >"$dir/rtc-gate.does"
+	hup 3
+	like "$(cat "$dir/log")" 'rtc-gate: does not start with the new arguments: the old ones' \
+	    "$shell: arguments that the gate cannot live with"
+	like "$(tail -n 1 "$NOTES")" '^rtc-gate .*--listen 1986 .*--listen 8080 ' "$shell: it has its old ones"
+	ok "$shell: and runs" changed rtc-gate "$gate"
+	rm "$dir/rtc-gate.does"
+	gate=$(pid_of rtc-gate)
+	edit '/^http_/,/^}/s/enabled .*on;/enabled off;/'
+	hup 4
+	ok "$shell: without a port the gate is stopped" gone "$gate"
+	whip=$(pid_of rtc-whip)
+	kill -KILL "$whip"
+	ok "$shell: programs are restarted as before" waits 3000 changed rtc-whip "$whip"
+	stop_server TERM
+	is "$code" 0 "$shell: and it ends with 0"
+	is "$(ls "$run/pid")" "" "$shell: with nothing left"
+done
 done_testing
