@@ -85,7 +85,9 @@ struct csession {
 	uint8_t base;	 /* a contributor's: the stream's track that its first is; PT_NONE */
 	unsigned worker; /* a contributor's */
 	uint32_t told;	 /* a local source's: bit per track of its own that it was told is wanted */
-	struct meter meter;	   /* octets received and sent */
+	struct meter meter; /* octets received and sent */
+	uint8_t
+	    sent[TRACKS_MAX]; /* a source's: the codec that each track was seen to send, plus 1 */
 	struct meter *lane_meters; /* octets and pictures of shared.lanes; owned, NULL with them */
 	unsigned forgets;	   /* workers that still know it */
 	UT_hash_handle by_serial, by_secret, by_id, by_ufrag;
@@ -239,6 +241,12 @@ void cstream_interest(struct control *c, unsigned worker, const struct msg_inter
 void cstream_home(struct stream *s, struct control *c, int home);
 void event_stream(struct control *c, const struct stream *s, const char *event);
 void event_send(struct control *c, json_t *event); /* steals */
+
+/* control_match.c: who gets nothing for want of a common codec; an event and a line of the log. */
+/* A player was bound so. */
+void cmatch_tell(const struct csession *cs, const struct binding *b);
+/* Once a second, for a source: has a track of it begun to send another codec? */
+void cmatch_source(struct csession *cs);
 
 /* control_measure.c: rates, pictures and codecs, as lists tell them. */
 void csession_measured(struct csession *cs); /* before it is announced: make room for what comes */

@@ -39,6 +39,8 @@ note_session(struct csession *cs, uint64_t now_us)
 {
 	meter_note(&cs->meter, now_us, STAT_GET(cs->shared.stats.rx_octets),
 		   STAT_GET(cs->shared.stats.tx_octets));
+	if (cs->shared.lanes != NULL)
+		cmatch_source(cs);
 	for (unsigned i = 0; cs->shared.lanes != NULL && i < LANES_MAX; i++) {
 		const struct lane_stats *s = &cs->shared.lanes[i];
 

@@ -73,29 +73,6 @@ event_session(const struct csession *cs, const char *event)
 	event_send(cs->control, o);
 }
 
-/* A player that gets one kind, and nothing of the other for want of a common codec. */
-static void
-tell_unmatched(const struct csession *cs, const struct binding *b)
-{
-	static const char *const names[] = {[TRACK_AUDIO] = "audio", [TRACK_VIDEO] = "video"};
-	const struct tracks *publisher = &cs->stream->tracks, *player = &cs->shared.tracks;
-	char sends[NAMES_SIZE], takes[NAMES_SIZE];
-
-	for (unsigned kind = TRACK_AUDIO; kind <= TRACK_VIDEO; kind++) {
-		if (!tracks_miss(b, publisher, player, kind))
-			continue;
-		tracks_kind_names(publisher, kind, sends, sizeof(sends));
-		tracks_kind_names(player, kind, takes, sizeof(takes));
-		log_info("session", "%s play %s gets no %s: the publisher sends %s; it takes %s",
-			 cs->shared.id, cs->stream->name, names[kind], sends, takes);
-		event_send(cs->control,
-			   json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "event",
-				     "session.unmatched", "session", cs->shared.id, "stream",
-				     cs->stream->name, "kind", "play", "media", names[kind],
-				     "sends", sends, "takes", takes));
-	}
-}
-
 struct csession *
 csession_new(struct control *c, enum session_kind kind)
 {
@@ -346,7 +323,7 @@ csession_bind(struct csession *cs)
 		return; /* a contributor came or went that it has nothing to do with */
 	cs->bound_epoch = s->epoch;
 	if (cs->shared.kind == SESSION_PLAY)
-		tell_unmatched(cs, &m.binding);
+		cmatch_tell(cs, &m.binding);
 	control_post(cs->control, (unsigned)owner, M_BIND, &m, sizeof(m));
 }
 

@@ -13,7 +13,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cardlib import faults_of, numbers_of  # noqa: E402
-from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
+from relaylib import BIN, Relay, Tap, codec, rtp, wait_for  # noqa: E402
 
 tap = Tap()
 TMP = tempfile.TemporaryDirectory(prefix='rtckit-codecs-')
@@ -155,6 +155,21 @@ code, r, err = report_of(play('vp9&codec=vp9', '--duration', '1', '--expect-card
 tap.equal((code, (r.get('video') or {}).get('codec')), (0, 'VP9'), 'and plays what matches')
 code, r, err = report_of(play('h264', '--duration', '1', file=path('x.webm')))
 tap.ok(told('h264', 'H264', ('VP8', 'VP9', 'AV1')), 'a WebM recording asks for what it can hold', f'{code} {err}')
+# A browser lists several codecs and sends one: what comes is compared, not only what is listed.
+both = relay.connect('media')
+both.ask('attach', **{'as': 'publisher', 'stream': 'live/both', 'tracks': [
+    {'mid': '0', 'kind': 'video', 'codecs': [codec('VP8', 96), codec('VP9', 98)]}]})
+vp9_only = play('both', '--codec', 'vp9', '--wait', '4')
+tap.ok(wait_for(lambda: sessions('both'), 20), 'a player of the second codec connects')
+for i in range(30):
+    both.send(rtp(96, i, i * 3000, b'\x10\0\0\0\x9d\x01\x2a\x40\x01\xf0\0', marker=1))
+e = events.wait_event('session.unmatched', 10, stream='live/both') or {}
+tap.equal((e.get('sends'), e.get('takes', '')[:3]), ('VP8', 'VP9'), 'an event says that the first one comes')
+late = play('both', '--codec', 'vp9', '--wait', '1')
+e = events.wait_event('session.unmatched', 10, stream='live/both') or {}
+tap.equal((e.get('sends'), e.get('takes', '')[:3]), ('VP8', 'VP9'), 'and for who joins later, too')
+tap.equal([p.wait(PATIENCE_S) for p in (late, vp9_only)], [55, 55], 'they get nothing and say so')
+both.close()
 code, r, err = report_of(play('vp8', '--codec', 'vp8', file=path('x.mp4')))
 tap.ok(code == 64 and 'VP8' in err, 'a container that cannot hold the codec: wrong usage', f'{code} {err}')
 for p in publishers.values():
