@@ -33,7 +33,7 @@ enum {
 	TCP_CHUNK_SIZE = 16 << 10,   /* queues are made of these */
 	TCP_CHUNKS_MAX = 4096,	     /* of all connections of a worker: 64 MiB */
 	TCP_CHUNKS_SPARE = 64,	     /* kept when nobody needs them */
-	TCP_UNSENT_MAX = 64 << 10,   /* octets the kernel takes ahead of the network */
+	TCP_UNSENT_MAX = 16 << 10,   /* octets the kernel takes ahead of the network */
 	TCP_READ_SIZE = 64 << 10,    /* octets of one read */
 	TCP_REST_MAX = 2 * (FRAME_HEAD_SIZE + FRAME_PACKET_MAX) /* octets handed over */
 };
