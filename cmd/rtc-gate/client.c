@@ -204,7 +204,8 @@ client_next(struct client *client)
 void
 client_answered(struct client *client)
 {
-	bool whole = client->ex->request_done;
+	/* After a tunnel there is no HTTP on this connection any more. */
+	bool whole = client->ex->request_done && client->state != CLIENT_TUNNEL;
 
 	client_log(client);
 	exchange_end(client->ex);
