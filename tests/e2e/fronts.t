@@ -176,7 +176,7 @@ def main():
     ready, ready_w = os.pipe()
     log = open(RUN + "/server.log", "w")
     server = subprocess.Popen(
-        [os.path.join(BIN, "rtc-server"), "-c", os.path.join(ROOT, "conf/rtc.conf"), "-s",
+        [os.path.join(BIN, "rtc-server"), "-c", os.path.join(ROOT, "conf/rtc.conf"), "-s", "rtc_signal.listen=0", "-s",
          "http_api.enabled=off", "-s", "http_server.enabled=off", "-s",
          "rtc_server.listen=127.0.0.1:%d" % free_port(), "-s", "rtc_server.candidate=127.0.0.1",
          "-s", "rtc_signal.listen=127.0.0.1:%d" % free_port(), "-R", str(ready_w)],

@@ -16,7 +16,7 @@ const OFFER = readFileSync(join(root, 'tests/vectors/sdp/chromium-whip-offer.sdp
 const ports = { api: await freePort(), web: await freePort(), plain: await freePort() };
 const media = 20000 + Math.floor(Math.random() * 10000);
 const options = [
-	...['-c', 'conf/https.rtc.conf'],
+	...['-c', 'conf/https.rtc.conf', '-s', 'rtc_signal.listen=0'],
 	...['-s', `rtc_server.listen=${media}`, '-s', `rtc_server.candidate=${address}`],
 	...['-s', `http_api.listen=${ports.plain}`, '-s', `http_api.https.listen=${ports.api}`],
 	// One port for both.

@@ -10,7 +10,7 @@ export function sizeOf(text, fallback = { width: 1280, height: 720 }) {
 	return match ? { width: Number(match[1]), height: Number(match[2]) } : fallback;
 }
 
-function constraints({ size, fps, camera: id, microphone }) {
+function constraints({ size, fps, camera: id, microphone, talk }) {
 	const { width, height } = sizeOf(size);
 
 	return {
@@ -20,7 +20,10 @@ function constraints({ size, fps, camera: id, microphone }) {
 			frameRate: { ideal: Number(fps) || 30 },
 			...(id ? { deviceId: { ideal: id } } : {}),
 		},
-		audio: { ...PLAIN_AUDIO, ...(microphone ? { deviceId: { ideal: microphone } } : {}) },
+		audio: {
+			...(talk ? {} : PLAIN_AUDIO),
+			...(microphone ? { deviceId: { ideal: microphone } } : {}),
+		},
 	};
 }
 
@@ -80,7 +83,8 @@ const SOURCES = {
 
 /**
  * {stream, card, stop()} of camera, screen or test. wish: size ("1280x720"), fps, and the ids of a
- * camera and a microphone; all may be left out. Throws the browser's DOMException.
+ * camera and a microphone; talk: the browser may clean the sound of echoes. All may be left
+ * out. Throws the browser's DOMException.
  */
 export function openSource(name, wish = {}) {
 	return (SOURCES[name] || SOURCES.camera)(wish);
