@@ -2,7 +2,6 @@
 #include "media/media_source_impl.h"
 
 #include <errno.h>
-#include <libavcodec/bsf.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "media/media_ff.h"
 #include "media/media_opus.h"
+#include "media/media_pass.h"
 #include "media/media_transcode.h"
 
 enum {
@@ -34,12 +34,8 @@ struct owned {
 struct file_stream {
 	AVStream *av;			     /* NULL: there is none */
 	struct media_transcoder *transcoder; /* NULL: passes untouched */
-	AVBSFContext *bsf;		     /* of H.264 and H.265 that pass */
+	struct media_pass pass;		     /* of video that does */
 	int64_t last_us;
-	/* Of AV1 that passes: the container's sequence header, for keyframes without one. */
-	uint8_t headers[PAYLOAD_HEADERS_MAX];
-	size_t headers_size;
-	uint8_t *joined; /* owned */
 };
 
 struct file_source {
@@ -112,30 +108,6 @@ time_of(const struct file_source *f, struct file_stream *st, const AVPacket *p)
 	       (fps.num > 0 ? (int64_t)SECOND_US * fps.den / fps.num : SECOND_US / 25);
 }
 
-/* What the picture itself says; the container's flag where it says nothing. */
-static int
-look_at_picture(struct file_source *f, struct file_stream *st, struct media_unit *unit)
-{
-	struct payload_facts facts;
-	uint8_t *joined;
-
-	unit->codec = f->base.codec;
-	if (payload_look(unit->codec, unit->data, unit->size, &facts) < 0)
-		return 0;
-	unit->keyframe |= facts.keyframe;
-	if (!facts.keyframe || facts.headers || st->headers_size == 0)
-		return 0;
-	joined = realloc(st->joined, st->headers_size + unit->size);
-	if (joined == NULL)
-		return -ENOMEM;
-	memcpy(joined, st->headers, st->headers_size);
-	memcpy(joined + st->headers_size, unit->data, unit->size);
-	st->joined = joined;
-	unit->data = joined;
-	unit->size += st->headers_size;
-	return 0;
-}
-
 static int
 pass_packet(struct file_source *f, enum media_kind kind, const AVPacket *p)
 {
@@ -154,7 +126,7 @@ pass_packet(struct file_source *f, enum media_kind kind, const AVPacket *p)
 		if (samples < 0)
 			return 0;
 		unit.duration_us = (int64_t)samples * SECOND_US / MEDIA_AUDIO_RATE;
-	} else if (look_at_picture(f, st, &unit) < 0) {
+	} else if (media_pass_look(&st->pass, &unit) < 0) {
 		return -ENOMEM;
 	} else if (unit.time_us < 0) {
 		unit.time_us = 0;
@@ -168,7 +140,7 @@ pass_packet(struct file_source *f, enum media_kind kind, const AVPacket *p)
 static int
 filter_packet(struct file_source *f, AVPacket *p)
 {
-	AVBSFContext *bsf = f->streams[MEDIA_VIDEO].bsf;
+	AVBSFContext *bsf = f->streams[MEDIA_VIDEO].pass.bsf;
 	int r = av_bsf_send_packet(bsf, p);
 
 	if (r < 0) { /* damaged: the next may be whole */
@@ -203,7 +175,7 @@ take_packet(struct file_source *f)
 			r = media_transcoder_push(
 			    st->transcoder, p,
 			    k == MEDIA_VIDEO && atomic_exchange(&f->base.keyframe_wanted, false));
-		else if (st->bsf != NULL)
+		else if (st->pass.bsf != NULL)
 			r = filter_packet(f, p);
 		else
 			r = pass_packet(f, k, p);
@@ -287,29 +259,6 @@ due_us(const struct media_source *s)
 
 /* ---- opening ---- */
 
-/* What WebRTC receivers can take as it is: no reordering, 8 bits, 4:2:0; and the codec asked for.
- */
-static const char *
-why_not_pass(const AVCodecParameters *p, enum payload_codec wanted)
-{
-	static const char *const to[PAYLOAD_CODECS] = {
-	    [PAYLOAD_NONE] = "to H.264", [PAYLOAD_H264] = "to H.264", [PAYLOAD_H265] = "to H.265",
-	    [PAYLOAD_VP8] = "to VP8",	 [PAYLOAD_VP9] = "to VP9",    [PAYLOAD_AV1] = "to AV1",
-	};
-	enum payload_codec codec = media_codec_of(p->codec_id);
-
-	if (p->codec_type == AVMEDIA_TYPE_AUDIO)
-		return p->codec_id == AV_CODEC_ID_OPUS && p->ch_layout.nb_channels <= 2 ? NULL
-											: "to Opus";
-	if (codec == PAYLOAD_NONE || (wanted != PAYLOAD_NONE && codec != wanted))
-		return to[wanted];
-	if (p->video_delay > 0)
-		return "B-frames (bframes=0 at the source avoids it)";
-	if (p->format != AV_PIX_FMT_YUV420P && p->format != AV_PIX_FMT_YUVJ420P)
-		return "to 8-bit 4:2:0";
-	return NULL;
-}
-
 static void
 add_note(struct file_source *f, const AVCodecParameters *p, const char *why)
 {
@@ -319,41 +268,6 @@ add_note(struct file_source *f, const AVCodecParameters *p, const char *why)
 		 used > 0 ? "; " : "", avcodec_get_name(p->codec_id), why);
 }
 
-/* Parameter sets before each keyframe, from the container's header or from the stream's own. */
-static int
-open_bsf(struct file_stream *st, const char *annexb, struct media_words *words)
-{
-	const AVCodecParameters *p = st->av->codecpar;
-	bool stored = p->extradata_size > 0 && p->extradata[0] == 1;
-	int r = av_bsf_list_parse_str(stored ? annexb : "dump_extra=freq=keyframe", &st->bsf);
-
-	if (r >= 0)
-		r = avcodec_parameters_copy(st->bsf->par_in, p);
-	if (r >= 0) {
-		st->bsf->time_base_in = st->av->time_base;
-		r = av_bsf_init(st->bsf);
-	}
-	return r < 0 ? media_fail_av(words, annexb, r) : 0;
-}
-
-static int
-open_filter(struct file_stream *st, enum payload_codec codec, struct media_words *words)
-{
-	const AVCodecParameters *p = st->av->codecpar;
-	int n;
-
-	if (codec == PAYLOAD_H264)
-		return open_bsf(st, "h264_mp4toannexb", words);
-	if (codec == PAYLOAD_H265)
-		return open_bsf(st, "hevc_mp4toannexb", words);
-	if (codec != PAYLOAD_AV1 || p->extradata_size <= 0)
-		return 0;
-	n = payload_config_headers(codec, st->headers, sizeof(st->headers), p->extradata,
-				   (size_t)p->extradata_size, NULL);
-	st->headers_size = n > 0 ? (size_t)n : 0;
-	return 0;
-}
-
 static int
 open_video(struct file_source *f, struct file_stream *st, const char *why,
 	   struct media_words *words)
@@ -361,7 +275,7 @@ open_video(struct file_source *f, struct file_stream *st, const char *why,
 	f->base.codec = media_codec_of(st->av->codecpar->codec_id);
 	if (why != NULL)
 		f->base.codec = f->cfg.codec != PAYLOAD_NONE ? f->cfg.codec : PAYLOAD_H264;
-	return why == NULL ? open_filter(st, f->base.codec, words) : 0;
+	return why == NULL ? media_pass_open(&st->pass, st->av, words) : 0;
 }
 
 static int
@@ -379,7 +293,7 @@ open_stream(struct file_source *f, enum media_kind kind, struct media_words *wor
 		return 0;
 	st->av = f->format->streams[index];
 	f->base.has[kind] = true;
-	why = why_not_pass(st->av->codecpar, f->cfg.codec);
+	why = media_pass_why_not(st->av->codecpar, f->cfg.codec);
 	if (kind == MEDIA_VIDEO && open_video(f, st, why, words) < 0)
 		return -EIO;
 	if (why == NULL)
@@ -478,8 +392,7 @@ free_source(struct media_source *s)
 		;
 	for (unsigned k = 0; k < MEDIA_KINDS; k++) {
 		media_transcoder_free(f->streams[k].transcoder);
-		av_bsf_free(&f->streams[k].bsf);
-		free(f->streams[k].joined);
+		media_pass_close(&f->streams[k].pass);
 	}
 	av_packet_free(&f->packet);
 	avformat_close_input(&f->format);
