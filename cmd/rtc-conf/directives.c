@@ -97,6 +97,7 @@ const struct directive directives[] = {
     SWITCH("vhost.rtc.rtmp_to_rtc", "off"),
     SWITCH("vhost.rtc.keep_bframe", "off"),
     CHOICE("vhost.rtc.bframes", "drop", "drop transcode keep"),
+    SWITCH("vhost.rtc.h265_to_h264", "off"),
     SWITCH("vhost.rtc.keep_avc_nalu_sei", "on"),
     NUMBER("vhost.rtc.opus_bitrate", "48000", 8000, 320000),
     SWITCH("vhost.rtc.rtc_to_rtmp", "off"),

@@ -176,16 +176,17 @@ known_tracks(struct ingest *in)
 	char fmtp[PAYLOAD_FMTP_SIZE];
 
 	in->opus_index = in->twin_index = TRACK_NONE;
-	/* Before the original: WebRTC players take the first that they can; local ones what is
-	 * live. */
-	if (in->video.twin.active) {
-		in->twin_index = (uint8_t)json_array_size(tracks);
-		json_array_append_new(tracks, video_track(PAYLOAD_H264, TWIN_PT,
-							  video_twin_fmtp(&in->video, fmtp), true));
-	}
 	if (in->video.codec != PAYLOAD_NONE)
 		json_array_append_new(tracks, video_track(in->video.codec, VIDEO_PT,
 							  video_fmtp(&in->video, fmtp), false));
+	if (in->video.twin.active) {
+		/* WebRTC players take the first that they can, local ones what is live: H.265
+		 * goes to those that have it, a picture with B-frames to no player. */
+		in->twin_index = in->video.codec == PAYLOAD_H265 && !in->video.has_bframes;
+		json_array_insert_new(
+		    tracks, in->twin_index,
+		    video_track(PAYLOAD_H264, TWIN_PT, video_twin_fmtp(&in->video, fmtp), true));
+	}
 	if (in->audio.codec == FLV_AAC)
 		json_array_append_new(tracks, aac_track(&in->audio));
 	if (in->audio.codec != FLV_CODEC_NONE) {
@@ -203,13 +204,6 @@ log_tracks(const struct ingest *in)
 		 in->audio.codec != FLV_CODEC_NONE ? flv_codec_name(in->audio.codec) : "none");
 }
 
-static bool
-wants_twin(const struct ingest *in)
-{
-	return in->video.settings.bframes == VIDEO_TRANSCODE_BFRAMES &&
-	       in->video.codec == PAYLOAD_H264 && (in->video.has_bframes || in->held_reordering);
-}
-
 /* Tell the relay the tracks, for the first time or anew. */
 static int
 publish(struct ingest *in)
@@ -220,7 +214,9 @@ publish(struct ingest *in)
 		return -EBADMSG;
 	audio_want(&in->audio, false); /* the new publication says anew who wants it */
 	twin_want(&in->video.twin, false);
-	in->video.twin.active = wants_twin(in);
+	in->video.has_bframes |= in->held_reordering;
+	in->held_reordering = false;
+	in->video.twin.active = video_wants_twin(&in->video);
 	link_track_init(&in->video.twin.track, TWIN_PT, 90000, in->ntp_base, CNAME);
 	link_track_init(&in->video.track, VIDEO_PT, 90000, in->ntp_base, CNAME);
 	link_track_init(&in->audio.opus, AUDIO_OPUS_PT, 48000, in->ntp_base, CNAME);
@@ -306,7 +302,7 @@ take_video(struct ingest *in, const struct flv_tag *tag, int64_t time_us, uint64
 	if (!in->published || codec != in->video.codec)
 		return 0;
 	rc = video_frame(&in->video, &v, time_us, now_us);
-	return rc == -ENOMEM ? rc : wants_twin(in) && !in->video.twin.active;
+	return rc == -ENOMEM ? rc : video_wants_twin(&in->video) && !in->video.twin.active;
 }
 
 static int
@@ -416,7 +412,8 @@ tracks_are_known(const struct ingest *in)
 {
 	bool audio = in->audio.codec != FLV_CODEC_NONE;
 	bool video = in->video.codec != PAYLOAD_NONE &&
-		     (in->held_frame || in->video.settings.bframes != VIDEO_TRANSCODE_BFRAMES);
+		     (in->held_frame || (in->video.settings.bframes != VIDEO_TRANSCODE_BFRAMES &&
+					 !in->video.settings.h265_to_h264));
 	const struct flv_tag *first = &in->held[0].tag;
 
 	if (video && audio)

@@ -20,6 +20,7 @@ enum {
 	OPT_KEY,
 	OPT_BFRAMES,
 	OPT_NO_SEI,
+	OPT_H265_TO_H264,
 	OPT_HOOK,
 	OPT_LOG_LEVEL
 };
@@ -38,6 +39,7 @@ static const char usage_text[] =
     "      --hook                    ask rtc-hook before somebody publishes or plays\n"
     "      --opus-bitrate BPS        of the Opus twin, 8000 to 320000 (48000)\n"
     "      --bframes MODE            for WebRTC players: drop, transcode or keep (drop)\n"
+    "      --h265-to-h264            encode H.265 anew for players that have none\n"
     "      --no-sei                  leave out the picture's SEI\n"
     "      --max-children N          connections in all (500)\n"
     "      --max-per-address N       of them from one address (100)\n"
@@ -57,6 +59,7 @@ static const struct option long_options[] = {
     {"token-file", required_argument, NULL, 't'},
     {"opus-bitrate", required_argument, NULL, OPT_OPUS_BITRATE},
     {"bframes", required_argument, NULL, OPT_BFRAMES},
+    {"h265-to-h264", no_argument, NULL, OPT_H265_TO_H264},
     {"no-sei", no_argument, NULL, OPT_NO_SEI},
     {"hook", no_argument, NULL, OPT_HOOK},
     {"max-children", required_argument, NULL, OPT_MAX_CHILDREN},
@@ -165,6 +168,9 @@ take(struct options *o, int opt, const char *arg)
 		break;
 	case OPT_OPUS_BITRATE:
 		o->opus_bps = number(arg, 8000, 320000, "opus-bitrate");
+		break;
+	case OPT_H265_TO_H264:
+		o->video.h265_to_h264 = true;
 		break;
 	case OPT_NO_SEI:
 		o->video.drop_sei = true;

@@ -280,7 +280,8 @@ make_args(char **args, bool tls)
 	static char opus[16],
 	    connection[] = "--connection", opus_flag[] = "--opus-bitrate", relay[] = "--relay",
 	    token[] = "--token-file", level[] = "--log-level", cert[] = "--cert", key[] = "--key",
-	    bframes[] = "--bframes", sei[] = "--no-sei", hook[] = "--hook", name[] = "rtmp2rtc";
+	    bframes[] = "--bframes", sei[] = "--no-sei", h265[] = "--h265-to-h264",
+	    hook[] = "--hook", name[] = "rtmp2rtc";
 	const struct {
 		char *flag;
 		const char *value;
@@ -297,6 +298,8 @@ make_args(char **args, bool tls)
 	snprintf(opus, sizeof(opus), "%u", p.options->opus_bps);
 	snprintf(p.fd_text, sizeof(p.fd_text), "%d", CHILD_FD);
 	args[n++] = name;
+	if (p.options->video.h265_to_h264)
+		args[n++] = h265;
 	if (p.options->video.drop_sei)
 		args[n++] = sei;
 	if (p.options->hook)

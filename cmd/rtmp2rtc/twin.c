@@ -84,7 +84,7 @@ static struct media_video_config
 settings(const struct twin *t)
 {
 	uint64_t passed_us = (uint64_t)(t->last_us - t->first_us);
-	struct media_video_config c = {.bitrate_bps = TWIN_BPS_FIRST};
+	struct media_video_config c = {.bitrate_bps = TWIN_BPS_FIRST, .h265 = t->h265};
 	uint64_t bps;
 
 	if (passed_us < FIT_US)
@@ -105,7 +105,7 @@ push(struct twin *t, const uint8_t *data, size_t size, int64_t pts_us, bool enco
 
 	if (rc != -EIO)
 		return rc;
-	log_warn("video", "no pictures without B-frames: %s", words.text);
+	log_warn("video", "the picture is not encoded anew: %s", words.text);
 	twin_want(t, false);
 	return 0;
 }
@@ -149,8 +149,8 @@ count_debt(struct twin *t, int64_t spent_us, int64_t interval_us)
 	if (t->told_late)
 		return;
 	t->told_late = true;
-	log_warn("video", "this machine is too slow to encode the pictures without B-frames: some "
-			  "are left out; set the encoder's B-frames to 0 instead");
+	log_warn("video", "this machine is too slow to encode the picture anew: some pictures are "
+			  "left out; set the encoder to H.264 without B-frames instead");
 }
 
 int

@@ -1,7 +1,7 @@
 /*
- * twin.h - a second H.264 track beside one with B-frames: the same pictures encoded anew without
- * them, only while a WebRTC player wants it. The group of pictures under way is always kept, so
- * that the twin begins at once and not at the next keyframe.
+ * twin.h - a second track, of H.264, beside one with B-frames or of H.265: the same pictures
+ * encoded anew, only while a WebRTC player wants it. The group of pictures under way is always
+ * kept, so that the twin begins at once and not at the next keyframe.
  */
 #ifndef RTMP2RTC_TWIN_H
 #define RTMP2RTC_TWIN_H
@@ -22,7 +22,8 @@ enum {
 
 struct twin {
 	struct link_track track;
-	bool active; /* the source has B-frames, and they are not to be dropped */
+	bool active; /* the source is one that not every player can show */
+	bool h265;   /* is the source's codec */
 	bool wanted;
 	struct media_video *video; /* NULL while not wanted */
 	struct h264_pack pack;

@@ -14,7 +14,12 @@ enum {
 	END_OF_SEQUENCE = 10, /* NALU types of H.264, */
 	FILLER = 12,
 	H265_FILLER = 38, /* and of H.265 */
-	LONG_GOP_US = 4000000
+	LONG_GOP_US = 4000000,
+	LEVEL_3_1 = 31, /* of H.264: up to so many pixels at 30 a second */
+	PIXELS_3_1 = 1280 * 720,
+	LEVEL_4 = 40,
+	PIXELS_4 = 2048 * 1024,
+	LEVEL_5_1 = 51
 };
 
 void
@@ -64,6 +69,7 @@ video_configure(struct video *v, enum payload_codec codec, const uint8_t *config
 		v->begun = false;
 	}
 	v->codec = codec;
+	v->twin.h265 = codec == PAYLOAD_H265;
 	memcpy(v->config, config, size);
 	v->config_size = size;
 	memcpy(v->headers, headers, (size_t)n);
@@ -88,13 +94,30 @@ video_fmtp(const struct video *v, char text[static PAYLOAD_FMTP_SIZE])
 	return text;
 }
 
-/* Constrained baseline, of the level that the original has (the fourth octet of its record). */
+bool
+video_wants_twin(const struct video *v)
+{
+	if (v->codec == PAYLOAD_H265)
+		return v->settings.h265_to_h264;
+	return v->codec == PAYLOAD_H264 && v->settings.bframes == VIDEO_TRANSCODE_BFRAMES &&
+	       v->has_bframes;
+}
+
+/* Constrained baseline, of the level that the original has (the fourth octet of its record), or
+ * that a picture of its size needs (ITU-T H.264 table A-1). */
 char *
 video_twin_fmtp(const struct video *v, char text[static PAYLOAD_FMTP_SIZE])
 {
+	uint32_t width, height;
+	unsigned level = LEVEL_3_1;
+
+	if (v->codec == PAYLOAD_H264)
+		level = v->config[3];
+	else if (payload_unit_size(v->codec, v->headers, v->headers_size, &width, &height) == 0 &&
+		 (uint64_t)width * height > PIXELS_3_1)
+		level = (uint64_t)width * height > PIXELS_4 ? LEVEL_5_1 : LEVEL_4;
 	snprintf(text, PAYLOAD_FMTP_SIZE,
-		 "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e0%02x",
-		 v->config[3]);
+		 "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e0%02x", level);
 	return text;
 }
 
@@ -196,10 +219,12 @@ send_unit(struct video *v, const uint8_t *unit, size_t size, int64_t pts_us, str
 static void
 tell_bframes(struct video *v)
 {
-	const char *way = v->codec == PAYLOAD_H264 ? ", or use --bframes transcode" : "";
+	const char *way = v->codec == PAYLOAD_H264   ? ", or use --bframes transcode"
+			  : v->codec == PAYLOAD_H265 ? ", or use --h265-to-h264"
+						     : "";
 
 	v->told_bframes = true;
-	if (v->settings.bframes == VIDEO_TRANSCODE_BFRAMES && v->codec == PAYLOAD_H264)
+	if (video_wants_twin(v))
 		log_info("video", "the encoder sends B-frames: the picture is encoded anew without "
 				  "them while WebRTC players watch");
 	else if (v->settings.bframes == VIDEO_KEEP_BFRAMES)

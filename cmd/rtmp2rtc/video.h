@@ -21,6 +21,7 @@ enum video_bframes {
 struct video_config {
 	enum video_bframes bframes;
 	bool drop_sei;
+	bool h265_to_h264; /* a twin for players that have no H.265 */
 };
 
 struct video {
@@ -49,6 +50,8 @@ struct video {
 
 void video_init(struct video *v, const struct video_config *settings);
 void video_fini(struct video *v);
+/* Is a twin called for? */
+bool video_wants_twin(const struct video *v);
 /* Of a tag; NONE: not carried. */
 enum payload_codec video_codec_of(enum flv_codec codec);
 /* A sequence header: 1 it is new, 0 it is the same again, -EBADMSG, -ENOSPC. */

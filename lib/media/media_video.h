@@ -1,6 +1,6 @@
 /*
- * media_video.h - H.264 of a stream, unit by unit, into H.264 that WebRTC players take: constrained
- * baseline, no B-frames, in the order of presentation, keyframes when asked for.
+ * media_video.h - H.264 or H.265 of a stream, unit by unit, into H.264 that WebRTC players take:
+ * constrained baseline, no B-frames, in the order of presentation, keyframes when asked for.
  */
 #ifndef RTCKIT_MEDIA_MEDIA_VIDEO_H
 #define RTCKIT_MEDIA_MEDIA_VIDEO_H
@@ -10,6 +10,7 @@
 struct media_video_config {
 	unsigned bitrate_bps; /* at most */
 	unsigned fps;	      /* about; 0 unknown */
+	bool h265;	      /* is what comes; else H.264 */
 };
 
 struct media_video;

@@ -57,13 +57,13 @@ is "$(SRS_LISTEN=1940 get argv rtmp2rtc | paste -sd' ')" "--listen 1940" "argv o
 cat >"$dir/rtmps.conf" <<'EOF'
 listen 1935;
 rtmps { enabled on; listen 1444; key /k.pem; cert /c.pem; }
-vhost __defaultVhost__ { rtc { bframes transcode; keep_avc_nalu_sei off; } }
+vhost __defaultVhost__ { rtc { bframes transcode; h265_to_h264 on; keep_avc_nalu_sei off; } }
 EOF
 is "$(get -c "$dir/rtmps.conf" argv rtmp2rtc | paste -sd' ')" \
-    "--listen 1935 --tls 1444 --cert /c.pem --key /k.pem --bframes transcode --no-sei" \
+    "--listen 1935 --tls 1444 --cert /c.pem --key /k.pem --bframes transcode --h265-to-h264 --no-sei" \
     "argv of rtmp2rtc with RTMPS"
 is "$(get -c "$dir/rtmps.conf" -s rtmps.enabled=off argv rtmp2rtc | paste -sd' ')" \
-    "--listen 1935 --bframes transcode --no-sei" "and without"
+    "--listen 1935 --bframes transcode --h265-to-h264 --no-sei" "and without"
 exits 78 "an unknown way with B-frames" "$conf" -s vhost.rtc.bframes=some
 relay=$(get -c "$dir/a.conf" argv rtc-relay | paste -sd' ')
 like "$relay" '--udp 8100' "argv of the relay has its port"

@@ -18,16 +18,23 @@ from rtmplib import AUDIO, VIDEO, Client, amf  # noqa: E402
 
 SECONDS, FRAMES, VIDEO_PT, OPUS_PT = 4, 100, 96, 111
 whep = service('rtc-whep', '-c', '127.0.0.1')
-port = free_port()
-r, w = os.pipe()
-server = start(f'{BIN}/rtmp2rtc', '-l', f'127.0.0.1:{port}', '-R', str(w), pass_fds=[w],
-               stderr=open(path('log'), 'w'))
-os.close(w)
-os.read(r, 1)
 
 
-def logged():
-    return open(path('log')).read()
+def serve(log, *args):
+    port, (r, w) = free_port(), os.pipe()
+    p = start(f'{BIN}/rtmp2rtc', '-l', f'127.0.0.1:{port}', *args, '-R', str(w), pass_fds=[w],
+              stderr=open(path(log), 'w'))
+    os.close(w)
+    os.read(r, 1)
+    return port, p
+
+
+port, server = serve('log')
+anew, _ = serve('anew', '--h265-to-h264')
+
+
+def logged(log='log'):
+    return open(path(log)).read()
 
 
 def attach(stream):
@@ -103,16 +110,23 @@ def tracks_of(stream):
 clips, clients, results = {}, {}, {}
 
 
-def publish(name):
-    clients[name] = Client(port)
+def publish(name, to=port, clip=None):
+    clients[name] = Client(to)
     results[name] = clients[name].obs('live', name)
-    clients[name].feed(clips[name])
+    clients[name].feed(clips[clip or name])
+
+
+def watch(name, more=''):
+    return start(f'{BIN}/rtc-play', '-q', '-j', '--duration', '2', f'http://127.0.0.1:{whep}'
+                 f'/rtc/v1/whep/?app=live&stream={name}{more}', stdout=subprocess.PIPE)
 
 
 for codec in ('h265', 'h265b', 'av1', 'vp9'):
     clips[codec] = tags_of(codec, SECONDS)
 peers = {name: attach(name) for name in clips}
 threads = [threading.Thread(target=publish, args=(name,)) for name in clips]
+threads += [threading.Thread(target=publish, args=(f'{name}-anew', anew, name))
+            for name in ('h265', 'h265b')]
 for t in threads:
     t.start()
 got = {name: {'video': {}, 'audio': []} for name in clips}
@@ -124,20 +138,24 @@ wait_for(lambda: all(is_live(name) for name in clips), 20)
 for name, codec in (('h265', 'H265'), ('h265b', 'H265'), ('av1', 'AV1'), ('vp9', 'VP9')):
     tap.ok(wait_for(lambda: tracks_of(name) == {codec, 'opus'}, 10), f'{name}: {codec} and Opus',
            tracks_of(name))
-players = {name: start(f'{BIN}/rtc-play', '-q', '-j', '--duration', '2', f'http://127.0.0.1:{whep}'
-                       f'/rtc/v1/whep/?app=live&stream={name}', stdout=subprocess.PIPE)
-           for name in ('h265', 'av1', 'vp9')}
-for name, p in players.items():
+players = {('h265', 'H265'): watch('h265'), ('av1', 'AV1'): watch('av1'),
+           ('vp9', 'VP9'): watch('vp9'),
+           ('h265 with --h265-to-h264', 'H265'): watch('h265-anew'),
+           ('the same without H265', 'H264'): watch('h265-anew', '&codec=h264'),
+           ('h265b with --h265-to-h264', 'H264'): watch('h265b-anew')}
+for (name, codec), p in players.items():
     v = json.loads(p.communicate(timeout=60)[0])
     card = v['video']['card']
-    tap.ok(v['network']['lost'] == 0 and v['video']['undecodable'] == 0 and card['in_order'] and
+    tap.ok(v['network']['lost'] == 0 and v['video']['undecodable'] == 0 and
+           v['video']['codec'] == codec and card['in_order'] and
            card['missing'] == 0 and card['unreadable'] == 0 and card['count'] >= 42 and
            len(v['audio']['tone_steps']) >= 2,
-           f"{name}: rtc-play shows {card['count']} pictures, in order, with sound", v)
+           f"{name}: rtc-play shows {card['count']} pictures of {codec}, in order, with sound", v)
 for t in threads:
     t.join()
 for t in readers:
     t.join(30)
+tap.ok('encoded anew' in logged('anew'), 'the log says what is encoded anew', logged('anew'))
 tap.ok({'avc1', 'hvc1', 'av01', 'vp09', 'Opus'} <= set(results['av1'][0]['fourCcList']),
        'the answer to connect lists them', results['av1'])
 for name in clips:
