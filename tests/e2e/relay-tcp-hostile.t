@@ -19,7 +19,7 @@ SLOW = 'RTC_SANITIZER' in os.environ
 PATIENCE_S = 120 if SLOW else 40
 SECONDS = 3
 PLAYERS = 3 if SLOW else 10
-CONNECTIONS = 2000
+CONNECTIONS = 1500
 GROWTH_MAX_KB = 768 if not SLOW else 1 << 20	# of a second round: the first touches buffers for the first time
 RESET = struct.pack('ii', 1, 0)
 
