@@ -8,12 +8,14 @@
 
 /* Settings that are read but cannot be had yet: said at once rather than found out later. */
 static const struct {
-	const char *name, *fine, *text; /* no fine value: said wherever it is set */
+	const char *name, *fine, *text; /* fine: values that need no words */
 } effects[] = {
     {"rtc_server.ecdsa", "on", "certificates are always ECDSA P-256"},
     {"rtc_server.encrypt", "on", "media is always encrypted"},
     {"vhost.rtc.stun_strict_check", "on", "checks are always strict"},
-    {"vhost.rtc.dtls_version", "auto", "DTLS 1.2 is the only version spoken"},
+    {"vhost.rtc.dtls_version", "auto dtls1.2", "DTLS 1.2 is the only version spoken"},
+    {"vhost.http_remux.mount", "[vhost]/[app]/[stream].flv /[app]/[stream].flv",
+     "streams are at /APP/STREAM.flv and .ts, whatever this says"},
 };
 
 /* The listener and the answers are two switches; one without the other does nothing. */
@@ -74,8 +76,7 @@ settings_check(struct settings *s)
 	for (size_t i = 0; i < ARRAY_COUNT(effects); i++) {
 		const struct setting *t = settings_get(s, effects[i].name);
 
-		if (effects[i].fine == NULL ? strcmp(t->origin, "default") != 0
-					    : strcmp(t->values[0], effects[i].fine) != 0)
+		if (!settings_is_word(t->values[0], effects[i].fine))
 			settings_warn(s, t->origin, "%s %s: %s", effects[i].name, t->values[0],
 				      effects[i].text);
 	}

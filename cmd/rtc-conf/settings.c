@@ -65,8 +65,8 @@ is_listen(const char *text)
 	return strchr(text, ':') != NULL && addr_parse(&a, text, 0) == 0 && addr_port(&a) != 0;
 }
 
-static bool
-is_choice(const char *text, const char *words)
+bool
+settings_is_word(const char *text, const char *words)
 {
 	size_t n = strlen(text);
 
@@ -94,7 +94,7 @@ fault_of(const struct directive *o, const char *value, char *out, size_t size)
 	out[0] = '\0';
 	switch (o->type) {
 	case DIRECTIVE_SWITCH:
-		ok = is_choice(value, "on off");
+		ok = settings_is_word(value, "on off");
 		snprintf(out, size, "on or off");
 		break;
 	case DIRECTIVE_LISTEN:
@@ -108,7 +108,7 @@ fault_of(const struct directive *o, const char *value, char *out, size_t size)
 			 o->type == DIRECTIVE_SECONDS ? " (seconds)" : "");
 		break;
 	case DIRECTIVE_CHOICE:
-		ok = is_choice(value, o->words);
+		ok = settings_is_word(value, o->words);
 		snprintf(out, size, "one of: %s", o->words);
 		break;
 	case DIRECTIVE_TEXT:

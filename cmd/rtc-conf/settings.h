@@ -39,7 +39,7 @@ struct directive {
 struct setting {
 	char *values[SETTING_VALUES_MAX]; /* owned */
 	size_t count;
-	char origin[ORIGIN_SIZE]; /* "default", "rtc.conf:3", "environment SRS_X", "flag" */
+	char origin[ORIGIN_SIZE]; /* "default", "rtc.conf:3:5", "environment SRS_X", "flag" */
 };
 
 /* The resolved configuration and what was said about it. */
@@ -76,6 +76,8 @@ void settings_warn(struct settings *s, const char *where, const char *format, ..
 void settings_error(struct settings *s, const char *where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Is the text one of the words, which blanks separate? */
+bool settings_is_word(const char *text, const char *words);
 const struct setting *settings_get(const struct settings *s, const char *name);
 const char *settings_text(const struct settings *s, const char *name); /* the first value */
 bool settings_is_on(const struct settings *s, const char *name);

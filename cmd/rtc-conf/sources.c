@@ -74,7 +74,7 @@ apply_directive(struct settings *s, const struct conf_node *n, int index, const 
 
 	for (size_t i = 0; i < n->arg_count; i++)
 		values[i] = expand(n->args[i], &directives[index]);
-	snprintf(origin, sizeof(origin), "%.64s:%u", s->file, n->line);
+	snprintf(origin, sizeof(origin), "%.64s:%u:%u", s->file, n->line, n->column);
 	settings_set(s, index, values, n->arg_count, where, origin);
 }
 

@@ -9,50 +9,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "ipc/ipc.h"
 #include "log/log.h"
 #include "tcp/tcp_handover.h"
 
-enum {
-	FRAME_HEAD = 2,	    /* octets of the length */
-	STUN_HEAD = 20,	    /* octets, RFC 8489 s.5 */
-	FRAME_MAX = 1500,   /* octets of a first frame that is taken */
-	FRAME_JUDGED = 10,  /* octets until the magic cookie is there */
-	BINDING_REQUEST = 1 /* class and method */
-};
-static const uint32_t magic_cookie = 0x2112a442;
-
 bool
 handover_may_begin(uint8_t first)
 {
-	return first <= FRAME_MAX >> 8;
+	return tcp_handover_judge(&first, 1) >= 0;
 }
 
 size_t
 handover_room(const struct client *client)
 {
-	return FRAME_HEAD + FRAME_MAX - client->in_size;
-}
-
-/* 1: a whole first frame; 0: more is needed; -ENOMSG: not that of a STUN request. */
-static int
-judge(const uint8_t *p, size_t size)
-{
-	size_t length;
-
-	if (size < FRAME_HEAD)
-		return 0;
-	length = be16(p);
-	if (length < STUN_HEAD || length > FRAME_MAX)
-		return -ENOMSG;
-	if (size < FRAME_JUDGED)
-		return 0;
-	if (be16(p + 2) != BINDING_REQUEST || be16(p + 4) != length - STUN_HEAD ||
-	    length % 4 != 0 || be32(p + 6) != magic_cookie)
-		return -ENOMSG;
-	return size >= FRAME_HEAD + length;
+	return TCP_HANDOVER_OCTETS_MAX - client->in_size;
 }
 
 /* The relay's socket; one that was restarted is found again. */
@@ -145,7 +116,7 @@ hand_over(struct client *client)
 void
 handover_input(struct client *client)
 {
-	int result = judge((const uint8_t *)client->in, client->in_size);
+	int result = tcp_handover_judge((const uint8_t *)client->in, client->in_size);
 
 	if (result > 0) {
 		hand_over(client);

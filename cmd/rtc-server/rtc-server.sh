@@ -493,12 +493,18 @@ port_of() {	# directive
 print_addresses() {
 	api=$(port_of http_api.listen) web=$(port_of http_server.listen)
 	host=$(hostname -I 2>/dev/null | tr ' ' '\n' | sed -n '/\./{p;q;}')
+	secure=
+	if [ "$(conf -q get http_server.https.enabled)" = on ]; then
+		port=$(port_of http_server.https.listen)
+		secure="
+  From other hosts:        https://${host:-localhost}:$port/players/whip.html"
+	fi
 	here=http://localhost:$web/players there=http://${host:-localhost}:$api/rtc/v1
 	cat <<-EOF
 
 	  Watch the test picture:  $here/whep.html?stream=demo&autostart=true
 	  Publish your camera:     $here/whip.html
-	  and watch that:          $here/whep.html?autostart=true
+	  and watch that:          $here/whep.html?autostart=true$secure
 	  OBS (service WHIP):      $there/whip/?app=live&stream=livestream
 	  Any WHEP player:         $there/whep/?app=live&stream=livestream
 

@@ -5,6 +5,15 @@
 
 #include "base/bytes.h"
 
+enum {
+	FRAME_HEAD_OCTETS = 2,
+	FRAME_OCTETS_MAX = TCP_HANDOVER_OCTETS_MAX - FRAME_HEAD_OCTETS,
+	STUN_HEAD_OCTETS = 20,	      /* RFC 8489 s.5 */
+	STUN_BINDING_REQUEST = 1,     /* class and method */
+	JUDGED_OCTETS = 2 + 2 + 2 + 4 /* frame length, type, length, magic cookie */
+};
+static const uint32_t magic_cookie = 0x2112a442;
+
 enum { AT_FAMILY = 1, AT_COUNT = 2, AT_PORTS = 4, AT_ADDRESSES = 8, ADDRESS_SIZE = 16 };
 
 /* The peer's address (which 0) or our own (1). */
@@ -73,4 +82,24 @@ tcp_handover_write(uint8_t buf[static TCP_HANDOVER_SIZE_MAX], const struct tcp_h
 	write_address(buf, &h->tuple.local, 1);
 	memcpy(buf + TCP_HANDOVER_HEAD_SIZE, h->octets, h->size);
 	return (int)(TCP_HANDOVER_HEAD_SIZE + h->size);
+}
+
+int
+tcp_handover_judge(const uint8_t *buf, size_t size)
+{
+	size_t length;
+
+	if (size > 0 && buf[0] > FRAME_OCTETS_MAX >> 8)
+		return -ENOMSG;
+	if (size < FRAME_HEAD_OCTETS)
+		return 0;
+	length = be16(buf);
+	if (length < STUN_HEAD_OCTETS || length > FRAME_OCTETS_MAX || length % 4 != 0)
+		return -ENOMSG;
+	if (size < JUDGED_OCTETS)
+		return 0;
+	if (be16(buf + 2) != STUN_BINDING_REQUEST || be16(buf + 4) != length - STUN_HEAD_OCTETS ||
+	    be32(buf + 6) != magic_cookie)
+		return -ENOMSG;
+	return size >= FRAME_HEAD_OCTETS + length;
 }

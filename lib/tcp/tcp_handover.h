@@ -33,4 +33,11 @@ int tcp_handover_parse(struct tcp_handover *h, const uint8_t *buf, size_t size);
  */
 int tcp_handover_write(uint8_t buf[static TCP_HANDOVER_SIZE_MAX], const struct tcp_handover *h);
 
+/*
+ * Does a connection whose first octets these are begin with a STUN Binding request in a frame
+ * (RFC 4571, RFC 6544 s.10.1)? 1: yes, and the frame is whole; 0: so far, more is needed; -ENOMSG:
+ * no. Says so with the tenth octet at the latest. Verifies nothing of the message but its header.
+ */
+int tcp_handover_judge(const uint8_t *buf, size_t size);
+
 #endif

@@ -150,6 +150,17 @@ exits 78 "an unknown name in --set" "$conf" -n --set rtc_server.listn=1
 like "$out" 'did you mean rtc_server.listen\?' "with a suggestion"
 exits 78 "a file that is not there" "$conf" -n -c "$dir/none.conf"
 exits 64 "an unknown option" "$conf" --nonsense
+exits 0 "what is always so may be written" "$conf" -n -s vhost.rtc.dtls_version=dtls1.2 \
+    -s vhost.http_remux.mount='[vhost]/[app]/[stream].flv'
+is "$out" "" "without a word"
+printf 'rtc_server {\n  encrypt off;\n}\n' >"$dir/effect.conf"
+for row in rtc_server.ecdsa=off rtc_server.encrypt=off vhost.rtc.stun_strict_check=off \
+    vhost.rtc.dtls_version=dtls1.0 vhost.http_remux.mount=/x/[stream].flv; do
+	exits 0 "$row" "$conf" -n -s "$row"
+	like "$out" "^rtc-conf: flag: warning: ${row%%=*} " "is told to have no effect"
+done
+exits 0 "the same in a file" "$conf" -n -c "$dir/effect.conf"
+like "$out" 'effect.conf:2:3: warning: rtc_server.encrypt off' "with its place"
 exits 0 "TCP that no answer names" "$conf" -n --set rtc_server.tcp.enabled=on
 like "$out" '^rtc-conf: flag: warning: .*no client learns of it' "is a warning"
 exits 0 "answers that name what does not listen" "$conf" -n --set rtc_server.protocol=all

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../support/support.h"
 #include "base/bytes.h"
 #include "tcp/tcp_handover.h"
 
@@ -117,12 +118,54 @@ others_are_not_written(void **state)
 				     h.size <= TCP_HANDOVER_OCTETS_MAX);
 }
 
+static void
+judge_beginning(void *arg, const uint8_t *buf, size_t size)
+{
+	assert_int_equal(tcp_handover_judge(buf, size), size >= *(size_t *)arg);
+}
+
+/* A whole frame at the end of it, whatever follows; every beginning of it waits. */
+static void
+a_first_frame_is_known(void **state)
+{
+	size_t size, whole;
+	uint8_t *buf = support_load("tcp_handover/frame-more.hex", &size);
+
+	(void)state;
+	whole = 2 + (size_t)be16(buf + 1);
+	support_truncations(buf + 1, size - 1, judge_beginning, &whole);
+	free(buf);
+}
+
+/* Each octet of the ten that are judged, with every other value. */
+static void
+other_beginnings_are_refused(void **state)
+{
+	size_t size;
+	uint8_t *buf = support_load("tcp_handover/frame.hex", &size);
+
+	(void)state;
+	for (size_t i = 0; i < 10; i++) {
+		uint8_t was = buf[1 + i];
+
+		for (unsigned v = 0; v < 256; v++) {
+			buf[1 + i] = (uint8_t)v;
+			assert_int_equal(tcp_handover_judge(buf + 1, size - 1),
+					 v == was ? 1 : -ENOMSG);
+		}
+		buf[1 + i] = was;
+	}
+	free(buf);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(addresses_and_octets_are_read),
 	    cmocka_unit_test(every_other_size_is_refused),
+	    cmocka_unit_test(a_first_frame_is_known),
+	    cmocka_unit_test(other_beginnings_are_refused),
 	    cmocka_unit_test(others_are_not_written),
 	    cmocka_unit_test(other_versions_and_families_are_refused),
 	};
