@@ -33,6 +33,7 @@ struct viewer {
 	struct live *live;
 	enum form form;
 	enum live_form sort;	  /* of HLS */
+	bool is_sort_asked;	  /* by ?format= */
 	struct http_request *req; /* while it waits */
 	uint64_t since_us, starting_us;
 	struct http_stream *stream; /* then */
@@ -171,6 +172,28 @@ send_part(struct live_hub *hub, struct http_request *req, const char *name, enum
 
 /* ---- waiting ---- */
 
+static enum live_kind
+kind_of(const struct viewer *v)
+{
+	if (v->form == FORM_HLS)
+		return v->sort == LIVE_HLS_TS ? LIVE_TS : LIVE_MP4;
+	return v->form == FORM_FLV ? LIVE_FLV : LIVE_TS;
+}
+
+/* Does what is asked for hold the pictures? A playlist may be of the other sort then. */
+static bool
+is_possible(struct viewer *v)
+{
+	const struct live *l = v->live;
+
+	if (l->state != LIVE_ON || live_carries(l, kind_of(v)))
+		return true;
+	if (v->form != FORM_HLS || v->is_sort_asked)
+		return false;
+	v->sort = v->sort == LIVE_HLS_TS ? LIVE_HLS_MP4 : LIVE_HLS_TS;
+	return live_carries(l, kind_of(v));
+}
+
 static bool
 is_ready(const struct viewer *v)
 {
@@ -194,10 +217,27 @@ give_up(struct viewer *v, const char *detail)
 }
 
 static void
+give_up_codec(struct viewer *v)
+{
+	const struct live *l = v->live;
+	char words[sizeof(l->words)];
+
+	snprintf(words, sizeof(words), "%s does not hold %s; there is %s%s",
+		 v->form == FORM_FLV ? "FLV" : "MPEG-TS", payload_name(l->codec),
+		 live_carries(l, LIVE_FLV) ? ".flv" : "no .flv",
+		 live_carries(l, LIVE_MP4) ? " and .m3u8?format=fmp4" : "");
+	give_up(v, words);
+}
+
+static void
 check_waiting(struct viewer *v)
 {
 	uint64_t now_us = clock_now_us();
 
+	if (!is_possible(v)) {
+		give_up_codec(v);
+		return;
+	}
 	if (v->form == FORM_HLS)
 		live_want_hls(v->live, v->sort);
 	if (v->live->state == LIVE_WAITING)
@@ -249,6 +289,7 @@ wait_for(struct live_hub *hub, struct http_request *req, const char *name, enum 
 	v->live = l;
 	v->form = form;
 	v->sort = sort;
+	v->is_sort_asked = http_query(req, "format") != NULL;
 	v->req = req;
 	v->since_us = clock_now_us();
 	live_add_viewer(l, &v->link);

@@ -42,7 +42,10 @@ ask_keyframe(struct live *l, int64_t now_us)
 	if (now_us - l->key_us < wanted_us || now_us - l->asked_us < GATHER_ASK_US)
 		return;
 	l->asked_us = now_us;
-	attach_keyframe(l->attach);
+	if (l->video != NULL)
+		media_video_keyframe(l->video);
+	else
+		attach_keyframe(l->attach);
 }
 
 /* A unit whose times count from base_us. */
@@ -71,15 +74,15 @@ on_aac(void *arg, const struct media_unit *u)
 
 /* May it begin with this unit? */
 static bool
-may_begin(struct live *l, const struct gather_unit *g)
+may_begin(struct live *l, const struct media_unit *u)
 {
 	uint64_t now_us = clock_now_us();
 
 	if (l->first_us == 0)
 		l->first_us = now_us;
-	l->seen_picture |= g->kind == GATHER_VIDEO;
-	if (g->kind == GATHER_VIDEO)
-		return g->keyframe;
+	l->seen_picture |= u->kind == MEDIA_VIDEO;
+	if (u->kind == MEDIA_VIDEO)
+		return u->keyframe;
 	return !l->has_video || (!l->seen_picture && now_us - l->first_us > LIVE_PICTURE_US);
 }
 
@@ -89,7 +92,7 @@ begin(struct live *l, const struct media_unit *u)
 	l->has_video = u->kind == MEDIA_VIDEO;
 	l->base_us = u->time_us - u->lead_us;
 	l->last_us = l->key_us = l->asked_us = 0;
-	l->sets_size = 0;
+	l->record_size = 0;
 	l->generation++;
 	l->gone_us = 0;
 	if (live_mux_open(l, u) < 0) {
@@ -100,6 +103,45 @@ begin(struct live *l, const struct media_unit *u)
 	}
 	l->state = LIVE_ON;
 	live_hls_begin(l);
+	return true;
+}
+
+/* A unit of the stream, whose pictures are now such as are muxed. */
+static void
+take_unit(struct live *l, const struct media_unit *unit, bool is_opus)
+{
+	struct media_unit u = *unit;
+
+	if (l->state == LIVE_STARTING && may_begin(l, unit))
+		(void)begin(l, unit);
+	if (l->state != LIVE_ON || (u.kind == MEDIA_VIDEO && !l->has_video))
+		return;
+	u.time_us -= l->base_us;
+	if (is_opus)
+		(void)media_aac_push(l->aac, &u, on_aac, l); /* what is no Opus is left out */
+	else
+		write_unit(l, &u);
+	tell_viewers(l);
+}
+
+static int
+on_made_picture(void *arg, const struct media_unit *u)
+{
+	take_unit(arg, u, false);
+	return 0;
+}
+
+/* Pictures that are encoded anew go on in on_made_picture(). */
+static bool
+transcode(struct live *l, const struct media_unit *u)
+{
+	struct media_words words = {""};
+
+	if (u->kind != MEDIA_VIDEO || l->video == NULL)
+		return false;
+	if (media_video_push(l->video, u->data, u->size, u->time_us, true, &words) < 0 &&
+	    words.text[0] != '\0')
+		log_warn("live", "%s: %s", l->name, words.text);
 	return true;
 }
 
@@ -115,18 +157,8 @@ on_unit(void *arg, const struct gather_unit *g)
 			       .data = g->data,
 			       .size = g->size};
 
-	if (g->kind == GATHER_VIDEO && g->codec != GATHER_H264)
-		return;
-	if (l->state == LIVE_STARTING && may_begin(l, g))
-		(void)begin(l, &u);
-	if (l->state != LIVE_ON || (g->kind == GATHER_VIDEO && !l->has_video))
-		return;
-	u.time_us -= l->base_us;
-	if (g->codec == GATHER_OPUS)
-		(void)media_aac_push(l->aac, &u, on_aac, l); /* what is no Opus is left out */
-	else
-		write_unit(l, &u);
-	tell_viewers(l);
+	if (l->state != LIVE_REFUSED && !transcode(l, &u))
+		take_unit(l, &u, g->codec == GATHER_OPUS);
 }
 
 /* ---- publishers ---- */
@@ -170,6 +202,37 @@ prepare_sound(struct live *l, const struct gather_format *audio)
 	return 0;
 }
 
+/* 0; -ENOTSUP: nobody can be served, words say why. */
+static int
+prepare_pictures(struct live *l, const struct gather_format *video)
+{
+	const struct live_config *c = l->hub->config;
+	struct media_video_config config = {.bitrate_bps = MEDIA_VIDEO_BPS};
+	bool named = video->codec > GATHER_NONE && video->codec < GATHER_OPUS;
+
+	l->codec = named ? (enum payload_codec)video->codec : PAYLOAD_NONE;
+	l->has_video = named;
+	if (named && c->transcode && l->codec != PAYLOAD_H264) {
+		config.codec = l->codec;
+		l->video = media_video_new(&config, on_made_picture, l);
+		l->codec = PAYLOAD_H264;
+		log_info("live", "%s: H264 is made of %s", l->name, video->name);
+	}
+	if (l->has_video && !live_carries(l, LIVE_FLV) && !live_carries(l, LIVE_MP4)) {
+		snprintf(
+		    l->words, sizeof(l->words),
+		    "the publisher sends %.16s, which FLV, MPEG-TS and MP4 do not hold: publish "
+		    "H264, H265, VP9 or AV1, or start rtc2rtmp with --transcode",
+		    video->name);
+		return -ENOTSUP;
+	}
+	if (l->has_video || l->has_audio)
+		return 0;
+	snprintf(l->words, sizeof(l->words), "the publisher sends %.16s, which is not carried",
+		 video->codec != GATHER_NONE ? video->name : "nothing");
+	return -ENOTSUP;
+}
+
 static void
 on_changed(void *arg)
 {
@@ -178,15 +241,8 @@ on_changed(void *arg)
 	const struct gather_format *audio = gather_format(attach_gather(l->attach), GATHER_AUDIO);
 
 	end_publication(l);
-	l->has_video = video->codec == GATHER_H264;
-	if (prepare_sound(l, audio) < 0 || (!l->has_video && !l->has_audio)) {
-		snprintf(l->words, sizeof(l->words),
-			 "the publisher sends %.16s, which is not carried: publish H.264 and Opus",
-			 video->codec != GATHER_NONE ? video->name : "nothing");
-		l->state = LIVE_REFUSED;
-	} else {
-		l->state = LIVE_STARTING;
-	}
+	l->state = prepare_sound(l, audio) == 0 && prepare_pictures(l, video) == 0 ? LIVE_STARTING
+										   : LIVE_REFUSED;
 	tell_viewers(l);
 }
 

@@ -13,6 +13,7 @@
 #include "hls/hls.h"
 #include "hls/reel.h"
 #include "media/media_aac.h"
+#include "media/media_video.h"
 #include "media/media_writer.h"
 
 enum {
@@ -44,6 +45,7 @@ struct live_config {
 	double wait_s; /* for a publisher */
 	double pli_s;  /* at least one keyframe in so long */
 	unsigned aac_bps;
+	bool transcode;	      /* H264 of pictures in other codecs */
 	enum live_form form;  /* of playlists, unless a request says which */
 	const char *hls_path; /* segments and playlists are written there as well; NULL: not */
 };
@@ -83,6 +85,7 @@ struct live_hls {
 /* What there is of it under hls_path. */
 struct live_files {
 	bool on; /* somebody publishes it, or did a moment ago */
+	enum live_form form;
 	uint64_t next_number;
 	uint64_t segments[HLS_SEGMENTS_MAX + 1], maps[HLS_SEGMENTS_MAX + 1];
 	size_t segment_count, map_count;
@@ -101,15 +104,18 @@ struct live {
 
 	struct live_mux mux[LIVE_KINDS];
 	struct media_aac *aac;
+	struct media_video *video;	/* makes H264; NULL: the pictures are taken as they are */
+	enum payload_codec codec;	/* of the pictures that are muxed */
 	struct media_aac_format format; /* of the sound */
 	uint8_t config[AAC_CONFIG_MAX];
 	uint64_t generation; /* grows with each publisher */
 	bool has_video, has_audio, seen_picture;
 	uint64_t first_us, gone_us; /* gone: when the publisher left; 0: it did not */
 	int64_t base_us, last_us, key_us,
-	    asked_us;	    /* times of units; the last three from base_us */
-	uint8_t sets[1024]; /* of the last keyframe: its first octets */
-	size_t sets_size;
+	    asked_us;			    /* times of units; the last three from base_us */
+	uint8_t record[PAYLOAD_CONFIG_MAX]; /* configuration of the last keyframe, */
+	size_t record_size;
+	uint32_t width, height; /* and its size */
 
 	struct live_hls hls[LIVE_HLS_FORMS];
 	struct live_files files;
@@ -124,6 +130,8 @@ void live_add_viewer(struct live *l, struct live_viewer *v);
 void live_remove_viewer(struct live *l, struct live_viewer *v);
 /* An HLS player asks: segments are made from now on. */
 void live_want_hls(struct live *l, enum live_form form);
+/* Can this hold the pictures that are published? Only while state is LIVE_ON. */
+bool live_carries(const struct live *l, enum live_kind kind);
 /* Has its playlist a segment? */
 bool live_hls_is_ready(const struct live *l, enum live_form form);
 /* All of them, whether wanted or not. Viewers must be gone. */

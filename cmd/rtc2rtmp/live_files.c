@@ -25,7 +25,7 @@ static const struct {
 static void
 segment_path(const struct live *l, char out[static STORE_PATH_SIZE], uint64_t number)
 {
-	enum live_form f = l->hub->config->form;
+	enum live_form f = l->files.form;
 
 	snprintf(out, STORE_PATH_SIZE, "%s%s%" PRIu64 "%s", l->name, ends[f].segment, number,
 		 ends[f].segment_end);
@@ -34,7 +34,7 @@ segment_path(const struct live *l, char out[static STORE_PATH_SIZE], uint64_t nu
 static void
 map_path(const struct live *l, char out[static STORE_PATH_SIZE], uint64_t number)
 {
-	enum live_form f = l->hub->config->form;
+	enum live_form f = l->files.form;
 
 	snprintf(out, STORE_PATH_SIZE, "%s%s%" PRIu64 "%s", l->name, ends[f].map, number,
 		 ends[f].map_end);
@@ -54,7 +54,7 @@ remove_path(struct live *l, uint64_t number,
 static size_t
 forget(struct live *l, uint64_t *numbers, size_t count, bool maps)
 {
-	const struct hls *h = &l->hls[l->hub->config->form].hls;
+	const struct hls *h = &l->hls[l->files.form].hls;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -88,7 +88,7 @@ static void
 put_playlist(struct live *l)
 {
 	static const char head[] = "#EXTM3U\n";
-	enum live_form f = l->hub->config->form;
+	enum live_form f = l->files.form;
 	char text[HLS_PLAYLIST_SIZE + sizeof(STORE_MARK)], path[STORE_PATH_SIZE];
 	char segment[TEXT_STREAM_SIZE + 16], map[TEXT_STREAM_SIZE + 16];
 	const char *slash = strrchr(l->name, '/'), *name = slash != NULL ? slash + 1 : l->name;
@@ -112,7 +112,7 @@ void
 live_files_update(struct live *l)
 {
 	struct live_files *f = &l->files;
-	const struct hls *h = &l->hls[l->hub->config->form].hls;
+	const struct hls *h = &l->hls[f->form].hls;
 
 	if (!f->on || (f->next_number == h->next_number && f->has_ended == h->has_ended))
 		return;
@@ -144,15 +144,25 @@ live_files_clear(struct live *l)
 	memset(f, 0, sizeof(*f));
 }
 
+/* What is written: MPEG-TS only if it holds the pictures. */
+static enum live_form
+form_of(const struct live *l)
+{
+	return l->state == LIVE_ON && !live_carries(l, LIVE_TS) ? LIVE_HLS_MP4
+								: l->hub->config->form;
+}
+
 void
 live_files_begin(struct live *l)
 {
-	enum live_form form = l->hub->config->form;
+	enum live_form form = form_of(l);
 
-	if (l->files.on)
+	if (l->files.on && l->files.form == form)
 		return;
+	live_files_clear(l); /* another codec's */
 	live_want_hls(l, form);
 	l->files.on = true;
+	l->files.form = form;
 	l->files.next_number = l->hls[form].hls.next_number - l->hls[form].hls.count;
 	l->gone_us = l->state == LIVE_ON ? 0 : clock_now_us(); /* should nobody come after all */
 }

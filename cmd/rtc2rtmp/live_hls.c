@@ -186,7 +186,7 @@ live_hls_tick(struct live *l, uint64_t now_us)
 
 		if (h->on && gone && h->hls.count > 0)
 			hls_end(&h->hls);
-		if (l->files.on && f == l->hub->config->form)
+		if (l->files.on && f == l->files.form)
 			h->wanted_us = now_us;
 		if (h->on && now_us - h->wanted_us > LIVE_HLS_LINGER_US)
 			live_hls_stop(l, f);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "h264/h264.h"
 #include "log/log.h"
 
 enum { MADE_CAP = 65536 };
@@ -45,6 +44,7 @@ open_writer(struct live *l, enum live_kind kind, const struct media_unit *u)
 	const struct media_writer_config config = {
 	    .path = "-",
 	    .format = formats[kind],
+	    .codec = l->codec,
 	    .has = {[MEDIA_VIDEO] = video, [MEDIA_AUDIO] = l->has_audio},
 	    .keyframe = video ? u->data : NULL,
 	    .keyframe_size = video ? u->size : 0,
@@ -77,7 +77,9 @@ live_mux_close(struct live *l)
 	for (unsigned k = 0; k < LIVE_KINDS; k++)
 		close_one(&l->mux[k]);
 	media_aac_free(l->aac);
+	media_video_free(l->video);
 	l->aac = NULL;
+	l->video = NULL;
 }
 
 int
@@ -88,32 +90,26 @@ live_mux_open_one(struct live *l, enum live_kind kind, const struct media_unit *
 	return l->mux[kind].writer != NULL ? 0 : -EIO;
 }
 
+bool
+live_carries(const struct live *l, enum live_kind kind)
+{
+	return !l->has_video || media_writer_takes("-", formats[kind], l->codec);
+}
+
 int
 live_mux_open(struct live *l, const struct media_unit *u)
 {
 	for (unsigned k = 0; k < LIVE_ENDLESS; k++) {
 		struct live_mux *m = &l->mux[k];
-		int r = live_mux_open_one(l, k, u);
 
 		reel_fini(&m->reel);
 		reel_init(&m->reel);
-		if (r < 0 || reel_set_header(&m->reel, m->made, m->made_size) < 0)
+		if (!live_carries(l, k))
+			continue;
+		if (live_mux_open_one(l, k, u) < 0 ||
+		    reel_set_header(&m->reel, m->made, m->made_size) < 0)
 			return -EIO;
 	}
-	return 0;
-}
-
-/* What a keyframe has before its first slice: the parameter sets. */
-static size_t
-head_size(const struct media_unit *u)
-{
-	const uint8_t *nalu;
-	size_t n;
-
-	for (size_t at = 0, step;
-	     (step = h264_annexb_next(u->data + at, u->size - at, &nalu, &n)) > 0; at += step)
-		if ((nalu[0] & 0x1f) <= H264_IDR)
-			return at;
 	return 0;
 }
 
@@ -121,23 +117,31 @@ head_size(const struct media_unit *u)
 static void
 renew_header(struct live *l, const struct media_unit *u)
 {
-	size_t size = MIN_OF(head_size(u), sizeof(l->sets));
+	uint8_t record[PAYLOAD_CONFIG_MAX];
+	uint32_t width = 0, height = 0;
+	int n = payload_config_make(l->codec, record, sizeof(record), u->data, u->size);
+	size_t size = n > 0 ? (size_t)n : 0;
+	bool first = l->record_size == 0, same;
+	struct live_mux *m = &l->mux[LIVE_FLV];
 	struct media_words ignored;
 	struct media_writer *w;
 
-	if (size == l->sets_size && memcmp(l->sets, u->data, size) == 0)
+	(void)payload_unit_size(l->codec, u->data, u->size, &width, &height);
+	same = size == l->record_size && memcmp(l->record, record, size) == 0 &&
+	       width == l->width && height == l->height;
+	if (size == 0 || same)
 		return;
-	if (l->sets_size > 0) {
-		struct live_mux *m = &l->mux[LIVE_FLV];
-
-		w = open_writer(l, LIVE_FLV, u);
-		if (w != NULL)
-			(void)reel_set_header(&m->reel, m->made, m->made_size);
-		media_writer_close(w, &ignored);
-		live_hls_change(l, u->time_us - u->lead_us);
-	}
-	memcpy(l->sets, u->data, size);
-	l->sets_size = size;
+	memcpy(l->record, record, size);
+	l->record_size = size;
+	l->width = width;
+	l->height = height;
+	if (first)
+		return;
+	live_hls_change(l, u->time_us - u->lead_us);
+	w = live_carries(l, LIVE_FLV) ? open_writer(l, LIVE_FLV, u) : NULL;
+	if (w != NULL)
+		(void)reel_set_header(&m->reel, m->made, m->made_size);
+	media_writer_close(w, &ignored);
 }
 
 static int
@@ -177,7 +181,7 @@ live_mux_write(struct live *l, const struct media_unit *u, bool begin)
 	for (unsigned k = 0; k < LIVE_ENDLESS; k++) {
 		struct live_mux *m = &l->mux[k];
 
-		if (live_mux_one(l, k, u) == 0 && m->made_size > 0 &&
+		if (m->writer != NULL && live_mux_one(l, k, u) == 0 && m->made_size > 0 &&
 		    reel_add(&m->reel, m->made, m->made_size, at_us, begin) < 0)
 			log_warn("live", "%s: out of memory", l->name);
 	}

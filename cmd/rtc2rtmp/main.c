@@ -25,6 +25,7 @@ enum {
 	OPT_HLS_FORMAT,
 	OPT_HLS_PATH,
 	OPT_KEYFRAME,
+	OPT_TRANSCODE,
 	OPT_NO_FLV,
 	OPT_NO_HLS,
 	OPT_PROXY,
@@ -61,6 +62,7 @@ static const char help_text[] =
     "      --keyframe S         ask for one at least so often (6)\n"
     "      --no-flv, --no-hls   do not serve these\n"
     "      --trusted-proxy ADDR believe the X-Forwarded-* fields of this peer\n"
+    "      --transcode          make H.264 of pictures in other codecs\n"
     "  -u, --user USER          become this user once the sockets are taken\n"
     "  -R, --ready-fd FD        write a line to FD when serving\n"
     "  -q, --quiet              errors only\n"
@@ -82,6 +84,7 @@ static const struct option options[] = {
     {"hls-format", required_argument, NULL, OPT_HLS_FORMAT},
     {"hls-path", required_argument, NULL, OPT_HLS_PATH},
     {"keyframe", required_argument, NULL, OPT_KEYFRAME},
+    {"transcode", no_argument, NULL, OPT_TRANSCODE},
     {"no-flv", no_argument, NULL, OPT_NO_FLV},
     {"no-hls", no_argument, NULL, OPT_NO_HLS},
     {"trusted-proxy", required_argument, NULL, OPT_PROXY},
@@ -205,6 +208,9 @@ take_option(int opt)
 		break;
 	case OPT_INSECURE:
 		push.output.insecure = true;
+		break;
+	case OPT_TRANSCODE:
+		push.transcode = serve.live.transcode = true;
 		break;
 	case OPT_WAIT:
 		push.wait_s = number("wait", 0, 1e9);

@@ -475,3 +475,9 @@ output_wants_aac(const struct output *o)
 {
 	return media_writer_wants_aac(o->path, o->format);
 }
+
+bool
+output_takes(const struct output *o, enum payload_codec codec)
+{
+	return media_writer_takes(o->path, o->format, codec);
+}

@@ -67,5 +67,7 @@ int output_result(struct output *o, struct media_words *words);
 void output_free(struct output *o);
 const char *output_name(const struct output *o); /* without a stream key */
 bool output_wants_aac(const struct output *o);
+/* Can it hold pictures of this codec? */
+bool output_takes(const struct output *o, enum payload_codec codec);
 
 #endif

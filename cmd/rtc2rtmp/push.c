@@ -13,6 +13,7 @@
 #include "log/log.h"
 #include "loop/loop.h"
 #include "media/media_aac.h"
+#include "media/media_video.h"
 #include "output.h"
 
 enum { EXIT_NOBODY = 1, SUCCESSOR_MS = 1000 /* a publisher that comes again so soon goes on */ };
@@ -27,6 +28,8 @@ static struct push {
 	bool takes_aac[PUSH_OUTPUTS_MAX];
 	size_t count;
 	struct media_aac *aac;
+	struct media_video *video; /* makes H264; NULL: the pictures are taken as they are */
+	enum payload_codec codec;  /* of what is written */
 	enum gather_codec codecs[GATHER_KINDS]; /* of the publisher at the start */
 	bool announced, began, ending;
 	int64_t asked_us;
@@ -93,7 +96,56 @@ on_aac(void *arg, const struct media_unit *u)
 	spread(u, true);
 }
 
+static int
+on_made_picture(void *arg, const struct media_unit *u)
+{
+	(void)arg;
+	spread(u, false);
+	return 0;
+}
+
+static void
+transcode(const struct media_unit *u)
+{
+	struct media_words words = {""};
+
+	for (size_t i = 0; i < p.count; i++)
+		if (output_wants_keyframe(p.outputs[i]))
+			media_video_keyframe(p.video);
+	if (media_video_push(p.video, u->data, u->size, u->time_us, true, &words) == -EIO)
+		finish(EX_SOFTWARE, words.text);
+}
+
 /* ---- the beginning ---- */
+
+/* What is written of the publisher's pictures. 0, or the exit code with the reason in words. */
+static int
+choose_codec(const struct gather_format *video, char *words, size_t size)
+{
+	struct media_video_config config = {.bitrate_bps = MEDIA_VIDEO_BPS};
+
+	p.codec = video->codec > GATHER_NONE && video->codec < GATHER_OPUS
+		      ? (enum payload_codec)video->codec
+		      : PAYLOAD_NONE;
+	if (p.config->transcode && p.codec != PAYLOAD_NONE && p.codec != PAYLOAD_H264) {
+		config.codec = p.codec;
+		media_video_free(p.video);
+		p.video = media_video_new(&config, on_made_picture, NULL);
+		p.codec = PAYLOAD_H264;
+		log_info("push", "H264 is made of %s", video->name);
+		return p.video != NULL ? EX_OK : EX_SOFTWARE;
+	}
+	for (size_t i = 0; i < p.count && p.codec != PAYLOAD_NONE; i++) {
+		if (output_takes(p.outputs[i], p.codec))
+			continue;
+		snprintf(words, size,
+			 "%s: the publisher sends %s, which it cannot hold: mkv can, and "
+			 "--transcode makes H264 of it",
+			 output_name(p.outputs[i]), video->name);
+		return EX_DATAERR;
+	}
+	return EX_OK;
+}
 
 static int
 describe(struct output_stream *s, const struct gather_format *audio, bool as_aac)
@@ -124,7 +176,6 @@ describe(struct output_stream *s, const struct gather_format *audio, bool as_aac
 static int
 start_outputs(void)
 {
-	const struct gather_format *video = gather_format(attach_gather(p.attach), GATHER_VIDEO);
 	const struct gather_format *audio = gather_format(attach_gather(p.attach), GATHER_AUDIO);
 	struct media_words words = {""};
 	bool wants_aac = false;
@@ -139,8 +190,8 @@ start_outputs(void)
 		}
 	}
 	for (size_t i = 0; i < p.count; i++) {
-		struct output_stream s = {.codec = (enum payload_codec)video->codec,
-					  .has = {[MEDIA_VIDEO] = video->codec == GATHER_H264,
+		struct output_stream s = {.codec = p.codec,
+					  .has = {[MEDIA_VIDEO] = p.codec != PAYLOAD_NONE,
 						  [MEDIA_AUDIO] = audio->codec == GATHER_OPUS ||
 								  audio->codec == GATHER_AAC}};
 
@@ -165,8 +216,6 @@ on_unit(void *arg, const struct gather_unit *g)
 				     .size = g->size};
 
 	(void)arg;
-	if (g->kind == GATHER_VIDEO && g->codec != GATHER_H264)
-		return;
 	if (p.ending || (!p.began && start_outputs() < 0))
 		return;
 	if (!p.began && p.config->duration_s > 0)
@@ -174,7 +223,10 @@ on_unit(void *arg, const struct gather_unit *g)
 	else if (!p.began)
 		uv_timer_stop(&p.timer);
 	p.began = true;
-	spread(&u, g->codec == GATHER_AAC);
+	if (g->kind == GATHER_AUDIO || p.video == NULL)
+		spread(&u, g->codec == GATHER_AAC);
+	else
+		transcode(&u);
 	ask_keyframe(u.time_us);
 	if (g->codec == GATHER_OPUS && p.aac != NULL)
 		(void)media_aac_push(p.aac, &u, on_aac, NULL); /* what is no Opus is left out */
@@ -186,7 +238,8 @@ on_changed(void *arg)
 	const struct gather *g = attach_gather(p.attach);
 	const struct gather_format *video = gather_format(g, GATHER_VIDEO);
 	const struct gather_format *audio = gather_format(g, GATHER_AUDIO);
-	char words[160];
+	char words[256] = "";
+	int code;
 
 	(void)arg;
 	uv_timer_stop(&p.successor);
@@ -197,15 +250,16 @@ on_changed(void *arg)
 	}
 	if (p.began || p.ending)
 		return;
-	if (video->codec > GATHER_H264 || audio->codec == GATHER_OTHER) {
-		const char *name = video->codec > GATHER_H264 ? video->name : audio->name;
-		bool left = video->codec == GATHER_H264 ||
-			    (audio->codec != GATHER_OTHER && audio->codec != GATHER_NONE);
-
-		snprintf(words, sizeof(words),
-			 "the publisher sends %s, which is not carried: publish H.264 and Opus",
-			 name);
-		if (!left) {
+	code = choose_codec(video, words, sizeof(words));
+	if (code != EX_OK) {
+		finish(code, words);
+		return;
+	}
+	if (video->codec == GATHER_OTHER || audio->codec == GATHER_OTHER) {
+		snprintf(words, sizeof(words), "the publisher sends %s, which is not carried",
+			 video->codec == GATHER_OTHER ? video->name : audio->name);
+		if (p.codec == PAYLOAD_NONE &&
+		    (audio->codec == GATHER_OTHER || audio->codec == GATHER_NONE)) {
 			finish(EX_DATAERR, words);
 			return;
 		}
@@ -356,6 +410,7 @@ push_run(const struct push_config *config)
 	}
 	attach_free(p.attach);
 	media_aac_free(p.aac);
+	media_video_free(p.video);
 	loop_finish(&p.loop);
 	return p.code;
 }

@@ -16,6 +16,7 @@ struct push_config {
 	double duration_s; /* 0: no limit */
 	double wait_s;	   /* for a publisher */
 	unsigned aac_bps;
+	bool transcode; /* H264 of pictures in other codecs */
 	struct output_options output;
 };
 

@@ -84,7 +84,8 @@ static struct media_video_config
 settings(const struct twin *t)
 {
 	uint64_t passed_us = (uint64_t)(t->last_us - t->first_us);
-	struct media_video_config c = {.bitrate_bps = TWIN_BPS_FIRST, .h265 = t->h265};
+	struct media_video_config c = {.bitrate_bps = TWIN_BPS_FIRST,
+				       .codec = t->h265 ? PAYLOAD_H265 : PAYLOAD_H264};
 	uint64_t bps;
 
 	if (passed_us < FIT_US)

@@ -24,23 +24,23 @@ struct media_video *
 media_video_new(const struct media_video_config *config, media_emit_fn *emit, void *arg)
 {
 	struct media_video *v = calloc(1, sizeof(*v));
-	const AVCodec *codec =
-	    avcodec_find_decoder(config->h265 ? AV_CODEC_ID_HEVC : AV_CODEC_ID_H264);
+	enum payload_codec codec = config->codec != PAYLOAD_NONE ? config->codec : PAYLOAD_H264;
+	const AVCodec *source = avcodec_find_decoder(media_codec_id(codec));
 
-	if (v == NULL || codec == NULL)
+	if (v == NULL || source == NULL)
 		goto fail;
 	v->config = *config;
 	v->emit = emit;
 	v->arg = arg;
 	v->keyframe = true;
-	v->decoder = avcodec_alloc_context3(codec);
+	v->decoder = avcodec_alloc_context3(source);
 	v->frame = av_frame_alloc();
 	v->packet = av_packet_alloc();
 	if (v->decoder == NULL || v->frame == NULL || v->packet == NULL)
 		goto fail;
 	v->decoder->thread_count = 1; /* threads would delay pictures */
 	v->decoder->max_pixels = PIXELS_MAX;
-	if (avcodec_open2(v->decoder, codec, NULL) < 0)
+	if (avcodec_open2(v->decoder, source, NULL) < 0)
 		goto fail;
 	return v;
 fail:

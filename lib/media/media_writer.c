@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "media/media_ff.h"
+#include "media/media_flv.h"
 
 enum {
 	SECOND_US = 1000000,
@@ -28,6 +29,7 @@ struct media_writer {
 	void *sink_arg;
 	bool live;
 	enum payload_codec codec; /* of video */
+	struct media_flv *flv;	  /* in place of FFmpeg's muxer */
 	int64_t last_dts[MEDIA_KINDS];
 	int error; /* of the pipe: -errno */
 	bool begun;
@@ -74,7 +76,10 @@ media_writer_takes(const char *path, const char *format, enum payload_codec code
 {
 	const AVOutputFormat *of = find_format(path, format);
 
-	return of != NULL && format_takes(of, media_codec_id(codec));
+	if (of == NULL)
+		return false;
+	return format_takes(of, media_codec_id(codec)) ||
+	       (strcmp(of->name, "flv") == 0 && media_flv_takes(codec));
 }
 
 bool
@@ -263,6 +268,10 @@ add_stream(struct media_writer *w, enum media_kind kind, const struct media_writ
 	st->time_base = (AVRational){1, kind == MEDIA_VIDEO ? MEDIA_VIDEO_RATE : MEDIA_AUDIO_RATE};
 	w->streams[kind] = st;
 	w->last_dts[kind] = INT64_MIN;
+	if (kind == MEDIA_VIDEO && w->codec == PAYLOAD_H265 &&
+	    (strcmp(w->format->oformat->name, "mp4") == 0 ||
+	     strcmp(w->format->oformat->name, "mov") == 0))
+		st->codecpar->codec_tag = MKTAG('h', 'v', 'c', '1'); /* what players know */
 	if (kind == MEDIA_VIDEO)
 		return fill_video(st->codecpar, w->codec, c->keyframe, c->keyframe_size, words);
 	if (c->aac == NULL)
@@ -321,7 +330,7 @@ static int
 begin(struct media_writer *w, const struct media_writer_config *c, struct media_words *words)
 {
 	AVDictionary *options = NULL;
-	bool piped = c->sink != NULL || strcmp(c->path, "-") == 0, takes[MEDIA_KINDS];
+	bool piped = c->sink != NULL || strcmp(c->path, "-") == 0, takes[MEDIA_KINDS], own_flv;
 	int r = media_writer_check(c->path, c->format, takes, words);
 
 	if (r < 0)
@@ -333,18 +342,21 @@ begin(struct media_writer *w, const struct media_writer_config *c, struct media_
 	w->codec = c->codec != PAYLOAD_NONE ? c->codec : PAYLOAD_H264;
 	if (c->has[MEDIA_VIDEO] && takes[MEDIA_VIDEO] &&
 	    !media_writer_takes(c->path, c->format, w->codec))
-		return media_fail(words, -EINVAL, "%s does not hold %s: mkv does",
-				  find_format(c->path, c->format)->name, payload_name(w->codec));
+		return media_fail(words, -EINVAL, "%s does not hold %s: %s",
+				  find_format(c->path, c->format)->name, payload_name(w->codec),
+				  w->codec == PAYLOAD_VP8 ? "mkv and webm do" : "mkv and mp4 do");
 	w->packet = av_packet_alloc();
 	r = avformat_alloc_output_context2(&w->format, find_format(c->path, c->format), NULL, NULL);
 	if (r < 0 || w->packet == NULL || (piped && open_pipe(w) < 0))
 		return media_fail(words, -ENOMEM, "out of memory");
-	for (unsigned k = 0; k < MEDIA_KINDS && r >= 0; k++)
+	own_flv = c->has[MEDIA_VIDEO] && strcmp(w->format->oformat->name, "flv") == 0 &&
+		  media_flv_takes(w->codec);
+	for (unsigned k = 0; k < MEDIA_KINDS && r >= 0 && !own_flv; k++)
 		if (c->has[k] && takes[k])
 			r = add_stream(w, k, c, words);
 	if (r < 0)
 		return r;
-	if (w->format->nb_streams == 0)
+	if (w->format->nb_streams == 0 && !own_flv)
 		return media_fail(words, -EINVAL, "nothing that %s can hold",
 				  w->format->oformat->name);
 	w->format->interrupt_callback = (AVIOInterruptCB){c->interrupted, c->interrupted_arg};
@@ -352,6 +364,10 @@ begin(struct media_writer *w, const struct media_writer_config *c, struct media_
 		r = open_place(w, c, words);
 	if (r < 0)
 		return r;
+	if (own_flv) {
+		w->flv = media_flv_open(w->format->pb, c, words);
+		return w->flv != NULL ? 0 : -EIO;
+	}
 	set_options(w, &options);
 	r = avformat_write_header(w->format, &options);
 	av_dict_free(&options);
@@ -367,6 +383,7 @@ free_writer(struct media_writer *w)
 	else if (w->format != NULL)
 		avio_closep(&w->format->pb);
 	avio_context_free(&w->pipe);
+	media_flv_free(w->flv);
 	avformat_free_context(w->format);
 	av_packet_free(&w->packet);
 	free(w);
@@ -417,6 +434,8 @@ media_writer_write(struct media_writer *w, const struct media_unit *unit, struct
 	int64_t dts;
 	int r;
 
+	if (w->flv != NULL)
+		return result_of(w, media_flv_write(w->flv, unit), words);
 	if (st == NULL)
 		return 0;
 	dts = av_rescale_q(unit->time_us - unit->lead_us, microseconds, st->time_base);

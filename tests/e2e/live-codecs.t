@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# runs under: none
+"""rtc2rtmp and the other codecs: enhanced FLV and RTMP, HLS in MP4, what holds none of them, H264 made."""
+import json
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cardlib import PATIENCE_S, decodes, numbers_of, run  # noqa: E402
+from livelib import (BIN, children, free_port, is_live, path, relay, service, start, streams_of,  # noqa: E402
+                     tap, whip)
+from relaylib import wait_for  # noqa: E402
+
+port, making, rtmp = service('rtc2rtmp', '--hls-fragment', '1'), service('rtc2rtmp', '--transcode'), free_port()
+daemons = children[-2:]
+server = start(f'{BIN}/rtmp2rtc', '-l', f'127.0.0.1:{rtmp}')
+CODECS = {'H265': 'hevc', 'VP9': 'vp9', 'AV1': 'av1'}
+
+
+def publish(codec):
+    return start(f'{BIN}/rtc-publish', '-q', '--test', '--codec', codec,
+                 f'http://127.0.0.1:{whip}/rtc/v1/whip/?app=live&stream={codec}')
+
+
+def record(url, name, seconds=2):
+    return start('ffmpeg', '-v', 'error', '-i', url, '-t', str(seconds), '-c', 'copy', '-y', path(name))
+
+
+def ask(url):
+    try:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as r:
+            return r.status, r.read(3)
+    except urllib.error.HTTPError as e:
+        return e.code, json.loads(e.read())['detail']
+
+
+def check(name, codec, what):
+    file = path(name)
+    numbers = numbers_of(file)
+    tap.ok(codec in streams_of(file), f'{what}: {codec}', streams_of(file))
+    tap.ok(decodes(file), f'{what}: decodes without a word')
+    tap.ok(len(numbers) > 20 and numbers == list(range(numbers[0], numbers[0] + len(numbers))),
+           f'{what}: {len(numbers)} pictures in order', numbers)
+
+
+publishers = [publish(c) for c in (*CODECS, 'VP8')]
+for c in (*CODECS, 'VP8'):
+    tap.ok(wait_for(lambda c=c: is_live(c), 30), f'{c} is published')
+
+# By RTMP into rtmp2rtc, and from there into a file: what left was what a reader of enhanced FLV knows.
+pushers = [start(f'{BIN}/rtc2rtmp', '-q', f'live/{c}', f'rtmp://127.0.0.1:{rtmp}/live/copy-{c}') for c in CODECS]
+takers = [start(f'{BIN}/rtc2rtmp', '-q', '--wait', '30', '--duration', '2', f'live/copy-{c}',
+                path(f'copy-{c}.mkv')) for c in CODECS]
+hls = [record(f'http://127.0.0.1:{port}/live/{c}.m3u8', f'hls-{c}.mkv') for c in CODECS]
+made = [record(f'http://127.0.0.1:{making}/live/VP8.flv', 'made.mkv'),
+        start(f'{BIN}/rtc2rtmp', '-q', '--transcode', '--duration', '2', 'live/VP8', path('made.ts'))]
+for p in (*takers, *hls, *made):
+    _, err = p.communicate(timeout=PATIENCE_S)
+    tap.equal((p.returncode, err), (0, b''), f'{os.path.basename(p.args[0])} is content')
+for c, name in CODECS.items():
+    check(f'copy-{c}.mkv', name, f'{c} by RTMP')
+    check(f'hls-{c}.mkv', name, f'{c} by HLS')
+check('made.mkv', 'h264', 'H264 of VP8, by FLV')
+check('made.ts', 'h264', 'H264 of VP8, a file')
+
+tap.equal(ask(f'http://127.0.0.1:{port}/live/AV1.flv'), (200, b'FLV'), 'AV1 in FLV')
+for what, words in (('AV1.ts', 'MPEG-TS does not hold AV1'), ('AV1.m3u8?format=ts', 'there is .flv and .m3u8'),
+                    ('VP8.flv', '--transcode'), ('VP8.m3u8', 'publish H264')):
+    code, detail = ask(f'http://127.0.0.1:{port}/live/{what}')
+    tap.ok(code == 404 and words in detail, f'{what}: 404, and why', (code, detail))
+p = run(f'{BIN}/rtc2rtmp', 'live/VP8', path('no.flv'))
+tap.ok(p.returncode == 65 and b'mkv can, and --transcode' in p.stderr, 'VP8 into FLV is exit 65, and why', p.stderr)
+tap.ok(not os.path.exists(path('no.flv')), 'nothing is written')
+
+for p in (*pushers, *daemons, *publishers):
+    p.send_signal(signal.SIGTERM)
+for p in (*pushers, *daemons, *publishers):
+    tap.equal(p.wait(PATIENCE_S), 0, f'{os.path.basename(p.args[0])} ends')
+server.terminate()
+server.wait(PATIENCE_S)
+tap.equal(relay.stop(), 0, 'the relay ends')
+tap.done()
