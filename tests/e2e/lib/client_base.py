@@ -3,9 +3,9 @@ standard output.
 
     {"op": "publish", "id": ID, "url": URL, "codec": NAME,
      "picture": {"width": W, "height": H, "fps": N, "bps": N}}
-    {"op": "play", "id": ID, "url": URL}
+    {"op": "play", "id": ID, "url": URL, "kind": "audio" or "video"}
     {"op": "stop", "id": ID}
-    {"op": "counts"}        answered by one line: {ID: {"frames": N, "at": MS, "error": TEXT or null}}
+    {"op": "counts"}        answered by one line: {ID: {"frames": N, "at": MS, "error": TEXT or null, "heard": BOOL}}
 """
 import json
 import sys
@@ -33,10 +33,11 @@ def delete(url):
 
 
 def tell(counts):
-    """counts: {ID: (frames, error)}"""
+    """counts: {ID: (frames, error, heard)}; heard None: it is not known"""
     at = time.monotonic() * 1000
-    print(json.dumps({k: {'frames': frames, 'at': at, 'error': error}
-                      for k, (frames, error) in counts.items()}), flush=True)
+    print(json.dumps({k: {'frames': frames, 'at': at, 'error': error,
+                          **({} if heard is None else {'heard': heard})}
+                      for k, (frames, error, heard) in counts.items()}), flush=True)
 
 
 def orders():

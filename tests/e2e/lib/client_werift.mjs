@@ -10,6 +10,10 @@ const { MediaStreamTrack, RTCPeerConnection, RTCRtpCodecParameters } = werift;
 
 const FEEDBACK = [{ type: 'nack' }, { type: 'nack', parameter: 'pli' }];
 const PARAMETERS = { H264: 'packetization-mode=1;profile-level-id=42e01f' };
+const SOUND = [
+	new RTCRtpCodecParameters({ mimeType: 'audio/opus', clockRate: 48000, channels: 2 }),
+	new RTCRtpCodecParameters({ mimeType: 'audio/PCMU', clockRate: 8000, payloadType: 0 }),
+];
 const codecOf = (name) =>
 	new RTCRtpCodecParameters({
 		mimeType: `video/${name}`,
@@ -93,7 +97,7 @@ function connected(pc) {
 
 function make(order, codecs) {
 	const pc = new RTCPeerConnection({
-		codecs: { audio: [], video: codecs.map(codecOf) },
+		codecs: { audio: SOUND, video: codecs.map(codecOf) },
 		iceServers: [{ urls: STUN }], // without one it would ask a public server
 	});
 	const it = { pc, frames: 0, error: null };
@@ -112,7 +116,7 @@ async function publish(it, order) {
 }
 
 async function play(it, order) {
-	const transceiver = it.pc.addTransceiver('video', { direction: 'recvonly' });
+	const transceiver = it.pc.addTransceiver(order.kind, { direction: 'recvonly' });
 	const count = counter(it);
 
 	transceiver.onTrack.subscribe((track) =>

@@ -1,6 +1,7 @@
-// The clients of the matrix behind one face: publish(id, url, codec, picture), play(id, url),
-// stop(id), counts() -> {id: {frames, at, error}}; picture: {width, height, fps, bps}; at: ms on
-// the client's own clock.
+// The clients of the matrix behind one face: publish(id, url, codec, picture),
+// play(id, url, kind), stop(id), counts() -> {id: {frames, at, error, heard}}; picture: {width,
+// height, fps, bps}; frames: of sound, packets; at: ms on the client's own clock; heard: false if
+// nothing is, where that is known.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { firefox } from 'playwright-core';
 import { Browser } from './browser.mjs';
 import { Process, environment, root, scratch } from './processes.mjs';
+import { address } from './stack.mjs';
 import { atEnd } from './tap.mjs';
 
 const IN_PAGE = readFileSync(join(root, 'tests/e2e/lib/inpage.js'), 'utf8');
@@ -15,6 +17,8 @@ const FIREFOX = process.env.RTC_FIREFOX || '/usr/bin/firefox-esr';
 const FIREFOX_PREFS = {
 	'media.autoplay.default': 0,
 	'media.autoplay.blocking_policy': 0,
+	'media.navigator.streams.fake': true,
+	'media.navigator.permission.disabled': true,
 	'media.peerconnection.ice.obfuscate_host_addresses': false,
 	'privacy.resistFingerprinting': false,
 	'app.update.enabled': false,
@@ -34,8 +38,8 @@ class InPage {
 		await this.page.evaluate((given) => window.matrix.publish(...given), args);
 	}
 
-	async play(id, url) {
-		await this.page.evaluate((args) => window.matrix.play(...args), [id, url]);
+	async play(...args) {
+		await this.page.evaluate((given) => window.matrix.play(...given), args);
 	}
 
 	async stop(id) {
@@ -108,8 +112,8 @@ export class Ordered {
 		this.order('publish', { id, url, codec, picture });
 	}
 
-	play(id, url) {
-		this.order('play', { id, url });
+	play(id, url, kind) {
+		this.order('play', { id, url, kind });
 	}
 
 	stop(id) {
@@ -182,4 +186,20 @@ export class Ours {
 			}),
 		);
 	}
+}
+
+/** One of each, on pages of the stack. */
+export async function allClients(stack) {
+	const lib = 'tests/e2e/lib';
+	const home = stack.url('/index.html');
+	const stun = `stun:${address}:${stack.media_port}`;
+
+	return {
+		chromium: await chromium(home),
+		firefox: await firefoxEsr(home),
+		gstreamer: new Ordered(`${lib}/client_gst.py`),
+		aiortc: new Ordered(`${lib}/client_aiortc.py`),
+		werift: new Ordered('node', `${lib}/client_werift.mjs`, stun),
+		rtckit: new Ours(),
+	};
 }

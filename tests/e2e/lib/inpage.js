@@ -1,17 +1,51 @@
-// Runs in a page of any browser: publishes the test card and plays, many of each, and counts
-// pictures. The client of the matrix of clients.
+// Runs in a page of any browser: publishes the test card or a tone and plays, many of each, and
+// counts pictures or packets of sound. The client of the matrix of clients.
 (() => {
 	const peers = new Map(); // id -> {pc, card, error}
-	const CARRIERS = /\/(rtx|red|ulpfec|flexfec)/i;
+	const CARRIERS = /\/(rtx|ulpfec|flexfec)/i;
+	const SOUND = /^(opus|pcm[ua]|g722|red)$/i;
+	const kindOf = (codec) => (SOUND.test(codec) ? 'audio' : 'video');
 
-	function only(transceiver, names, capabilities) {
-		const wanted = capabilities.codecs.filter(
-			({ mimeType }) =>
-				CARRIERS.test(mimeType) ||
-				names.some((n) => mimeType.toLowerCase() === `video/${n}`.toLowerCase()),
-		);
+	// That codec alone; RED needs what it wraps.
+	function only(transceiver, codec) {
+		const kind = kindOf(codec);
+		const { codecs } = RTCRtpSender.getCapabilities(kind);
+		const named = (name) =>
+			codecs.filter((c) => c.mimeType.toLowerCase() === `${kind}/${name}`.toLowerCase());
+		const more =
+			codec === 'red'
+				? named('opus')
+				: codecs.filter((c) => kind === 'video' && CARRIERS.test(c.mimeType));
 
-		transceiver.setCodecPreferences(wanted);
+		transceiver.setCodecPreferences([...named(codec), ...more]);
+	}
+
+	async function picture({ width, height, fps }) {
+		const { TestCard } = await import('/js/testcard.js');
+		const card = new TestCard({ width, height, fps });
+
+		await card.start();
+		return card;
+	}
+
+	// Firefox starts no AudioContext on a machine without a sound card; its fake microphone hums.
+	async function hum() {
+		const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+		const [track] = stream.getAudioTracks();
+
+		return { audio: track, stop: () => track.stop() };
+	}
+
+	async function tone() {
+		if (/Firefox/.test(navigator.userAgent)) return hum();
+		const audio = new AudioContext();
+		const oscillator = new OscillatorNode(audio, { frequency: 440 });
+		const out = new MediaStreamAudioDestinationNode(audio);
+
+		oscillator.connect(out);
+		oscillator.start();
+		audio.resume();
+		return { audio: out.stream.getAudioTracks()[0], stop: () => audio.close() };
 	}
 
 	async function exchange(it, url) {
@@ -38,35 +72,32 @@
 	}
 
 	window.matrix = {
-		publish: (id, url, codec, { width, height, fps, bps }) =>
+		publish: (id, url, codec, wish) =>
 			begin(id, async (it) => {
-				const { TestCard } = await import('/js/testcard.js');
+				const kind = kindOf(codec);
 
-				it.card = new TestCard({ width, height, fps });
-				const transceiver = it.pc.addTransceiver(it.card.video, {
+				it.card = kind === 'audio' ? await tone() : await picture(wish);
+				const transceiver = it.pc.addTransceiver(it.card[kind], {
 					direction: 'sendonly',
-					sendEncodings: [{ maxBitrate: bps }],
+					...(wish ? { sendEncodings: [{ maxBitrate: wish.bps }] } : {}),
 				});
 
-				only(transceiver, [codec], RTCRtpSender.getCapabilities('video'));
-				await it.card.start();
+				only(transceiver, codec);
 				await exchange(it, url);
 			}),
-		play: (id, url, codecs) =>
+		play: (id, url, kind) =>
 			begin(id, async (it) => {
-				const transceiver = it.pc.addTransceiver('video', { direction: 'recvonly' });
-
-				if (codecs)
-					only(transceiver, codecs, RTCRtpReceiver.getCapabilities('video'));
+				it.pc.addTransceiver(kind, { direction: 'recvonly' });
 				it.pc.addEventListener('track', ({ track }) => {
-					const video = document.createElement('video');
+					const element = document.createElement(kind);
 
-					video.muted = true;
-					video.width = 32;
-					video.srcObject = new MediaStream([track]);
-					video.play().catch(() => {});
-					document.body.append(video);
-					it.video = video;
+					element.muted = kind === 'video';
+					element.volume = 0.01;
+					element.width = 32;
+					element.srcObject = new MediaStream([track]);
+					element.play().catch(() => {});
+					document.body.append(element);
+					it.element = element;
 				});
 				await exchange(it, url);
 			}),
@@ -75,26 +106,28 @@
 
 			peers.delete(id);
 			it?.card?.stop();
-			it?.video?.remove();
+			it?.element?.remove();
 			it?.pc.close();
 			if (it?.location) fetch(it.location, { method: 'DELETE' }).catch(() => {});
 		},
-		/** {id: {frames, at, error, codec}} of all; at: ms. */
+		/** {id: {frames, at, error, heard}} of all; at: ms. */
 		counts: async () => {
 			const all = [...peers].map(async ([id, it]) => {
 				const list = [...(await it.pc.getStats()).values()];
-				const rtp = list.find(
-					(s) => /^(in|out)bound-rtp$/.test(s.type) && s.kind === 'video',
-				);
-				const codec = list.find((s) => s.id === rtp?.codecId)?.mimeType || '';
+				const rtp = list.find((s) => /^(in|out)bound-rtp$/.test(s.type));
+				const sound = rtp?.kind === 'audio';
+				const packets = rtp?.packetsReceived ?? rtp?.packetsSent ?? 0;
+				const frames = rtp?.framesDecoded ?? rtp?.framesEncoded ?? 0;
 
 				return [
 					id,
 					{
 						at: rtp?.timestamp ?? 0,
-						frames: rtp?.framesDecoded ?? rtp?.framesEncoded ?? 0,
-						codec: codec.replace('video/', ''),
+						frames: sound ? packets : frames,
 						error: it.error,
+						...(sound && rtp.type === 'inbound-rtp'
+							? { heard: rtp.totalAudioEnergy > 0 }
+							: {}),
 					},
 				];
 			});
