@@ -30,7 +30,8 @@ start_server() {	# file, further arguments
 	read -r _ <"$dir/ready"
 	is $? 0 "$conf_file: becomes ready" || sed 's/^/# /' "$dir/log"
 	rm "$dir/ready"
-	is "$(cd "$RTC_RUN/pid" && echo *)" "$programs" "$conf_file: its programs"
+	is "$(cd "$RTC_RUN/pid" && LC_ALL=C ls)" "$("$RTC_BIN/rtc-conf" -q -c "$conf_file" programs | LC_ALL=C sort)" \
+	    "$conf_file: its programs"
 }
 
 stop_server() {
@@ -52,26 +53,22 @@ open_port() { perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new(PeerAddr =
 
 whip="rtc/v1/whip/?app=live&stream=a"
 
-programs="rtc-gate rtc-relay rtc-signal rtc-web rtc-whep rtc-whip rtc2rtmp"
 start_server conf/rtc.conf
 is "$(status "http://127.0.0.1:$web/players/whep.html")" 200 "pages"
 like "$(offer "http://127.0.0.1:$api/$whip")" " $media typ host" "WHIP"
 is "$(status "http://127.0.0.1:$web/live/none.ts?segment=1")" 404 "HLS"
 stop_server
 
-programs="rtc-gate rtc-relay rtc-web rtc-whep rtc-whip rtc2rtmp"
 start_server conf/rtc.tcp.conf
 like "$(offer "http://127.0.0.1:$api/$whip")" "(TCP|tcp) .* $tcp typ host tcptype passive" "WHIP names TCP"
 ok "and it is there" open_port "$tcp"
 stop_server
 
-programs="rtc-gate rtc-relay rtc-web rtc-whep rtc-whip rtmp2rtc"
 start_server conf/rtmp2rtc.conf
 ok "ffmpeg publishes by RTMP" timeout 20 ffmpeg -v error -f lavfi -i testsrc=size=160x90:rate=25 -t 1 \
     -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -f flv "rtmp://127.0.0.1:$rtmp/live/a"
 stop_server
 
-programs="rtc-gate rtc-relay rtc-web rtc-whep rtc-whip rtc2rtmp"
 start_server conf/rtc2rtmp.conf
 "$RTC_BIN/rtc-publish" -q --test "http://127.0.0.1:$api/$whip" &
 publisher=$!
@@ -81,13 +78,11 @@ kill "$publisher"
 wait "$publisher"
 stop_server
 
-programs="rtc-gate rtc-relay rtc-web rtc-whep rtc-whip"
 start_server conf/https.rtc.conf
 is "$(status "https://127.0.0.1:$web_tls/players/whep.html")" 200 "pages by https"
 like "$(offer "https://127.0.0.1:$api_tls/$whip")" " $media typ host" "WHIP by https"
 stop_server
 
-programs="rtc-gate rtc-relay rtc-signal rtc-web rtc-whep rtc-whip rtc2rtmp rtmp2rtc"
 start_server conf/full.conf
 for port in $rtmp $signal $api $web; do
 	ok "port $port is open" open_port "$port"
