@@ -1,9 +1,11 @@
 /* main.c - command line of rtc2rtmp. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/text.h"
@@ -252,9 +254,39 @@ check_outputs(void)
 	}
 }
 
+/*
+ * Descriptors 0 to 2 that came closed would be taken by sockets and files, which then get what is
+ * meant for others. Was standard output among them?
+ */
+static bool
+fill_standard_fds(void)
+{
+	bool closed = fcntl(STDOUT_FILENO, F_GETFD) < 0;
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+	return closed;
+}
+
+static void
+check_stdout(bool closed)
+{
+	for (size_t i = 0; closed && i < push.path_count; i++) {
+		if (strcmp(push.paths[i], "-") != 0)
+			continue;
+		log_error("output", "standard output is closed");
+		exit(EX_IOERR);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
+	bool closed = fill_standard_fds();
 	int opt;
 
 	log_init("rtc2rtmp", LOG_INFO);
@@ -277,5 +309,6 @@ main(int argc, char **argv)
 		usage();
 	}
 	check_outputs();
+	check_stdout(closed);
 	return push_run(&push);
 }

@@ -309,8 +309,9 @@ run(void *arg)
 		o->code = code_of(o, r);
 	else if (!o->ever_open)
 		o->code = o->is_url ? EX_UNAVAILABLE : EX_OK;
-	if (o->code == EX_OK)
-		o->words.text[0] = '\0';
+	if (o->code != EX_OK) /* now: other outputs may go on for long */
+		log_error("output", "%s: %s", o->is_file && o->file[0] != '\0' ? o->file : o->name,
+			  o->words.text[0] != '\0' ? o->words.text : "it was never reached");
 	uv_mutex_lock(&o->lock);
 	o->ended = true;
 	uv_mutex_unlock(&o->lock);
@@ -439,9 +440,8 @@ output_ended(struct output *o)
 }
 
 int
-output_result(struct output *o, struct media_words *words)
+output_result(const struct output *o)
 {
-	*words = o->words;
 	return o->code;
 }
 

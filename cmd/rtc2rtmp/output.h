@@ -61,8 +61,8 @@ void output_finish(struct output *o);
 /* Pictures come, and it waits for one to begin with. */
 bool output_wants_keyframe(struct output *o);
 bool output_ended(struct output *o);
-/* After it ended: the exit code, words for it in *words ("" if all went well). */
-int output_result(struct output *o, struct media_words *words);
+/* After it ended: the exit code; the reason was logged. */
+int output_result(const struct output *o);
 /* Joins the thread, which must have ended. */
 void output_free(struct output *o);
 const char *output_name(const struct output *o); /* without a stream key */

@@ -342,17 +342,10 @@ on_signal(void *arg, int signum)
 }
 
 static void
-report(struct output *o)
+count_result(const struct output *o)
 {
-	struct media_words words;
-	int code = output_result(o, &words);
-
-	if (code == EX_OK)
-		return;
-	log_error("output", "%s: %s", output_name(o),
-		  words.text[0] != '\0' ? words.text : "it was never reached");
 	if (p.code == EX_OK)
-		p.code = code;
+		p.code = output_result(o);
 }
 
 static void
@@ -405,7 +398,7 @@ push_run(const struct push_config *config)
 		uv_run(&p.loop, UV_RUN_DEFAULT);
 	}
 	for (size_t i = 0; i < p.count; i++) {
-		report(p.outputs[i]);
+		count_result(p.outputs[i]);
 		output_free(p.outputs[i]);
 	}
 	attach_free(p.attach);

@@ -41,6 +41,9 @@ def pipes():
                            stderr=subprocess.PIPE, timeout=PATIENCE_S)
     tap.equal(p.returncode, 74, 'a full disk is exit 74')
     tap.ok(b'No space left' in p.stderr, 'and said', p.stderr.decode())
+    p = run('sh', '-c', f'{BIN}/rtc2rtmp live/card - >&-')
+    tap.equal(p.returncode, 74, 'a closed standard output is exit 74')
+    tap.ok(b'standard output is closed' in p.stderr, 'and said', p.stderr.decode())
     p = push('live/card', '/nonexistent/x.mkv')
     tap.equal(p.returncode, 73, 'a file that cannot be made is exit 73')
 
@@ -82,6 +85,32 @@ def start_segments():
     dead = f'rtmp://127.0.0.1:{free_port()}/live/x'
     return start(f'{BIN}/rtc2rtmp', '--segment', '1s', '--duration', '4.2', 'live/card',
                  path('seg/%Y/a-%H%M%S.mkv'), path('seg/b.mp4'), dead)
+
+
+def start_full_disk():
+    """A file system of 60 KiB beside one with room."""
+    os.mkdir(path('small'))
+    script = f'mount -t tmpfs -o size=60k tmpfs {path("small")} && exec {BIN}/rtc2rtmp --segment 1s ' \
+        f'--duration 4 live/card {path("small/a.mkv")} {path("room.mkv")}'
+    apart = ['-m'] if os.geteuid() == 0 else ['-Urm']
+    if run('unshare', *apart, 'mount', '-t', 'tmpfs', 'tmpfs', path('small')).returncode:
+        return None     # no right to mount anything here
+    return start('unshare', *apart, 'sh', '-c', script)
+
+
+def full_disk(p):
+    if p is None:
+        return
+    _, err = p.communicate(timeout=PATIENCE_S)
+    lines = err.decode().splitlines()
+    at = [i for i, line in enumerate(lines) if 'No space left' in line]
+    tap.equal(p.returncode, 74, 'a full disk is exit 74')
+    tap.ok(len(at) == 1 and 'small/a-' in lines[at[0]] and at[0] < len(lines) - 1,
+           'said once, with the file, when it happens', lines)
+    names = sorted(n for n in os.listdir(TMP.name) if n.startswith('room-'))
+    numbers = [n for name in names for n in numbers_of(path(name))]
+    tap.ok(len(numbers) > 3 * FPS and numbers == list(range(numbers[0], numbers[0] + len(numbers))),
+           'the other output goes on', names)
 
 
 def segments(p):
@@ -244,10 +273,11 @@ tap.ok(wait_for(lambda: is_live('card'), 20), 'the test card is published')
 files()
 pipes()
 rtmp()
-segmenter = start_segments()
+segmenter, filler = start_segments(), start_full_disk()
 rtmps()
 resized()
 segments(segmenter)
+full_disk(filler)
 the_first_frames()
 what_came_by_rtmp()
 refusals()
