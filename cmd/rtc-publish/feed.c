@@ -261,7 +261,7 @@ feed_bitrate(struct feed *f, unsigned bitrate_bps)
 }
 
 void
-feed_keyframe(struct feed *f)
+feed_keyframe(struct feed *f, unsigned layer)
 {
-	media_source_keyframe(f->source);
+	media_source_keyframe_of(f->source, layer);
 }

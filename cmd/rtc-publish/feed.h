@@ -35,7 +35,7 @@ bool feed_take(struct feed *f, enum media_kind kind, struct media_unit *out);
 int64_t feed_due_us(const struct feed *f);
 /* Has the source ended and everything been taken? words: "" or why it ended early. */
 bool feed_ended(const struct feed *f, const char **words);
-void feed_keyframe(struct feed *f);
+void feed_keyframe(struct feed *f, unsigned layer);
 void feed_bitrate(struct feed *f, unsigned bitrate_bps); /* of video that is encoded */
 
 #endif

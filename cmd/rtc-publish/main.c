@@ -19,8 +19,11 @@
 enum {
 	OPT_TEST = 256,
 	OPT_CODEC,
+	OPT_SIMULCAST,
 	OPT_START,
 	OPT_MAX_BITRATE,
+	EXTS_MAX = 6,
+	RID_EXT_ID = 10,       /* above those of sdp_default_exts() */
 	START_BPS = 1000000,   /* with --max-bitrate */
 	VIDEO_CODECS_MAX = 16, /* of sdp_default_codecs() */
 	OPT_LOOP,
@@ -63,6 +66,7 @@ static const char usage_text[] =
     "  -f, --format NAME         container of the input, if it cannot be told\n"
     "      --test[=WxH[@FPS]]    send the test card and its tone (640x360@25)\n"
     "      --codec NAME          of the picture: h264, h265, vp8, vp9, av1 (h264, or the file's)\n"
+    "      --simulcast N         the picture in N sizes, each half of the one before (2 to 4)\n"
     "      --loop                begin a file again at its end\n"
     "      --start SECONDS       begin so far into the file\n"
     "      --duration SECONDS    stop after so much media\n"
@@ -81,6 +85,7 @@ static const struct option long_options[] = {
     {"format", required_argument, NULL, 'f'},
     {"test", optional_argument, NULL, OPT_TEST},
     {"codec", required_argument, NULL, OPT_CODEC},
+    {"simulcast", required_argument, NULL, OPT_SIMULCAST},
     {"loop", no_argument, NULL, OPT_LOOP},
     {"start", required_argument, NULL, OPT_START},
     {"max-bitrate", required_argument, NULL, OPT_MAX_BITRATE},
@@ -198,6 +203,9 @@ on_connected(void *arg, const struct peer_info *info)
 	}
 	p.source = NULL; /* the feed's now */
 	sender_start(&p.sender, p.feed, p.session, p.track);
+	if (p.test.layer_count > 1 && sender_layers(&p.sender) < p.test.layer_count)
+		log_warn("session", "the server takes %u of %u layers", sender_layers(&p.sender),
+			 p.test.layer_count);
 	if (p.stats || (!p.quiet && isatty(STDERR_FILENO)))
 		uv_timer_start(&p.second, on_second, 1000, 1000);
 }
@@ -214,8 +222,7 @@ static void
 on_keyframe(void *arg, unsigned track)
 {
 	(void)arg;
-	(void)track;
-	sender_keyframe(&p.sender);
+	sender_keyframe(&p.sender, track);
 }
 
 static void
@@ -256,12 +263,26 @@ start_rate(void)
 	return MIN_OF((uint64_t)p.file.video_bps * 5 / 4, (uint64_t)p.max_bps);
 }
 
+/* Packets of a simulcast layer carry its name (RFC 8852). */
+static size_t
+choose_exts(struct sdp_ext exts[static EXTS_MAX], bool layers)
+{
+	static const char *const uris[] = {SDP_EXT_RID, SDP_EXT_REPAIRED_RID};
+	size_t count = sdp_default_exts(true, exts, EXTS_MAX - ARRAY_COUNT(uris));
+
+	for (size_t i = 0; layers && i < ARRAY_COUNT(uris); i++)
+		exts[count++] = (struct sdp_ext){
+		    .id = (uint16_t)(RID_EXT_ID + i), .direction = SDP_SENDRECV, .uri = uris[i]};
+	return count;
+}
+
 static int
 start_session(void)
 {
+	static const char *const rids[MEDIA_LAYERS_MAX] = {"f", "h", "q", "e"}; /* full, half ... */
 	struct sdp_codec video[1], audio[1];
-	struct sdp_ext exts[4];
-	size_t ext_count = sdp_default_exts(true, exts, ARRAY_COUNT(exts)), count = 0;
+	struct sdp_ext exts[MEDIA_KINDS][EXTS_MAX];
+	size_t count = 0;
 	struct sdp_offer_track tracks[MEDIA_KINDS];
 	struct client_session_config config = {.loop = &p.loop,
 					       .protocol = p.client.protocol,
@@ -279,16 +300,21 @@ start_session(void)
 	choose_codec(video, media_source_codec(p.source));
 	sdp_default_codecs(SDP_AUDIO, false, audio, 1);
 	for (unsigned k = 0; k < MEDIA_KINDS; k++) {
+		unsigned layers;
+
 		if (!media_source_has(p.source, k))
 			continue;
+		layers = k == MEDIA_VIDEO ? p.test.layer_count : 0;
 		p.track[k] = (int)count;
 		tracks[count++] =
 		    (struct sdp_offer_track){.kind = k == MEDIA_VIDEO ? SDP_VIDEO : SDP_AUDIO,
 					     .direction = SDP_SENDONLY,
 					     .codec_count = 1,
 					     .codecs = k == MEDIA_VIDEO ? video : audio,
-					     .ext_count = ext_count,
-					     .exts = exts};
+					     .ext_count = choose_exts(exts[k], layers > 1),
+					     .exts = exts[k],
+					     .rids = rids,
+					     .rid_count = layers};
 	}
 	config.track_count = count;
 	p.session = client_session_start(&config);
@@ -321,6 +347,19 @@ parse_codec(const char *text)
 		return 0;
 	log_error("options", "--codec wants one of h264, h265, vp8, vp9, av1");
 	return -EINVAL;
+}
+
+static int
+parse_layers(const char *text)
+{
+	double v;
+
+	if (client_number(&v, text, 2, MEDIA_LAYERS_MAX) < 0 || v != (unsigned)v) {
+		log_error("options", "--simulcast wants 2, 3 or 4");
+		return -EINVAL;
+	}
+	p.file.layer_count = p.test.layer_count = (unsigned)v;
+	return 0;
 }
 
 static int
@@ -369,6 +408,8 @@ take_option(int opt)
 		return parse_test(optarg);
 	case OPT_CODEC:
 		return parse_codec(optarg);
+	case OPT_SIMULCAST:
+		return parse_layers(optarg);
 	case OPT_LOOP:
 		p.file.loop = true;
 		return 0;

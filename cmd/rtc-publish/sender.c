@@ -53,6 +53,13 @@ timestamp_of(const struct sender *s, const struct media_unit *u)
 	       (uint32_t)(u->time_us * (int64_t)clock_rate[u->kind] / SECOND_US);
 }
 
+/* -1: it is not sent. */
+static int
+track_of(const struct sender *s, const struct media_unit *u)
+{
+	return u->kind == MEDIA_VIDEO ? s->layers[u->layer] : s->track[u->kind];
+}
+
 static void
 send_payload(struct sender *s, const struct media_unit *u, const uint8_t *payload, size_t size,
 	     bool marker, bool first)
@@ -65,7 +72,7 @@ send_payload(struct sender *s, const struct media_unit *u, const uint8_t *payloa
 				     .payload = payload,
 				     .payload_size = size};
 
-	if (client_session_send(s->session, (unsigned)s->track[u->kind], &m) < 0)
+	if (client_session_send(s->session, (unsigned)track_of(s, u), &m) < 0)
 		s->counts.unsent++;
 }
 
@@ -86,16 +93,20 @@ start_frame(struct sender *s, const struct media_unit *u)
 {
 	size_t packets = u->size / PEER_PAYLOAD_MAX + 1;
 
+	struct payload_pack *pack = &s->packs[u->layer];
+
+	if (track_of(s, u) < 0)
+		return;
 	s->frame = *u;
-	if (u->codec != s->pack.codec)
-		payload_pack_init(&s->pack, u->codec);
-	if (payload_pack_start(&s->pack, u->data, u->size, PEER_PAYLOAD_MAX) < 0)
+	if (u->codec != pack->codec)
+		payload_pack_init(pack, u->codec);
+	if (payload_pack_start(pack, u->data, u->size, PEER_PAYLOAD_MAX) < 0)
 		return;
 	s->packing = s->first_packet = true;
 	s->burst =
 	    (unsigned)MAX_OF(packets * SENDER_WAKE_MS / SENDER_SPREAD_MS + 1, (size_t)SENDER_BURST);
-	s->counts.frames++;
-	s->counts.keyframes += u->keyframe;
+	s->counts.frames += u->layer == 0;
+	s->counts.keyframes += u->layer == 0 && u->keyframe;
 }
 
 static void
@@ -105,7 +116,8 @@ send_burst(struct sender *s, unsigned count)
 	bool last = false;
 
 	while (s->packing && count-- > 0) {
-		int n = payload_pack_next(&s->pack, payload, sizeof(payload), &last);
+		int n =
+		    payload_pack_next(&s->packs[s->frame.layer], payload, sizeof(payload), &last);
 
 		if (n > 0)
 			send_payload(s, &s->frame, payload, (size_t)n, last, s->first_packet);
@@ -226,6 +238,25 @@ pump(struct sender *s)
 
 /* ---- what its owner says ---- */
 
+/* The m-line's own track, and those of more layers with its mid. */
+static void
+find_layers(struct sender *s)
+{
+	const struct peer_track *own, *t;
+	unsigned count = 1;
+
+	for (unsigned i = 0; i < MEDIA_LAYERS_MAX; i++)
+		s->layers[i] = -1;
+	s->layers[0] = s->track[MEDIA_VIDEO];
+	if (s->layers[0] < 0)
+		return;
+	own = client_session_track(s->session, (unsigned)s->layers[0]);
+	for (unsigned i = 0; (t = client_session_track(s->session, i)) != NULL; i++)
+		if (t != own && t->rid[0] != '\0' && strcmp(t->mid, own->mid) == 0 &&
+		    count < MEDIA_LAYERS_MAX)
+			s->layers[count++] = (int)i;
+}
+
 void
 sender_start(struct sender *s, struct feed *feed, struct client_session *session,
 	     const int track[MEDIA_KINDS])
@@ -242,8 +273,19 @@ sender_start(struct sender *s, struct feed *feed, struct client_session *session
 				  : -1;
 		s->pt[k] = s->track[k] >= 0 ? t->codecs[0].pt : 0;
 	}
+	find_layers(s);
 	s->running = true;
 	pump(s);
+}
+
+unsigned
+sender_layers(const struct sender *s)
+{
+	unsigned count = 0;
+
+	while (count < MEDIA_LAYERS_MAX && s->layers[count] >= 0)
+		count++;
+	return count;
 }
 
 void
@@ -253,11 +295,12 @@ sender_ready(struct sender *s)
 }
 
 void
-sender_keyframe(struct sender *s)
+sender_keyframe(struct sender *s, unsigned track)
 {
 	s->counts.keyframe_requests++;
-	if (s->feed != NULL)
-		feed_keyframe(s->feed);
+	for (unsigned i = 0; i < MEDIA_LAYERS_MAX && s->feed != NULL; i++)
+		if (s->layers[i] == (int)track)
+			feed_keyframe(s->feed, i);
 }
 
 void

@@ -30,15 +30,16 @@ struct sender {
 	struct client_session *session; /* borrowed */
 	sender_done_fn *done;
 	void *arg;
-	int64_t duration_us;	/* of media; 0: no limit */
-	int track[MEDIA_KINDS]; /* m-line; -1: not sent */
+	int64_t duration_us;	      /* of media; 0: no limit */
+	int track[MEDIA_KINDS];	      /* m-line; -1: not sent */
+	int layers[MEDIA_LAYERS_MAX]; /* track of each simulcast layer; the first is the m-line's */
 	uint8_t pt[MEDIA_KINDS];
 	uint32_t ts_base[MEDIA_KINDS];
 	bool running, started, packing, first_packet, marked;
-	uint64_t base_us;	 /* clock at media time 0 */
-	uint64_t stopped_us;	 /* clock at sender_stop(); 0: not yet */
-	struct media_unit frame; /* being packed */
-	struct payload_pack pack;
+	uint64_t base_us;			     /* clock at media time 0 */
+	uint64_t stopped_us;			     /* clock at sender_stop(); 0: not yet */
+	struct media_unit frame;		     /* being packed */
+	struct payload_pack packs[MEDIA_LAYERS_MAX]; /* pictures of each are numbered apart */
 	unsigned burst;
 	unsigned target_bps; /* of video, as the network lets it; 0: it is not followed */
 	struct sender_counts counts;
@@ -48,8 +49,10 @@ void sender_init(struct sender *s, uv_loop_t *loop, sender_done_fn *done, void *
 /* Begin: the session is connected. Tracks whose direction is not SEND are left out. */
 void sender_start(struct sender *s, struct feed *feed, struct client_session *session,
 		  const int track[MEDIA_KINDS]);
-void sender_ready(struct sender *s);	/* the feed has something new */
-void sender_keyframe(struct sender *s); /* somebody needs one */
+void sender_ready(struct sender *s); /* the feed has something new */
+/* Simulcast layers that are sent, once started; 1 without. */
+unsigned sender_layers(const struct sender *s);
+void sender_keyframe(struct sender *s, unsigned track); /* somebody needs one */
 /* So much may be sent in all: what audio leaves of it, video gets. */
 void sender_bitrate(struct sender *s, uint64_t bitrate_bps);
 void sender_stop(struct sender *s);		 /* also closes the timer */

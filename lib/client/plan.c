@@ -41,6 +41,8 @@ client_plan_track(struct peer_track *to, const struct sdp_track *from)
 	to->ext.mid = ext_id(from, SDP_EXT_MID);
 	to->ext.twcc = ext_id(from, SDP_EXT_TRANSPORT_CC);
 	to->ext.abs_send_time = ext_id(from, SDP_EXT_ABS_SEND_TIME);
+	to->ext.rid = ext_id(from, SDP_EXT_RID);
+	to->ext.repaired_rid = ext_id(from, SDP_EXT_REPAIRED_RID);
 	to->nack = (fb & SDP_FB_NACK) != 0;
 	to->pli = (fb & SDP_FB_NACK_PLI) != 0;
 	to->fir = (fb & SDP_FB_CCM_FIR) != 0;

@@ -75,7 +75,8 @@ void client_session_flush(struct client_session *s);
 int client_session_request_keyframe(struct client_session *s, unsigned track);
 
 /* What was agreed for an m-line, after answered; NULL before and past the last. codecs[0] is the
- * one to send. Borrowed. */
+ * one to send. After the m-lines come the simulcast layers that were agreed but for the first of a
+ * track, which is its m-line: the same mid, another rid. Borrowed. */
 const struct peer_track *client_session_track(const struct client_session *s, unsigned track);
 /* For stats, info, explain: borrowed, NULL before answered. */
 const struct peer *client_session_peer(const struct client_session *s);

@@ -52,8 +52,8 @@ struct client_session {
 	struct loop_driver driver;
 	struct peer *peer;
 	struct whip_client *whip;
-	struct sdp *offer; /* until answered */
-	struct peer_track tracks[CLIENT_SESSION_TRACKS_MAX];
+	struct sdp *offer;			   /* until answered */
+	struct peer_track tracks[PEER_TRACKS_MAX]; /* m-lines, then more layers of simulcast */
 	size_t track_count;
 	struct client_session_times times;
 	uint64_t start_us;

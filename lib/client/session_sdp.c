@@ -118,6 +118,22 @@ out:
 
 /* ---- the answer ---- */
 
+/* Simulcast: a track for each layer but the first, which is the m-line's own. */
+static void
+add_layers(struct client_session *s, unsigned track, const struct sdp_track *t)
+{
+	if (t->rid_count < 2)
+		return;
+	text_copy(s->tracks[track].rid, sizeof(s->tracks[track].rid), t->rids[0]);
+	for (size_t i = 1; i < t->rid_count && s->track_count < PEER_TRACKS_MAX; i++) {
+		struct peer_track *layer = &s->tracks[s->track_count++];
+
+		*layer = s->tracks[track];
+		layer->ssrc = layer->rtx_ssrc = 0; /* the peer makes them */
+		text_copy(layer->rid, sizeof(layer->rid), t->rids[i]);
+	}
+}
+
 static int
 start_peer(struct client_session *s, const struct sdp_plan *plan)
 {
@@ -132,6 +148,8 @@ start_peer(struct client_session *s, const struct sdp_plan *plan)
 		s->tracks[i].ssrc = s->ours[i].ssrc;
 		s->tracks[i].rtx_ssrc = s->ours[i].rtx_ssrc;
 	}
+	for (unsigned i = 0, count = (unsigned)s->track_count; i < count; i++)
+		add_layers(s, i, &plan->tracks[i]);
 	r.tracks = s->tracks;
 	r.track_count = s->track_count;
 	return peer_start(s->peer, clock_now_us(), &r);

@@ -29,6 +29,7 @@ enum { MEDIA_KINDS = 2 };
 struct media_unit {
 	enum media_kind kind;
 	enum payload_codec codec; /* of video; NONE stands for H264 */
+	unsigned layer;		  /* of simulcast; 0 is the largest, and the only one without */
 	bool keyframe;		  /* of video; true for audio */
 	int64_t time_us;	  /* presentation, from the start of the source; >= 0 */
 	int64_t lead_us;	  /* presentation minus decoding time: 0 without B-frames */

@@ -57,8 +57,8 @@ media_audio_new(const struct media_audio_config *config, media_emit_fn *emit, vo
 	if (stream == NULL || a->packet == NULL || describe(stream, config) < 0)
 		media_fail(words, -ENOMEM, "out of memory");
 	else
-		a->transcoder =
-		    media_transcoder_new(stream, PAYLOAD_NONE, config->opus_bps, emit, arg, words);
+		a->transcoder = media_transcoder_new(stream, PAYLOAD_NONE, 1, config->opus_bps,
+						     emit, arg, words);
 	if (a->transcoder == NULL) {
 		media_audio_free(a);
 		return NULL;
@@ -88,7 +88,7 @@ media_audio_push(struct media_audio *a, const uint8_t *data, size_t size, int64_
 		return -ENOMEM;
 	memcpy(a->packet->data, data, size);
 	a->packet->pts = a->packet->dts = time_us;
-	r = media_transcoder_push(a->transcoder, a->packet, false);
+	r = media_transcoder_push(a->transcoder, a->packet, 0);
 	av_packet_unref(a->packet);
 	return r;
 }

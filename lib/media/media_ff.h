@@ -6,6 +6,7 @@
 #include <libavutil/frame.h>
 
 #include "media/media.h"
+#include "media/media_source.h"
 
 /* Set *words (NULL is fine) to a formatted text, control characters replaced. Returns code. */
 int media_fail(struct media_words *words, int code, const char *format, ...)
@@ -31,6 +32,21 @@ struct media_encoder_config {
 	unsigned gop_count; /* frames between keyframes at most */
 };
 struct media_encoder;
+
+/*
+ * Encoders of simulcast: the same picture, each layer half as wide and high as the one before it,
+ * a third of its bit rate.
+ */
+struct media_layers {
+	struct media_encoder *encoders[MEDIA_LAYERS_MAX];
+	unsigned count;
+};
+/* The config is of the largest, its bit rate of all together. 0, or negative with *words set. */
+int media_layers_open(struct media_layers *l, const struct media_encoder_config *config,
+		      unsigned count, struct media_words *words);
+void media_layers_close(struct media_layers *l);
+void media_layers_bitrate(struct media_layers *l, unsigned bitrate_bps);
+
 struct media_encoder *media_encoder_new(const struct media_encoder_config *config,
 					struct media_words *words);
 void media_encoder_free(struct media_encoder *e);

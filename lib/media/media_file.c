@@ -174,7 +174,7 @@ take_packet(struct file_source *f)
 		if (st->transcoder != NULL)
 			r = media_transcoder_push(
 			    st->transcoder, p,
-			    k == MEDIA_VIDEO && atomic_exchange(&f->base.keyframe_wanted, false));
+			    k == MEDIA_VIDEO ? atomic_exchange(&f->base.keyframe_wanted, 0) : 0);
 		else if (st->pass.bsf != NULL)
 			r = filter_packet(f, p);
 		else
@@ -294,6 +294,8 @@ open_stream(struct file_source *f, enum media_kind kind, struct media_words *wor
 	st->av = f->format->streams[index];
 	f->base.has[kind] = true;
 	why = media_pass_why_not(st->av->codecpar, f->cfg.codec);
+	if (kind == MEDIA_VIDEO && why == NULL && f->cfg.layer_count > 1)
+		why = "to layers of several sizes";
 	if (kind == MEDIA_VIDEO && open_video(f, st, why, words) < 0)
 		return -EIO;
 	if (why == NULL)
@@ -302,7 +304,7 @@ open_stream(struct file_source *f, enum media_kind kind, struct media_words *wor
 	if (f->cfg.no_transcode)
 		return media_fail(words, -EINVAL, "would be %s", f->base.note);
 	f->base.encodes[kind] = true;
-	st->transcoder = media_transcoder_new(st->av, f->base.codec,
+	st->transcoder = media_transcoder_new(st->av, f->base.codec, f->cfg.layer_count,
 					      bps != 0		    ? bps
 					      : kind == MEDIA_VIDEO ? VIDEO_BPS
 								    : AUDIO_BPS,

@@ -48,7 +48,14 @@ media_source_next(struct media_source *s, struct media_unit *out, struct media_w
 void
 media_source_keyframe(struct media_source *s)
 {
-	atomic_store(&s->keyframe_wanted, true);
+	atomic_store(&s->keyframe_wanted, UINT32_MAX);
+}
+
+void
+media_source_keyframe_of(struct media_source *s, unsigned layer)
+{
+	if (layer < MEDIA_LAYERS_MAX)
+		atomic_fetch_or(&s->keyframe_wanted, 1u << layer);
 }
 
 void

@@ -13,7 +13,10 @@
 
 struct media_source;
 
+enum { MEDIA_LAYERS_MAX = 4 }; /* of simulcast, each half as wide and high as the one before */
+
 struct media_test_config {	  /* 0: the default */
+	unsigned layer_count;	  /* 1 */
 	enum payload_codec codec; /* H264 */
 	unsigned width, height;	  /* 640x360; even, from 160x90 to 3840x2160 */
 	unsigned fps;		  /* 25; 1..120 */
@@ -29,6 +32,7 @@ struct media_file_config {
 	const char *format;	       /* libavformat's name; NULL: probed */
 	bool loop;		       /* start again at the end; standard input cannot */
 	double start_s;		       /* begin so far into the file */
+	unsigned layer_count;	       /* above 1: the picture is encoded in any case */
 	bool no_transcode;	       /* fail where a stream does not pass untouched */
 	enum payload_codec codec;      /* what the picture is to be; NONE: as it is, or H264 */
 	unsigned video_bps, audio_bps; /* of what is encoded anew; 0: 2000000 and 96000 */
@@ -51,9 +55,11 @@ int64_t media_source_due_us(const struct media_source *s);
 /* The next unit, units of one kind in order of time: 1, 0 at the end, -errno with *words set
  * (not NULL). May block on a file or pipe. */
 int media_source_next(struct media_source *s, struct media_unit *out, struct media_words *words);
-/* The next frame that is encoded shall be a keyframe. From any thread. */
+/* The next frame that is encoded shall be a keyframe, in all layers or in one. From any thread. */
 void media_source_keyframe(struct media_source *s);
-/* What is encoded here of video shall take so many bits per second. From any thread. */
+void media_source_keyframe_of(struct media_source *s, unsigned layer);
+/* What is encoded here of video, all layers, shall take so many bits per second. From any thread.
+ */
 void media_source_bitrate(struct media_source *s, unsigned bitrate_bps);
 /* Make a read that blocks return soon. From any thread. */
 void media_source_interrupt(struct media_source *s);

@@ -16,8 +16,9 @@ struct media_source_ops {
 struct media_source {
 	const struct media_source_ops *ops;
 	bool has[MEDIA_KINDS], encodes[MEDIA_KINDS];
-	enum payload_codec codec; /* of what comes out; NONE without video */
-	atomic_bool keyframe_wanted, interrupted;
+	enum payload_codec codec;    /* of what comes out; NONE without video */
+	atomic_uint keyframe_wanted; /* a bit per layer */
+	atomic_bool interrupted;
 	atomic_uint bitrate; /* of what is encoded, to be changed to; 0: leave it */
 	char note[200];
 };

@@ -24,7 +24,8 @@ enum {
 struct test_source {
 	struct media_source base;
 	struct media_test_config cfg;
-	struct media_encoder *video;
+	struct media_layers video;
+	unsigned layer; /* of the frame in hand that comes next, the smallest first */
 	struct media_opus_encoder *audio;
 	struct testcard_tone tone;
 	uint64_t frame_count, packet_count;
@@ -52,27 +53,32 @@ due_us(const struct media_source *s)
 	return video < audio ? video : audio;
 }
 
+/* The card is drawn for each layer anew, so that its number is readable in all of them. */
 static int
 next_frame(struct test_source *t, struct media_unit *out, struct media_words *words)
 {
-	AVFrame *f = media_encoder_frame(t->video);
+	struct media_encoder *encoder = t->video.encoders[t->layer];
+	AVFrame *f = media_encoder_frame(encoder);
 	int64_t time_us = video_due_us(t);
-	bool keyframe = atomic_exchange(&t->base.keyframe_wanted, false);
-	unsigned bitrate = atomic_load(&t->base.bitrate);
+	unsigned bit = 1u << t->layer, bitrate = atomic_load(&t->base.bitrate);
+	bool keyframe = (atomic_fetch_and(&t->base.keyframe_wanted, ~bit) & bit) != 0;
 	int r;
 
-	if (bitrate != 0)
-		(void)media_encoder_bitrate(t->video, bitrate);
+	if (bitrate != 0 && t->layer == 0)
+		media_layers_bitrate(&t->video, bitrate);
 	if (f == NULL)
 		return media_fail(words, -ENOMEM, "out of memory");
-	const struct testcard_picture picture = {t->cfg.width,
-						 t->cfg.height,
+	const struct testcard_picture picture = {(unsigned)f->width,
+						 (unsigned)f->height,
 						 {f->data[0], f->data[1], f->data[2]},
 						 {f->linesize[0], f->linesize[1], f->linesize[2]}};
 
-	testcard_draw(&picture, (uint16_t)t->frame_count++, (uint64_t)time_us);
-	r = media_encoder_encode(t->video, f, time_us, keyframe, out);
+	testcard_draw(&picture, (uint16_t)t->frame_count, (uint64_t)time_us);
+	r = media_encoder_encode(encoder, f, time_us, keyframe, out);
 	out->duration_us = SECOND_US / t->cfg.fps;
+	out->layer = t->layer;
+	t->frame_count += t->layer == 0;
+	t->layer = t->layer == 0 ? t->video.count - 1 : t->layer - 1;
 	/* Without delay every frame gives a unit: none means that the encoder is broken. */
 	return r == 1 ? 1 : media_fail(words, r < 0 ? r : -EIO, "the video encoder gives nothing");
 }
@@ -114,7 +120,7 @@ free_source(struct media_source *s)
 {
 	struct test_source *t = (struct test_source *)s;
 
-	media_encoder_free(t->video);
+	media_layers_close(&t->video);
 	media_opus_encoder_free(t->audio);
 	free(t);
 }
@@ -125,14 +131,16 @@ static int
 fill_config(struct media_test_config *c, const struct media_test_config *in)
 {
 	*c = *in;
+	c->layer_count = in->layer_count != 0 ? in->layer_count : 1;
 	c->width = in->width != 0 ? in->width : WIDTH;
 	c->height = in->height != 0 ? in->height : HEIGHT;
 	c->fps = in->fps != 0 ? in->fps : FPS;
 	c->video_bps = in->video_bps != 0 ? in->video_bps : VIDEO_BPS;
 	c->audio_bps = in->audio_bps != 0 ? in->audio_bps : AUDIO_BPS;
-	if (c->width < TESTCARD_WIDTH_MIN || c->width > WIDTH_MAX ||
-	    c->height < TESTCARD_HEIGHT_MIN || c->height > HEIGHT_MAX || c->width % 2 != 0 ||
-	    c->height % 2 != 0 || c->fps > FPS_MAX)
+	if (c->layer_count > MEDIA_LAYERS_MAX ||
+	    c->width >> (c->layer_count - 1) < TESTCARD_WIDTH_MIN || c->width > WIDTH_MAX ||
+	    c->height >> (c->layer_count - 1) < TESTCARD_HEIGHT_MIN || c->height > HEIGHT_MAX ||
+	    c->width % 2 != 0 || c->height % 2 != 0 || c->fps > FPS_MAX)
 		return -EINVAL;
 	return 0;
 }
@@ -161,11 +169,12 @@ media_source_test(const struct media_test_config *config, struct media_words *wo
 	t->base.codec = t->cfg.codec != PAYLOAD_NONE ? t->cfg.codec : PAYLOAD_H264;
 	t->base.has[MEDIA_VIDEO] = t->base.has[MEDIA_AUDIO] = true;
 	t->base.encodes[MEDIA_VIDEO] = t->base.encodes[MEDIA_AUDIO] = true;
-	t->video = media_encoder_new(&video, words);
 	t->audio = media_opus_encoder_new(t->cfg.audio_bps);
-	if (t->video == NULL || t->audio == NULL) {
+	if (media_layers_open(&t->video, &video, t->cfg.layer_count, words) < 0 ||
+	    t->audio == NULL) {
 		free_source(&t->base);
 		return NULL;
 	}
+	t->layer = t->video.count - 1;
 	return &t->base;
 }

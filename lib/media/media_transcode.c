@@ -26,8 +26,8 @@ struct media_transcoder {
 	media_emit_fn *emit;
 	void *arg;
 	int64_t offset_us;
-	bool keyframe;
-	struct media_encoder *video;
+	unsigned keyframes;	   /* wanted: a bit per layer */
+	struct media_layers video; /* count 0: it is of audio */
 	/* Audio: decoded, resampled, cut into packets of 20 ms. */
 	SwrContext *swr;
 	AVAudioFifo *fifo;
@@ -57,8 +57,8 @@ open_decoder(struct media_transcoder *t, struct media_words *words)
 }
 
 static int
-open_video(struct media_transcoder *t, enum payload_codec codec, unsigned bitrate_bps,
-	   struct media_words *words)
+open_video(struct media_transcoder *t, enum payload_codec codec, unsigned layers,
+	   unsigned bitrate_bps, struct media_words *words)
 {
 	AVRational fps = t->stream->avg_frame_rate;
 
@@ -73,8 +73,7 @@ open_video(struct media_transcoder *t, enum payload_codec codec, unsigned bitrat
 	    .bitrate_bps = bitrate_bps,
 	    .gop_count = (unsigned)(fps.num * GOP_SECONDS / fps.den) + 1};
 
-	t->video = media_encoder_new(&config, words);
-	return t->video != NULL ? 0 : -EIO;
+	return media_layers_open(&t->video, &config, layers, words);
 }
 
 static int
@@ -86,8 +85,9 @@ open_audio(struct media_transcoder *t, unsigned bitrate_bps, struct media_words 
 }
 
 struct media_transcoder *
-media_transcoder_new(const AVStream *stream, enum payload_codec codec, unsigned bitrate_bps,
-		     media_emit_fn *emit, void *arg, struct media_words *words)
+media_transcoder_new(const AVStream *stream, enum payload_codec codec, unsigned layers,
+		     unsigned bitrate_bps, media_emit_fn *emit, void *arg,
+		     struct media_words *words)
 {
 	struct media_transcoder *t = calloc(1, sizeof(*t));
 	int r;
@@ -101,7 +101,7 @@ media_transcoder_new(const AVStream *stream, enum payload_codec codec, unsigned 
 	r = open_decoder(t, words);
 	if (r == 0)
 		r = stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO
-			? open_video(t, codec, bitrate_bps, words)
+			? open_video(t, codec, layers, bitrate_bps, words)
 			: open_audio(t, bitrate_bps, words);
 	if (r < 0) {
 		media_transcoder_free(t);
@@ -121,7 +121,7 @@ media_transcoder_free(struct media_transcoder *t)
 	if (t->fifo != NULL)
 		av_audio_fifo_free(t->fifo);
 	media_opus_encoder_free(t->opus);
-	media_encoder_free(t->video);
+	media_layers_close(&t->video);
 	free(t);
 }
 
@@ -134,22 +134,30 @@ media_transcoder_offset(struct media_transcoder *t, int64_t offset_us)
 void
 media_transcoder_bitrate(struct media_transcoder *t, unsigned bitrate_bps)
 {
-	if (t->video != NULL)
-		(void)media_encoder_bitrate(t->video, bitrate_bps);
+	media_layers_bitrate(&t->video, bitrate_bps);
 }
 
 /* ---- video ---- */
 
+/* The smallest layer first: the largest is then the one that leaves spread over time. */
 static int
 emit_frame(struct media_transcoder *t, int64_t time_us)
 {
-	struct media_unit unit;
-	int r = media_encoder_encode(t->video, t->frame, time_us, t->keyframe, &unit);
+	int r = 0;
 
-	if (r <= 0)
-		return r;
-	t->keyframe = false;
-	return t->emit(t->arg, &unit);
+	for (unsigned i = t->video.count; i > 0 && r >= 0; i--) {
+		unsigned bit = 1u << (i - 1);
+		struct media_unit unit;
+
+		r = media_encoder_encode(t->video.encoders[i - 1], t->frame, time_us,
+					 (t->keyframes & bit) != 0, &unit);
+		if (r <= 0)
+			continue;
+		t->keyframes &= ~bit;
+		unit.layer = i - 1;
+		r = t->emit(t->arg, &unit);
+	}
+	return r;
 }
 
 /* ---- audio ---- */
@@ -258,7 +266,7 @@ emit_decoded(struct media_transcoder *t)
 	if (pts == AV_NOPTS_VALUE)
 		return 0;
 	time_us = av_rescale_q(pts, t->stream->time_base, us) + t->offset_us;
-	return t->video != NULL ? emit_frame(t, time_us) : emit_samples(t, time_us);
+	return t->video.count > 0 ? emit_frame(t, time_us) : emit_samples(t, time_us);
 }
 
 static int
@@ -273,11 +281,11 @@ restart(struct media_transcoder *t)
 }
 
 int
-media_transcoder_push(struct media_transcoder *t, const AVPacket *packet, bool keyframe)
+media_transcoder_push(struct media_transcoder *t, const AVPacket *packet, unsigned keyframes)
 {
 	int r = avcodec_send_packet(t->decoder, packet), out = 0;
 
-	t->keyframe |= keyframe;
+	t->keyframes |= keyframes;
 	if (r < 0 && packet != NULL)
 		return r == AVERROR(ENOMEM) ? -ENOMEM : 0; /* damaged: the next may be whole */
 	while (out == 0 && avcodec_receive_frame(t->decoder, t->frame) >= 0) {

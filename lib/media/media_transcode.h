@@ -7,10 +7,11 @@
 #include "media/media.h"
 
 struct media_transcoder;
-/* Video becomes codec (NONE: H264) of the same size, audio Opus. The stream is borrowed. NULL with
- * *words set. */
+/* Video becomes codec (NONE: H264) of the same size, in so many layers, audio Opus. The stream is
+ * borrowed. NULL with *words set. */
 struct media_transcoder *media_transcoder_new(const AVStream *stream, enum payload_codec codec,
-					      unsigned bitrate_bps, media_emit_fn *emit, void *arg,
+					      unsigned layers, unsigned bitrate_bps,
+					      media_emit_fn *emit, void *arg,
 					      struct media_words *words);
 void media_transcoder_free(struct media_transcoder *t);
 /* Of video: change the bit rate. */
@@ -19,8 +20,9 @@ void media_transcoder_bitrate(struct media_transcoder *t, unsigned bitrate_bps);
 void media_transcoder_offset(struct media_transcoder *t, int64_t offset_us);
 /*
  * One packet, or NULL for the end: what is left comes out and the transcoder is ready to start
- * again. keyframe: make the next frame one. Damaged packets are skipped. 0 or -errno.
+ * again. keyframes: make the next frame one, a bit per layer. Damaged packets are skipped. 0 or
+ * -errno.
  */
-int media_transcoder_push(struct media_transcoder *t, const AVPacket *packet, bool keyframe);
+int media_transcoder_push(struct media_transcoder *t, const AVPacket *packet, unsigned keyframes);
 
 #endif

@@ -135,11 +135,12 @@ struct peer_codec {
 
 /* Header extension ids of a track; 0: not negotiated. */
 struct peer_ext_ids {
-	uint8_t mid, twcc, abs_send_time;
+	uint8_t mid, twcc, abs_send_time, rid, repaired_rid;
 };
 
 struct peer_track {
 	char mid[PEER_MID_MAX + 1];
+	char rid[PEER_MID_MAX + 1]; /* SEND: the simulcast layer; "" without */
 	enum peer_kind kind;
 	unsigned direction; /* enum peer_direction bits, ours; 0: inactive */
 	struct peer_codec codecs[PEER_CODECS_MAX];

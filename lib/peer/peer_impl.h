@@ -65,7 +65,7 @@ struct peer_tx {
 };
 
 struct peer_line { /* a track as the peer keeps it */
-	char mid[PEER_MID_MAX + 1];
+	char mid[PEER_MID_MAX + 1], rid[PEER_MID_MAX + 1];
 	uint8_t kind, direction, pt_count;
 	struct peer_ext_ids ext;
 	bool nack, pli, fir, remb;

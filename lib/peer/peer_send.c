@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 
-enum { EXT_MAX = 3, OSN_SIZE = 2, RESEND_MIN_US = 10000 };
+enum { EXT_MAX = 4, OSN_SIZE = 2, RESEND_MIN_US = 10000 };
 
 int
 peer_send(struct peer *p, uint64_t now_us, unsigned track, const struct peer_media *media)
@@ -51,8 +51,10 @@ sent_of(struct peer_tx *tx, uint64_t position)
 
 /* Write the whole header of a packet; its size. What changes from packet to packet is in *sent. */
 static size_t
-header_write(const struct peer_line *line, const struct peer_sent *sent, uint8_t *out, size_t cap)
+header_write(const struct peer_line *line, const struct peer_sent *sent, bool rtx, uint8_t *out,
+	     size_t cap)
 {
+	uint8_t rid = rtx ? line->ext.repaired_rid : line->ext.rid;
 	struct rtp_ext exts[EXT_MAX];
 	uint8_t twcc[2], abs_send[3];
 	size_t count = 0;
@@ -63,6 +65,9 @@ header_write(const struct peer_line *line, const struct peer_sent *sent, uint8_t
 	if (line->ext.mid != 0 && line->mid[0] != '\0')
 		exts[count++] =
 		    (struct rtp_ext){line->ext.mid, (const uint8_t *)line->mid, strlen(line->mid)};
+	if (rid != 0 && line->rid[0] != '\0') /* RFC 8852 s.3 */
+		exts[count++] =
+		    (struct rtp_ext){rid, (const uint8_t *)line->rid, strlen(line->rid)};
 	if (line->ext.twcc != 0)
 		exts[count++] = (struct rtp_ext){line->ext.twcc, twcc, sizeof(twcc)};
 	if (line->ext.abs_send_time != 0)
@@ -98,7 +103,8 @@ emit(struct peer *p, struct peer_line *line, const struct rtp_ring_slot *slot,
      const struct peer_sent *sent, const struct outgoing *o, struct peer_datagram *out)
 {
 	const struct ice_tuple *to;
-	size_t hdr_size = header_write(line, sent, out->buf, sizeof(out->buf));
+	bool rtx = o->ssrc == line->tx->rtx_ssrc && line->tx->rtx_ssrc != 0;
+	size_t hdr_size = header_write(line, sent, rtx, out->buf, sizeof(out->buf));
 	int size;
 
 	rtp_write_header(out->buf, o->pt, slot->marker, hdr_size > RTP_HEADER_SIZE, o->seq,

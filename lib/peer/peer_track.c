@@ -94,6 +94,7 @@ line_make(struct peer *p, struct peer_line *line, const struct peer_track *t)
 	if (rc != 0)
 		return rc;
 	text_copy(line->mid, sizeof(line->mid), t->mid);
+	text_copy(line->rid, sizeof(line->rid), t->rid);
 	line->kind = (uint8_t)t->kind;
 	line->direction = (uint8_t)t->direction;
 	line->ext = t->ext;

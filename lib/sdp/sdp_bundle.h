@@ -11,6 +11,10 @@ bool sdp_in_bundle(const char *bundle, const char *mid);
 void sdp_track_init(struct sdp_track *t, const struct sdp_media *m, size_t index);
 void sdp_plan_own_mids(struct sdp_plan *plan);
 /* SSRCs of the m-line's sender with those that repair them. */
+/* The layers of a list of a=simulcast that have an a=rid line of the direction (RFC 8853 s.5.2),
+ * alternatives by their first. */
+void sdp_track_take_rids(struct sdp_track *t, const struct sdp_media *m, const char *list,
+			 enum sdp_direction direction);
 void sdp_track_take_ssrcs(struct sdp_track *t, const struct sdp_media *m);
 
 /*

@@ -8,6 +8,19 @@
 #include "sdp/sdp_bundle.h"
 #include "sdp/sdp_local.h"
 
+/* RFC 8851, RFC 8853. */
+static void
+offer_layers(struct sdp *sdp, struct sdp_media *out, const struct sdp_offer_track *track)
+{
+	const char *list = "";
+
+	for (size_t i = 0; i < track->rid_count && i < SDP_TRACK_RIDS_MAX; i++) {
+		out->rids[out->rid_count++] = (struct sdp_rid){track->rids[i], SDP_SENDONLY};
+		list = sdp_keep(sdp, "%s%s%s", list, i > 0 ? ";" : "", track->rids[i]);
+	}
+	out->simulcast_send = list;
+}
+
 static void
 offer_media(struct sdp *sdp, size_t index, const struct sdp_offer_track *track,
 	    const struct sdp_local *local)
@@ -27,7 +40,9 @@ offer_media(struct sdp *sdp, size_t index, const struct sdp_offer_track *track,
 	if (out->ext_count > 0)
 		memcpy(out->exts, track->exts, out->ext_count * sizeof(out->exts[0]));
 	sdp_local_codecs(sdp, out, track->codecs, track->codec_count);
-	if ((track->direction & SDP_SENDONLY) != 0)
+	if (track->rid_count > 1) /* packets say which layer they are of, not SSRCs */
+		offer_layers(sdp, out, track);
+	else if ((track->direction & SDP_SENDONLY) != 0)
 		sdp_local_ssrcs(sdp, out, local, index);
 }
 
@@ -166,6 +181,8 @@ agree_track(struct sdp_track *t, const struct sdp_media *offered, const struct s
 					    (unsigned)offered->direction);
 	agree_exts(t, offered, answered);
 	sdp_track_take_ssrcs(t, answered);
+	if (offered->rid_count > 1)
+		sdp_track_take_rids(t, answered, answered->simulcast_recv, SDP_RECVONLY);
 }
 
 int

@@ -39,8 +39,9 @@ struct sdp_track {
 	struct sdp_ext exts[SDP_TRACK_EXTS_MAX];       /* direction as in the answer */
 	uint32_t ssrcs[SDP_TRACK_SSRCS_MAX];	       /* of the remote, as far as it says */
 	uint32_t rtx_ssrcs[SDP_TRACK_SSRCS_MAX];       /* rtx_ssrcs[i] repairs ssrcs[i] */
-	const char *rids[SDP_RIDS_MAX]; /* simulcast layers that the sender names, in order */
-	char index_text[4];		/* storage of mid when the m-line has none */
+	/* Simulcast layers that the sender names, in order; of an answer: those it takes. */
+	const char *rids[SDP_RIDS_MAX];
+	char index_text[4]; /* storage of mid when the m-line has none */
 };
 
 struct sdp_plan {
@@ -101,6 +102,8 @@ struct sdp_offer_track {
 	enum sdp_direction direction; /* SDP_SENDONLY to publish, SDP_RECVONLY to play */
 	size_t codec_count, ext_count;
 	const struct sdp_codec *codecs; /* most wanted first; rtx_pt -1 or a free one */
+	const char *const *rids;	/* simulcast: the layers we send, largest first */
+	size_t rid_count;		/* 0 or 1: no simulcast */
 	const struct sdp_ext *exts;	/* the same id for the same URI in all tracks */
 };
 

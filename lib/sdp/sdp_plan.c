@@ -215,20 +215,17 @@ sdp_track_take_ssrcs(struct sdp_track *t, const struct sdp_media *m)
 	}
 }
 
-/* The layers of a=simulcast that have an a=rid line (RFC 8853 s.5.2), alternatives by their first.
- */
-static void
-take_rids(struct sdp_track *t, const struct sdp_media *m)
+void
+sdp_track_take_rids(struct sdp_track *t, const struct sdp_media *m, const char *list,
+		    enum sdp_direction direction)
 {
-	const char *list = m->simulcast_send;
-
 	while (*list != '\0') {
 		size_t n, skip = strcspn(list, ";");
 
 		list += *list == '~';
 		n = strcspn(list, ",;");
 		for (size_t i = 0; i < m->rid_count && t->rid_count < SDP_TRACK_RIDS_MAX; i++)
-			if (m->rids[i].direction == SDP_SENDONLY && n <= SDP_TRACK_RID_MAX &&
+			if (m->rids[i].direction == direction && n <= SDP_TRACK_RID_MAX &&
 			    strlen(m->rids[i].id) == n && strncmp(m->rids[i].id, list, n) == 0) {
 				t->rids[t->rid_count++] = m->rids[i].id;
 				break;
@@ -279,7 +276,7 @@ plan_track(struct sdp_track *t, const struct sdp *offer, size_t index,
 	t->direction = sdp_direction_reverse(needed);
 	if (policy->role == SDP_PUBLISH) {
 		sdp_track_take_ssrcs(t, m);
-		take_rids(t, m);
+		sdp_track_take_rids(t, m, m->simulcast_send, SDP_SENDONLY);
 	}
 }
 

@@ -214,12 +214,62 @@ answers_of_others(void **state)
 	sdp_free(offer);
 }
 
+/* Layers are offered by name, without SSRCs, and those that the answer names are agreed. */
+static void
+simulcast_layers(void **state)
+{
+	static const char *const rids[] = {"f", "h", "q"};
+	struct sdp_codec video[1];
+	struct sdp_ext exts[2] = {{.id = 1, .direction = SDP_SENDRECV, .uri = SDP_EXT_MID},
+				  {.id = 10, .direction = SDP_SENDRECV, .uri = SDP_EXT_RID}};
+	struct sdp_offer_track track = {.kind = SDP_VIDEO,
+					.direction = SDP_SENDONLY,
+					.codec_count = 1,
+					.codecs = video,
+					.ext_count = 2,
+					.exts = exts,
+					.rids = rids,
+					.rid_count = 3};
+	static char text[16384];
+	struct sdp *offer, *read, *answer;
+	struct sdp_plan served, plan;
+	int n;
+
+	(void)state;
+	sdp_default_codecs(SDP_VIDEO, true, video, 1);
+	offer = sdp_offer(&client, &track, 1);
+	n = sdp_write(offer, text, sizeof(text));
+	assert_true(n > 0);
+	assert_non_null(strstr(text, "a=simulcast:send f;h;q\r\n"));
+	assert_non_null(strstr(text, "a=rid:h send\r\n"));
+	assert_null(strstr(text, "a=ssrc"));
+	read = sdp_parse(text, (size_t)n, NULL);
+	answer = make_answer(read, SDP_PUBLISH, &served);
+	assert_int_equal(served.tracks[0].rid_count, 3);
+	assert_int_equal(sdp_negotiate_answer(&plan, offer, answer, NULL), 0);
+	assert_int_equal(plan.tracks[0].rid_count, 3);
+	assert_string_equal(plan.tracks[0].rids[2], "q");
+	assert_int_equal(sdp_track_ext_id(&plan.tracks[0], SDP_EXT_RID), 10);
+	/* A server that takes two of them, and one that knows none. */
+	answer->media[0].simulcast_recv = "f;q";
+	assert_int_equal(sdp_negotiate_answer(&plan, offer, answer, NULL), 0);
+	assert_int_equal(plan.tracks[0].rid_count, 2);
+	assert_string_equal(plan.tracks[0].rids[1], "q");
+	answer->media[0].simulcast_recv = "";
+	assert_int_equal(sdp_negotiate_answer(&plan, offer, answer, NULL), 0);
+	assert_int_equal(plan.tracks[0].rid_count, 0);
+	sdp_free(offer);
+	sdp_free(read);
+	sdp_free(answer);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(both_halves_agree_on_playing),
 	    cmocka_unit_test(both_halves_agree_on_publishing),
+	    cmocka_unit_test(simulcast_layers),
 	    cmocka_unit_test(answers_of_others),
 	};
 
