@@ -126,6 +126,56 @@ ok "JSON is valid and typed" sh -c \
     "'$conf' -q -c '$dir/a.conf' -j | jq -e '.\"vhost.rtc.nack\".value == false and
     .\"rtc_server.candidate\".values == [\"*\"] and .\"rtc_server.listen\".value == \"8100\"'"
 
+# Each directive, changed alone in a configuration in which everything is on, changes what some program is
+# told or which programs run, or is said to have no effect.
+cat >"$dir/on.conf" <<'EOF'
+listen 1935;
+rtmps { enabled on; key /rk; cert /rc; }
+http_api { enabled on; https { enabled on; key /k1; cert /c1; } }
+http_server { enabled on; https { enabled on; key /k2; cert /c2; } }
+rtc_server { enabled on; tcp { enabled on; listen 8001; } protocol all; candidate 192.0.2.1; }
+rtc_signal { enabled on; }
+vhost __defaultVhost__ {
+    rtc { enabled on; rtmp_to_rtc on; rtc_to_rtmp on; }
+    http_remux { enabled on; }
+    hls { enabled on; hls_path /h; }
+    http_hooks { enabled on; on_publish http://192.0.2.1/; }
+}
+EOF
+outcome() {	# flags
+	"$conf" -n -c "$dir/on.conf" "$@" 2>&1
+	for p in $(get -c "$dir/on.conf" "$@" programs); do
+		echo "$p $(get -c "$dir/on.conf" "$@" argv "$p" | paste -sd' ')"
+	done
+}
+other() {	# a directive and its value: another that fits
+	case $1=$2 in
+	*=true) echo off ;;
+	*=false) echo on ;;
+	*.protocol=*) echo tcp ;;
+	*ip_family=*) echo ipv6 ;;
+	*dtls_role=*) echo active ;;
+	*dtls_version=*) echo dtls1.0 ;;
+	*bframes=*) echo keep ;;
+	*http_hooks*) echo http://192.0.2.9/x ;;
+	*listen=*) echo 12345 ;;
+	*candidate=* | *_prox*=*) echo 192.0.2.9 ;;
+	*=[0-9]*) echo $((${2%%.*} + 1)) ;;
+	*) echo /x.example ;;
+	esac
+}
+before=$(outcome)
+like "$before" '^rtc-hook --on-publish' "everything is on"
+get -c "$dir/on.conf" -j | jq -r 'to_entries[] | .key + " " + (.value |
+    if has("values") then .values[0] else .value end | tostring)' >"$dir/all"
+silent=$(while read -r name value; do
+	after=$(outcome -s "$name=$(other "$name" "$value")")
+	[ "$after" != "$before" ] || echo "$name"
+	printf '%s\n' "$after" | grep ' error: '
+done <"$dir/all")
+is "$silent" "" "no directive is without effect and without a word about it"
+ok "all of them were changed" [ "$(wc -l <"$dir/all")" -ge 60 ]
+
 bad() {
 	printf '%b' "$1" >"$dir/bad.conf"
 	exits 78 "$3: exit 78" "$conf" -n -c "$dir/bad.conf"

@@ -645,6 +645,30 @@ def handshakes_in_great_number_leave_nothing():
 
 
 @test
+def key_updates_are_answered():
+    tool = subprocess.Popen(["openssl", "s_client", "-connect", "127.0.0.1:%d" % gate.ports["https"],
+                             "-tls1_3", "-crlf", "-msg"], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    out = [b""]
+
+    def say(text, wanted, count):
+        tool.stdin.write(text)
+        tool.stdin.flush()
+        while out[0].count(wanted) < count:
+            piece = tool.stdout.read1(65536)
+            expect(piece, "no %r: %r" % (wanted, out[0][-500:]))
+            out[0] += piece
+
+    say(b"", b"Verify return code", 1)
+    for number in range(5):
+        say(b"K\n", b">>> TLS 1.3, Handshake [length 0005], KeyUpdate", number + 1)
+    say(b"GET /keys HTTP/1.1\nHost: h\nConnection: close\n\n", b"/keys", 1)
+    expect(out[0].count(b"<<< TLS 1.3, Handshake [length 0005], KeyUpdate") == 5, out[0])
+    tool.stdin.close()
+    tool.wait(DEADLINE_S)
+
+
+@test
 def secrets_stay_out_of_the_log():
     client = Secure(gate)
     client.ask(get("/rtc/v1/whip/S3CRETPATH?token=S3CRETQUERY", "Authorization: Bearer S3CRET\r\n",
