@@ -72,6 +72,25 @@ begin_end(int code, const char *words)
 	client_session_stop(p.session, on_stopped);
 }
 
+/* Sound alone, though not every codec was asked for: say what may be the reason. */
+static void
+explain_no_picture(void)
+{
+	char names[64];
+
+	if (p.receiver.tracks[MEDIA_VIDEO].reorder == NULL ||
+	    p.receiver.tracks[MEDIA_VIDEO].counts.packets > 0 ||
+	    p.receiver.tracks[MEDIA_AUDIO].counts.packets == 0)
+		return;
+	offer_names(&p.o.offer, names, sizeof(names));
+	if (names[0] != '\0')
+		log_warn(
+		    "session",
+		    "sound came, but no picture: %s was asked for, the publisher may send another "
+		    "codec",
+		    names);
+}
+
 /* The time is up: connected, so what counts is whether media came and could be used. */
 static void
 end_of_time(void)
@@ -85,6 +104,7 @@ end_of_time(void)
 		begin_end(CLIENT_BAD_MEDIA, "video came, but no picture could be made of it");
 	else
 		begin_end(EX_OK, "");
+	explain_no_picture();
 }
 
 static void

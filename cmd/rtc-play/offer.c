@@ -62,3 +62,21 @@ offer_codecs(const struct offer *o, struct sdp_codec video[static OFFER_CODECS_M
 			video[count++] = video[i];
 	return count > 0 ? count : sdp_default_codecs(SDP_VIDEO, true, video, OFFER_CODECS_MAX);
 }
+
+char *
+offer_names(const struct offer *o, char *text, size_t size)
+{
+	size_t used = 0;
+	bool all = true;
+
+	text[0] = '\0';
+	for (unsigned i = PAYLOAD_NONE + 1; i < PAYLOAD_CODECS; i++) {
+		all &= is_wanted(o, i);
+		if (is_wanted(o, i) && used < size)
+			used += (size_t)snprintf(text + used, size - used, "%s%s",
+						 used > 0 ? ", " : "", payload_name(i));
+	}
+	if (all)
+		text[0] = '\0';
+	return text;
+}

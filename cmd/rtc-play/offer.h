@@ -22,5 +22,7 @@ int offer_choose(struct offer *o, const char *list);
 int offer_check(const struct offer *o);
 /* The codecs to offer. If none is left (a file of sound alone), all. Their count. */
 size_t offer_codecs(const struct offer *o, struct sdp_codec video[static OFFER_CODECS_MAX]);
+/* The names of those, if some are left out: "VP8, VP9". Returns text; "" if all are offered. */
+char *offer_names(const struct offer *o, char *text, size_t size);
 
 #endif

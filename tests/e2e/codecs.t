@@ -155,6 +155,7 @@ code, r, err = report_of(play('vp9&codec=vp9', '--duration', '1', '--expect-card
 tap.equal((code, (r.get('video') or {}).get('codec')), (0, 'VP9'), 'and plays what matches')
 code, r, err = report_of(play('h264', '--duration', '1', file=path('x.webm')))
 tap.ok(told('h264', 'H264', ('VP8', 'VP9', 'AV1')), 'a WebM recording asks for what it can hold', f'{code} {err}')
+tap.ok('no picture: VP8, VP9, AV1 was asked for' in err, 'and rtc-play says why there is sound alone', err)
 # A browser lists several codecs and sends one: what comes is compared, not only what is listed.
 both = relay.connect('media')
 both.ask('attach', **{'as': 'publisher', 'stream': 'live/both', 'tracks': [
