@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "h264/h264.h"
+#include "payload/payload.h"
 #include "rtp/rtp.h"
 
 enum {
@@ -48,6 +48,18 @@ count_delay(struct bench *b, uint64_t now_us, const struct peer_packet *packet)
 		histogram_add(&b->delay, now_us - sent_us);
 }
 
+/* What a payload type of the video track carries. */
+static enum payload_codec
+codec_of(const struct client_session *s, uint8_t pt)
+{
+	const struct peer_track *t = client_session_track(s, TRACK_VIDEO);
+
+	for (size_t i = 0; t != NULL && i < t->codec_count; i++)
+		if (t->codecs[i].pt == pt)
+			return payload_codec_of(t->codecs[i].name);
+	return PAYLOAD_NONE;
+}
+
 static void
 on_packet(void *arg, uint64_t now_us, const struct peer_packet *packet)
 {
@@ -68,7 +80,8 @@ on_packet(void *arg, uint64_t now_us, const struct peer_packet *packet)
 	if (p->packet_us == 0)
 		p->packet_us = MAX_OF(age_us, 1u);
 	if (p->keyframe_us == 0 && p->decrypts && packet->track == TRACK_VIDEO &&
-	    h264_payload_starts_keyframe(packet->payload, packet->payload_size))
+	    payload_starts_keyframe(codec_of(p->session, packet->pt), packet->payload,
+				    packet->payload_size))
 		p->keyframe_us = MAX_OF(age_us, 1u);
 }
 

@@ -133,6 +133,11 @@ for n, c in CODECS.items():
     r = check_recording(n, c[1], recorders[n], path(f'{n}.{c[1]}'), 0.95 * (SECONDS - 1) * FPS)
     tap.equal(r['video']['card']['first'], 0, f'{n}: from the first picture on')
 
+p = subprocess.run([f'{BIN}/rtc-bench', '-j', '-n', '2', '-d', '1', WHEP + 'av1'], capture_output=True,
+                   timeout=PATIENCE_S)
+tap.ok(p.returncode == 0 and json.loads(p.stdout)['join']['first_keyframe']['players'] > 0,
+       'rtc-bench knows the first keyframe of AV1', p.stdout)
+
 # ---- codecs that do not meet, and containers that do not hold them ----
 
 events = relay.connect('admin')
