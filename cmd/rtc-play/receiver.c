@@ -108,6 +108,21 @@ take_audio(struct receiver *r, const struct rtp_packet *p, uint64_t now_us)
 
 /* ---- video ---- */
 
+/*
+ * Can decoding begin with it? What arrived first may be a keyframe whose beginning, with the
+ * headers, was lost: nobody knows of packets before the first.
+ */
+static bool
+joins(struct receiver *r, const struct media_unit *u)
+{
+	struct payload_facts f;
+
+	if (!u->keyframe || payload_look(r->codec, u->data, u->size, &f) < 0)
+		return false;
+	r->has_headers |= f.headers;
+	return r->has_headers;
+}
+
 static void
 finish_frame(struct receiver *r, uint64_t now_us)
 {
@@ -126,7 +141,7 @@ finish_frame(struct receiver *r, uint64_t now_us)
 	u.keyframe = r->au.keyframe;
 	u.data = r->au.buf;
 	u.size = r->au.size;
-	if (r->need_keyframe && !u.keyframe) {
+	if (r->need_keyframe && !joins(r, &u)) {
 		c->skipped++;
 		return;
 	}
@@ -144,6 +159,7 @@ begin_frame(struct receiver *r, const struct rtp_packet *p, bool gap)
 	r->frame_ts = p->ts;
 	/* What is missing may be this frame's beginning, or a frame that it refers to. */
 	r->need_keyframe |= gap || codec != r->codec;
+	r->has_headers &= codec == r->codec;
 	r->codec = codec;
 	r->au.damaged = gap && !payload_starts_keyframe(codec, p->payload, p->payload_size);
 }

@@ -51,6 +51,7 @@ struct receiver {
 	enum payload_codec codec; /* of the picture in hand */
 	struct au au;
 	bool frame_open, need_keyframe;
+	bool has_headers; /* the decoder has had those of the codec */
 	uint32_t frame_ts;
 	uint64_t asked_us;
 };

@@ -18,12 +18,15 @@ def bound(address='127.0.0.1'):
 
 class Link(threading.Thread):
     """Datagrams between clients and server. loss: the share that is lost, each for itself or, with
-    burst > 1, so many in a row; late: the share that comes late_s later. Takes effect while bad."""
+    burst > 1, so many in a row; late: the share that comes late_s later. Takes effect while bad.
+    first_of: the first packet of that payload type towards the client is lost, whatever else."""
 
-    def __init__(self, server, seed, loss=0.0, burst=1, late=0.0, late_s=0.015, bad=True):
+    def __init__(self, server, seed, loss=0.0, burst=1, late=0.0, late_s=0.015, bad=True,
+                 first_of=None):
         super().__init__(daemon=True)
         self.server, self.rng, self.delayed = server, random.Random(seed), []
         self.loss, self.burst, self.late, self.late_s, self.bad = loss, burst, late, late_s, bad
+        self.first_of = first_of
         self.run_left = {}      # of a burst, in each direction
         self.inside = bound(server[0])
         self.port = self.inside.getsockname()[1]
@@ -46,7 +49,11 @@ class Link(threading.Thread):
         return False
 
     def forward(self, sock, data, to, direction):
-        if self.drops(direction):
+        first = direction == 'down' and len(data) > 12 and 128 <= data[0] < 192 and \
+            data[1] & 0x7f == self.first_of
+        if first:
+            self.first_of = None
+        if first or self.drops(direction):
             self.lost += 1
         elif self.bad and self.rng.random() < self.late:
             self.delayed.append((time.monotonic() + self.late_s, sock, data, to))
