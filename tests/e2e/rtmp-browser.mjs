@@ -106,13 +106,13 @@ function skews({ seen, beeps }) {
 }
 
 // Chromium brings the two together by some 15 ms a second; it begins further apart on a busy machine.
+// The time from which on they are, null if the last three are not.
 async function settled_ms() {
 	const report = await page.evaluate(() => window.main.report());
-	const last = skews(report).slice(-3);
+	const all = skews(report);
+	const apart = all.findLastIndex(([, skew]) => Math.abs(skew) > SKEW_MAX_MS);
 
-	return last.length === 3 && Math.abs(median(last.map(([, s]) => s))) <= SKEW_MAX_MS
-		? last[2][0] - report.first
-		: null;
+	return all.length > apart + 3 ? all[apart + 1][0] - report.first : null;
 }
 
 await test('the tone steps each second, and the beep comes with the flash', async () => {
@@ -129,7 +129,7 @@ await test('the tone steps each second, and the beep comes with the flash', asyn
 	);
 	const at_ms = await until('sound and picture together', SETTLE_MAX_MS, settled_ms);
 
-	note(`within ${SKEW_MAX_MS} ms after ${Math.round(at_ms / 1000)} s`);
+	note(`within ${SKEW_MAX_MS} ms from ${Math.round(at_ms / 1000)} s on`);
 });
 
 await test('who joins sees a picture soon and is not behind', async () => {
