@@ -12,7 +12,7 @@ enum { STATUS_WRONG_ANSWER = 43 };
 static const struct {
 	const char *name;
 	int status;
-	const char *words, *tcp; /* tcp: in place of words; NULL: the same */
+	const char *words;
 } rows[VERDICT_COUNT] = {
     [VERDICT_OK] = {"ok", CLIENT_OK, "answers"},
     [VERDICT_WANTS_CREDENTIALS] =
@@ -44,15 +44,11 @@ static const struct {
     [VERDICT_CLOSED] =
 	{"closed", CLIENT_CANDIDATE,
 	 "closed port (ICMP port unreachable): the host is up, but nothing listens there; is "
-	 "the server running, on this port and address family?",
-	 "closed port (connection refused): the host is up, but nothing listens there; is ICE-TCP "
-	 "on (rtc-relay --tcp), on this port and address family?"},
+	 "the server running, on this port and address family?"},
     [VERDICT_SILENT] =
 	{"silent", CLIENT_UDP,
 	 "no answer: a firewall or security group drops UDP to this port (or its answers), or "
-	 "the address is wrong",
-	 "no connection: a firewall or security group drops TCP to this port, or the address is "
-	 "wrong"},
+	 "the address is wrong"},
     [VERDICT_LOCAL_FIREWALL] =
 	{"local-firewall", CLIENT_UDP,
 	 "this machine refuses to send: its own firewall (iptables, nftables) forbids it"},
@@ -66,6 +62,16 @@ static const struct {
 	{"tcp-only", CLIENT_TCP_ONLY,
 	 "UDP is cut, TCP is not: browsers, rtc-publish and rtc-play get through if the server's "
 	 "answers name TCP candidates; OBS and FFmpeg do not"},
+};
+
+/* Where TCP has others. */
+static const char *const tcp_words[VERDICT_COUNT] = {
+    [VERDICT_CLOSED] =
+	"closed port (connection refused): the host is up, but nothing listens there; is ICE-TCP "
+	"on (rtc-relay --tcp), on this port and address family?",
+    [VERDICT_SILENT] =
+	"no connection: a firewall or security group drops TCP to this port, or the address is "
+	"wrong",
 };
 
 const char *
@@ -83,7 +89,7 @@ verdict_status(enum verdict v)
 const char *
 verdict_words(enum verdict v, bool tcp)
 {
-	return tcp && rows[v].tcp != NULL ? rows[v].tcp : rows[v].words;
+	return tcp && tcp_words[v] != NULL ? tcp_words[v] : rows[v].words;
 }
 
 enum verdict
