@@ -25,7 +25,8 @@ if 'RTC_OWN_NET' not in os.environ:
                {**os.environ, 'RTC_OWN_NET': '1'})
 
 import fakewhip  # noqa: E402
-from fakewhip import (Dns, Ice, IceTcp, Proxy, Whip, answer, candidate, created, drip, endless_head,  # noqa: E402
+from fakewhip import (Dns, Ice, IceTcp, Proxy, Whip, answer, candidate, created, drip, endless_head,
+every_second_rtp,  # noqa: E402
                       forward, hang, hang_up, is_dtls, is_rtcp, once, raw, status, swap, with_token)
 from relaylib import BIN, Relay, Tap  # noqa: E402
 
@@ -117,11 +118,14 @@ def udp_cut(**kw):
     return Whip(forward(ours(), swap(rf'(udp \d+ {SERVER}) \d+', rf'\g<1> {silent.port}')), **kw)
 
 
-def meddled(drop, base=None):
+def meddled(drop, url=None):
     """The real server, its media by way of a proxy."""
     proxy = Proxy(RELAY, drop)
-    return Whip(forward(ours(base), swap(rf'{SERVER} {RELAY} typ', f'{SERVER} {proxy.port} typ')))
+    return Whip(forward(url or ours(), swap(rf'{SERVER} {RELAY} typ', f'{SERVER} {proxy.port} typ')))
 
+
+PLAYED = ours(WHEP)
+start(f'{BIN}/rtc-publish', '-q', '--test=320x180@15', PLAYED.replace(WHEP, WHIP), stdout=subprocess.DEVNULL)
 
 # ---- one examination ----
 
@@ -254,6 +258,10 @@ CASES = [
     ('no RTCP comes back', 55, 'media', 'media-unreported', lambda: meddled(lambda d, back: back and is_rtcp(d)),
      ['--media=1']),
     ('nobody publishes', 55, 'media', 'media-none', lambda: Url(ours(WHEP)), ['--whep', '--media=1']),
+    ('half of the picture is lost', 56, 'media', 'media-loss', lambda: meddled(every_second_rtp(False)),
+     ['--media=2']),
+    ('half of what comes is lost', 56, 'media', 'media-loss', lambda: meddled(every_second_rtp(True), PLAYED),
+     ['--whep', '--media=2']),
     ('the DELETE is refused', 58, 'delete', 'delete-status', lambda: Whip(fine, delete_status=500), ['--only',
      'delete']),
     ('the session is nowhere', 58, 'delete', 'delete-lost', lambda: Whip(fine, delete_status=404), ['--only',
@@ -356,7 +364,8 @@ def check_own(args, url):
              f'our own server: every stage is ok ({" ".join(args)})', r.text)]
 
 
-OWN = [(['--media=1'], ours()), (['--as', 'obs'], ours()), (['--as', 'ffmpeg'], ours()), (['--whep'], ours(WHEP))]
+OWN = [(['--media=1'], ours()), (['--as', 'obs'], ours()), (['--as', 'ffmpeg'], ours()), (['--whep', '--media=1'],
+PLAYED)]
 
 with ThreadPoolExecutor(10) as pool:    # most of a case is waiting
     jobs = [pool.submit(check_broken, c) for c in CASES] + [pool.submit(check_mild, c) for c in MILD] + \

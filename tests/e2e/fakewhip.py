@@ -287,6 +287,15 @@ def is_rtcp(data):
     return 128 <= data[0] <= 191 and 192 <= data[1] <= 223
 
 
+def is_rtp(data):
+    return 128 <= data[0] <= 191 and not is_rtcp(data)
+
+
+def every_second_rtp(inbound):
+    """Loses half of the media of a direction: what has an odd sequence number, resends as well."""
+    return lambda data, back: back == inbound and is_rtp(data) and data[3] & 1 == 1
+
+
 class Proxy:
     """A UDP way to port of ADDRESS that drops what drop(data, inbound) says."""
 
