@@ -7,6 +7,7 @@
 #include "tcp/tcp.h"
 
 enum {
+	SESSION_QUIET_US = 2000000,   /* so long nothing came: then ICMP is believed */
 	SESSION_FAMILIES = 2,	      /* IPv4 and IPv6: a socket each */
 	SESSION_NAMES_MAX = 4,	      /* host names among the candidates that are looked up */
 	SESSION_HOSTS_MAX = 8,	      /* our own host candidates */
@@ -57,11 +58,16 @@ struct client_session {
 	size_t track_count;
 	struct client_session_times times;
 	uint64_t start_us;
+	uint64_t received_us;			      /* something of the peer's by UDP came */
 	unsigned pair_count, udp_count, handle_count; /* pairs: of both, of UDP */
 	int depth;				      /* inside the peer's callbacks */
 	bool posting, answered, ended, stopping, stop_begun, freed;
 	void (*stopped)(void *arg, enum client_code code, const char *words);
 };
+
+/* session_icmp.c */
+void session_icmp_enable(int fd, int family); /* a socket that is told of closed ports */
+void session_icmp_take(struct client_session *s, uint32_t channel);
 
 /* session.c */
 void session_end(struct client_session *s, enum client_code code, const char *words);

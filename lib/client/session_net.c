@@ -59,8 +59,10 @@ take_batch(struct client_session *s, uint32_t channel, int count)
 		struct ice_tuple from;
 
 		if (s->cfg.events->datagram != NULL && rtp_accepts(in.buf[i], size) &&
-		    s->cfg.events->datagram(s->cfg.arg, now_us, in.buf[i], size))
+		    s->cfg.events->datagram(s->cfg.arg, now_us, in.buf[i], size)) {
+			s->received_us = now_us;
 			continue;
+		}
 		memset(&from, 0, sizeof(from));
 		from.proto = ICE_UDP;
 		from.channel = channel;
@@ -69,7 +71,8 @@ take_batch(struct client_session *s, uint32_t channel, int count)
 			continue;
 		/* What is not for the peer, or does not authenticate, is dropped: anyone can send
 		 * it. */
-		(void)peer_input(s->peer, now_us, &from, in.buf[i], size);
+		if (peer_input(s->peer, now_us, &from, in.buf[i], size) == 0)
+			s->received_us = now_us;
 		any = true;
 	}
 	return any;
@@ -84,9 +87,13 @@ on_readable(uv_poll_t *poll, int status, int events)
 	bool any = false;
 
 	(void)events;
-	if (status < 0)
-		return;
 	session_enter(s);
+	if (status < 0) { /* the socket has an error to tell, and libuv stopped watching it */
+		session_icmp_take(s, (uint32_t)(k - s->sockets));
+		any = true;
+		if (!s->stopping)
+			uv_poll_start(poll, UV_READABLE, on_readable);
+	}
 	for (unsigned i = 0; i < BATCHES_PER_WAKE && count == BATCH && !s->stopping; i++) {
 		count = receive_batch(k);
 		any |= take_batch(s, (uint32_t)(k - s->sockets), count);
@@ -128,6 +135,9 @@ send_batch(struct client_session *s, unsigned first, unsigned end)
 	while (done < end) { /* a datagram that the kernel refuses is lost, as on any path */
 		int n = sendmmsg(s->sockets[channel].fd, msgs + done, end - done, MSG_DONTWAIT);
 
+		/* ICMP's word on an earlier one is told here too, once. */
+		if (n < 0 && errno == ECONNREFUSED)
+			n = sendmmsg(s->sockets[channel].fd, msgs + done, end - done, MSG_DONTWAIT);
 		done += n > 0 ? (unsigned)n : 1;
 	}
 }
@@ -183,6 +193,7 @@ session_socket_open(struct client_session *s, unsigned family)
 	fd = socket(family_of(family), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	session_icmp_enable(fd, family_of(family));
 	r = bind_any(fd, family_of(family));
 	if (r == 0)
 		r = uv_poll_init(s->cfg.loop, &k->poll, fd);

@@ -173,6 +173,13 @@ explain_pair(const struct ice_agent_pair *pair, char *text, size_t size)
 	else if (pair->tuple.proto == ICE_TCP && pair->error < 0 && pair->error != -ETIMEDOUT)
 		snprintf(text, size, "ICE: the TCP connection to %s %s: %s", to,
 			 pair->received > 0 ? "was lost" : "failed", strerror(-pair->error));
+	else if (pair->error == -ECONNREFUSED)
+		snprintf(text, size,
+			 pair->received > 0
+			     ? "ICE: nothing listens at %s any more (ICMP): the server has ended"
+			     : "ICE: nothing listens at %s (ICMP): does the server run, is the "
+			       "candidate's port right?",
+			 to);
 	else if (pair->received > 0)
 		snprintf(text, size, "ICE: %s answered %u of %u checks, then no more", to,
 			 pair->received, pair->sent);

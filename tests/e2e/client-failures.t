@@ -130,7 +130,7 @@ CASES = [
      created(lambda o: answer(o, [udp('nosuch.invalid')])), 200, 1),
     ('candidates of TCP only', 42, 'TCP', created(lambda o: answer(o, [TCP])), 200, 1),
     ('UDP that is silent', 41, '.', created(lambda o: answer(o, [udp()])), 200, 1),
-    ('a port that is closed', 41, '.', created(lambda o: answer(o, [udp(port=9)])), 200, 1),
+    ('a port that is closed', 41, 'nothing listens', created(lambda o: answer(o, [udp(port=9)])), 200, 1),
     ('a DELETE that fails too', 41, 'DELETE', created(lambda o: answer(o, [udp()])), 500, 1),
 ]
 

@@ -290,6 +290,23 @@ def exit_codes():
     tap.equal(sessions(), [], 'nothing is left in the relay')
 
 
+def a_server_that_is_killed():
+    """Its port is closed then, and ICMP says so: nobody waits for 30 s of consent."""
+    doomed = Relay()
+    children.append(doomed.proc)
+    whip, whep = service('rtc-whip', doomed), service('rtc-whep', doomed)
+    pub = start(f'{BIN}/rtc-publish', '--test=320x180@15', url(whip, 'a'))
+    player = start(f'{BIN}/rtc-play', '--wait', '30', url(whep, 'a'), path('cut.mkv'))
+    tap.ok(wait_for(lambda: os.path.exists(path('cut.mkv')), 20), 'a stream is recorded')
+    doomed.proc.kill()
+    began = time.monotonic()
+    for name, p in (('rtc-play', player), ('rtc-publish', pub)):
+        _, err = p.communicate(timeout=PATIENCE_S)
+        tap.ok(p.returncode == 55 and b'the server has ended' in err, f'{name}: the server is killed: 55', err)
+    tap.ok(time.monotonic() - began < 15, 'soon', time.monotonic() - began)
+    tap.ok(None not in numbers_of(path('cut.mkv')), 'what was recorded can be read')
+
+
 pub = the_test_card()
 snapshots_and_codecs()
 a_second_publisher(pub)
@@ -300,5 +317,6 @@ files('pass', 'ts', None, path('pass.mkv'))
 a_pipe_in()
 a_pipe_out()
 exit_codes()
+a_server_that_is_killed()
 tap.equal(relay.stop(), 0, 'the relay ends')
 tap.done()
