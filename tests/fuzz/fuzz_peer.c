@@ -64,7 +64,9 @@ connect_them(void)
 	for (int i = 0; i < 2; i++) {
 		struct peer_config c = {.dtls = ctx,
 					.seed = (uint64_t)i + 1,
-					.ice = i == 0 ? PEER_ICE_FULL : PEER_ICE_LITE};
+					.ice = i == 0 ? PEER_ICE_FULL : PEER_ICE_LITE,
+					.rate_start_bps = 1000000,
+					.rate_max_bps = 2000000};
 
 		ends[i] = peer_new(&c, now_us);
 		memset(&at[i], 0, sizeof(at[i]));

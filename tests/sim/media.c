@@ -298,6 +298,56 @@ reports_map_the_clock(void **state)
 	peers_fini(&s);
 }
 
+/* Every packet of a layer says so, the resent ones in their own extension (RFC 8852). */
+static void
+layers_are_named(void **state)
+{
+	struct peers_params p = {.seed = support_seed(),
+				 .link = {fair, clean},
+				 .role = DTLS_CLIENT,
+				 .nack = true,
+				 .rtx = true,
+				 .rid = "h"};
+	struct peers s;
+	struct peer_stats rx;
+
+	(void)state;
+	play(&s, &p, 10 * SECOND);
+	peer_stats(s.end[1], &rx);
+	assert_true(s.seen[1].layered[1] > 20);
+	assert_in_range(s.seen[1].layered[1], 20, rx.rx_repaired);
+	assert_int_equal(s.seen[1].layered[0] + s.seen[1].layered[1],
+			 s.seen[1].packets[PEERS_VIDEO]);
+	peers_fini(&s);
+}
+
+/* A quiet link lets the rate grow; a bad one takes it down. */
+static void
+the_rate_follows_the_link(void **state)
+{
+	struct peers_params p = {.seed = support_seed(),
+				 .link = {clean, clean},
+				 .role = DTLS_CLIENT,
+				 .nack = true,
+				 .rtx = true,
+				 .twcc = true,
+				 .rate_max_bps = 1000000};
+	struct peers s;
+
+	(void)state;
+	play(&s, &p, 10 * SECOND);
+	assert_in_range(s.seen[0].bitrate_bps, 500000, 1000000);
+	peers_fini(&s);
+	p.link[0] = bad;
+	play(&s, &p, 10 * SECOND);
+	assert_in_range(s.seen[0].bitrate_bps, 100000, 400000);
+	peers_fini(&s);
+	p.rate_max_bps = 0;
+	play(&s, &p, 5 * SECOND);
+	assert_int_equal(s.seen[0].bitrate_bps, 0);
+	peers_fini(&s);
+}
+
 static void
 requests_reach_the_sender(void **state)
 {
@@ -335,6 +385,8 @@ main(void)
 	    cmocka_unit_test(headers_alone_count_losses),
 	    cmocka_unit_test(a_sample_is_decrypted),
 	    cmocka_unit_test(reports_map_the_clock),
+	    cmocka_unit_test(layers_are_named),
+	    cmocka_unit_test(the_rate_follows_the_link),
 	    cmocka_unit_test(requests_reach_the_sender),
 	};
 

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "rtp/rtp.h"
 #include "vclock.h"
 
 enum {
@@ -18,7 +19,9 @@ enum {
 	WAIT_US = 2000000,
 	EXT_MID = 1,
 	EXT_TWCC = 3,
-	EXT_TIME = 5
+	EXT_TIME = 5,
+	EXT_RID = 10,
+	EXT_REPAIRED_RID = 11
 };
 #define NTP_BASE (3900000000ull << 32) /* NTP time at 0 of the virtual clock */
 
@@ -84,12 +87,34 @@ release(struct peers_seen *seen, unsigned track)
 	}
 }
 
+static bool
+has_rid(const struct peer_packet *packet, uint8_t id, const char *rid)
+{
+	struct rtp_packet p;
+	struct rtp_ext e;
+
+	return rtp_parse(&p, packet->buf, packet->size) == 0 && rtp_ext_find(&p, id, &e) == 0 &&
+	       e.size == strlen(rid) && memcmp(e.data, rid, e.size) == 0;
+}
+
+static void
+note_layer(struct peers_seen *seen, const struct peer_packet *packet)
+{
+	const char *rid = seen->peers->params.rid;
+
+	if (rid == NULL || packet->track != PEERS_VIDEO)
+		return;
+	seen->layered[0] += has_rid(packet, EXT_RID, rid);
+	seen->layered[1] += packet->repaired && has_rid(packet, EXT_REPAIRED_RID, rid);
+}
+
 static void
 on_packet(void *arg, const struct peer_packet *packet)
 {
 	struct peers_seen *seen = arg;
 
 	seen->packets[packet->track]++;
+	note_layer(seen, packet);
 	if (!packet->decrypted) {
 		seen->undecrypted++;
 		return;
@@ -172,6 +197,11 @@ tracks_make(struct peers *s)
 		t->ext.mid = EXT_MID;
 		t->ext.abs_send_time = EXT_TIME;
 		t->ext.twcc = s->params.twcc ? EXT_TWCC : 0;
+		if (i == PEERS_VIDEO && s->params.rid != NULL) {
+			snprintf(t->rid, sizeof(t->rid), "%s", s->params.rid);
+			t->ext.rid = EXT_RID;
+			t->ext.repaired_rid = EXT_REPAIRED_RID;
+		}
 		t->first_seq = s->params.first_seq;
 	}
 }
@@ -219,7 +249,9 @@ peers_init(struct peers *s, const struct peers_params *params)
 					.ice = i == 0 || params->both_full ? PEER_ICE_FULL
 									   : PEER_ICE_LITE,
 					.seed = prng_next(&rng),
-					.decrypt = i == 1 ? params->decrypt : 0};
+					.decrypt = i == 1 ? params->decrypt : 0,
+					.rate_start_bps = params->rate_max_bps / 2,
+					.rate_max_bps = i == 0 ? params->rate_max_bps : 0};
 
 		s->ctx[i] = dtls_ctx_new();
 		c.dtls = s->ctx[i];

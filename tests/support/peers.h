@@ -26,6 +26,8 @@ struct peers_params {
 	uint16_t first_seq;
 	enum peer_decrypt decrypt; /* of end 1 */
 	unsigned frame_packets;	   /* of a video frame; 30 frames per second. 0: 4 */
+	const char *rid;	   /* simulcast layer of the video; NULL: none */
+	uint64_t rate_max_bps;	   /* of end 0: estimate what may be sent */
 	uint64_t max_wait_us;	   /* of the watcher's reorder buffers; 0: 2 s */
 };
 
@@ -41,6 +43,7 @@ struct peers_seen {
 	uint64_t skipped[2];  /* given up by the reorder buffer */
 	uint64_t wrong;	      /* content or order that cannot be */
 	uint64_t undecrypted;
+	uint64_t layered[2]; /* video that has the rid; the repaired rid, in what was resent */
 	uint64_t next_index[2];
 	uint64_t last_capture_us;
 	uint32_t last_ts;
