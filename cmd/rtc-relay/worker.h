@@ -32,6 +32,7 @@ enum {
 	SOURCE_RETIRED_US = 1000000, /* one that another replaced: late packets have come by then */
 	EARLY_MAX = 64, /* packets kept from a publisher whose keys are still on their way */
 	PATHS_PER_SESSION_MAX = 8, /* tuples in the table for one session; the oldest is reused */
+	PATHLESS_US = 500000,	   /* without a path for longer, a player joins anew */
 	CONNS_PER_SESSION_MAX = ICE_LITE_PATHS, /* TCP; the oldest that carries nothing yields */
 	PATH_HOLD_US =
 	    6000000,	/* a proven path with a check since belongs to nobody else; RFC 7675 */
@@ -188,6 +189,7 @@ struct wsession {
 	struct tcp_conn *conns[CONNS_PER_SESSION_MAX]; /* its TCP connections, the oldest first */
 	uint8_t conn_count;
 	bool has_path, ended;
+	uint64_t lost_us; /* since when it has no path any more; 0: it has, or never had one */
 	uint64_t last_check_us;
 	uint32_t dtls_tokens; /* DTLS datagrams that may go to the control thread */
 	uint64_t dtls_us;

@@ -86,6 +86,8 @@ ingress_selected(struct wsession *ws)
 	struct msg_path msg = {.serial = ws->session->serial};
 
 	if (path == NULL) { /* a connection was closed: the client may come back by another */
+		if (ws->has_path)
+			ws->lost_us = ws->worker->now_us;
 		ws->has_path = false;
 		return;
 	}
@@ -94,6 +96,10 @@ ingress_selected(struct wsession *ws)
 	ws->path = path->tuple;
 	ws->has_path = true;
 	wtcp_left(ws);
+	if (ws->lost_us != 0 && ws->worker->now_us - ws->lost_us > PATHLESS_US &&
+	    ws->play != NULL && ws->stream != NULL)
+		play_join(ws); /* nobody wants to see what is past */
+	ws->lost_us = 0;
 	msg.tuple = path->tuple;
 	worker_post(ws->worker, M_SELECTED, &msg, sizeof(msg));
 }

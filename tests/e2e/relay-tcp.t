@@ -135,11 +135,16 @@ try:
     children.append(pub)
     t.ok(wait_for(lambda: any(s['kind'] == 'publish' and s['state'] == 'connected' for s in sessions()),
                   PATIENCE_S), 'a publisher connects over TCP')
-    players = [subprocess.Popen([f'{BIN}/rtc-play', '-j', '--duration', '3', '--expect-video', '--expect-audio',
-                                 '--max-loss', '0', '--timeout', str(PATIENCE_S), play + way],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-               for way in (over_tcp, over_tcp, over_udp)]
-    children += players
+    def start_player(way, seconds):
+        children.append(subprocess.Popen(
+            [f'{BIN}/rtc-play', '-j', '--duration', seconds, '--expect-video', '--expect-audio', '--max-loss', '0',
+             '--timeout', str(PATIENCE_S), play + way], stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+        return children[-1]
+
+    def another():
+        known = [s['session'] for s in rows]
+        return [s for s in sessions(stream='live/tcp') if s['session'] not in known and s['tx_packets'] > 20]
+    players = [start_player(way, '3') for way in (over_tcp, over_tcp, over_udp)]
     t.ok(wait_for(lambda: sum(s['kind'] == 'play' and s['state'] == 'connected' for s in sessions()) == 3,
                   PATIENCE_S), 'three players connect')
     t.ok(wait_for(lambda: all(s['rtt_us'] > 0 for s in sessions(stream='live/tcp') if s['kind'] == 'play'),
@@ -148,6 +153,16 @@ try:
     t.equal(sorted((s['kind'], s['protocol']) for s in rows),
             [('play', 'tcp'), ('play', 'tcp'), ('play', 'udp'), ('publish', 'tcp')],
             'each by the way that it was told')
+    victim = start_player(over_tcp, '30')
+    t.ok(wait_for(lambda: another(), PATIENCE_S), 'a fourth player, whose connection is cut,')
+    was = another()[0]
+    for conn in list(bridge.clients.values()):
+        if '%s:%d' % conn.sock.getsockname() == was['address']:
+            conn.sock.shutdown(socket.SHUT_RDWR)
+
+    t.ok(wait_for(lambda: another()[0]['address'] != was['address'] and
+                  another()[0]['tx_packets'] > was['tx_packets'] + 20, PATIENCE_S), 'plays on by the next')
+    victim.terminate()
     for p, way in zip(players, ('TCP', 'TCP', 'UDP')):
         out, err = p.communicate(timeout=PATIENCE_S)
         verdict = json.loads(out)
