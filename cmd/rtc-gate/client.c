@@ -24,12 +24,11 @@ void
 client_close(struct client *client)
 {
 	struct gate *gate = client->gate;
-
-	if (client->state == CLIENT_CLOSED)
-		return;
 	/* Elsewhere the missing goodbye tells that something is missing. */
 	bool is_orderly = client->state == CLIENT_IDLE;
 
+	if (client->state == CLIENT_CLOSED)
+		return;
 	client->state = CLIENT_CLOSED;
 	if (is_orderly)
 		link_goodbye(client);

@@ -52,7 +52,7 @@ struct gate_route {
 /* What a port speaks. */
 enum gate_speech { GATE_HTTP, GATE_HTTPS, GATE_BOTH };
 
-/* A list of hosts by address, or by name. */
+/* Hosts, by address; ports do not count. */
 struct gate_peers {
 	struct addr list[GATE_PROXY_MAX];
 	size_t count;

@@ -40,6 +40,8 @@ client_finish(struct client *client)
 	if (client->state == CLIENT_CLOSED)
 		return;
 	link_goodbye(client);
+	if (client->state == CLIENT_CLOSED) /* it reads nothing of what is sent */
+		return;
 	client_enter(client, CLIENT_LINGER);
 	if (uv_shutdown(&client->shutdown, (uv_stream_t *)&client->tcp, on_last_written) != 0)
 		client_close(client);

@@ -19,6 +19,7 @@ const options = [
 	...['-c', 'conf/https.rtc.conf', '-s', 'rtc_signal.listen=0'],
 	...['-s', `rtc_server.listen=${media}`, '-s', `rtc_server.candidate=${address}`],
 	...['-s', `http_api.listen=${ports.plain}`, '-s', `http_api.https.listen=${ports.api}`],
+	...['-s', `rtc_signal.listen=${await freePort()}`],
 	// One port for both.
 	...['-s', `http_server.listen=${ports.web}`, '-s', `http_server.https.listen=${ports.web}`],
 ];
@@ -95,8 +96,9 @@ await test('a server for one port: http, https and media by TCP', async () => {
 	must(text.includes(` ${address} ${ports.web} typ host`), 'at the port that was asked');
 });
 
+const browser = await Browser.launch({ insecure: true });
+
 await test('a browser gives its camera to a page from an address, by that port alone', async () => {
-	const browser = await Browser.launch({ insecure: true });
 	const page = (name) => `https://${address}:${ports.web}/players/${name}.html?autostart=true`;
 	const whip = await browser.open(page('whip'));
 
@@ -120,6 +122,28 @@ await test('a browser gives its camera to a page from an address, by that port a
 
 	must(way === `tcp ${address}:${ports.web}`, way);
 	note(`${await frames()} frames decoded, from ${way}`);
+});
+
+await test('a page joins a room by wss', async () => {
+	const page = await browser.open(`https://${address}:${ports.web}/`);
+	const answer = await page.evaluate(
+		() =>
+			new Promise((answered, failed) => {
+				const socket = new WebSocket(`wss://${location.host}/sig/v1/rtc`);
+
+				socket.onmessage = (event) => answered(event.data);
+				socket.onerror = () => failed(new Error('no WebSocket'));
+				socket.onopen = () =>
+					socket.send(
+						JSON.stringify({
+							tid: 't1',
+							msg: { action: 'join', room: 'r', display: 'd' },
+						}),
+					);
+			}),
+	);
+
+	must(JSON.parse(answer).tid === 't1', answer);
 });
 
 await test('the same port speaks http', async () => {
