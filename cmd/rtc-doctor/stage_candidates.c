@@ -16,8 +16,8 @@ prefix_of(const struct sockaddr *mask)
 	unsigned bits = 0;
 	size_t size = 4;
 
-	if (mask == NULL)
-		return mask == NULL ? 128 : 0;
+	if (mask == NULL) /* an address without a network */
+		return 128;
 	if (mask->sa_family == AF_INET6) {
 		p = (const uint8_t *)&((const struct sockaddr_in6 *)mask)->sin6_addr;
 		size = 16;
