@@ -83,6 +83,8 @@ lose_link(struct out *o, const char *words)
 {
 	link_free(o->link);
 	o->link = o->video.link = o->audio.link = NULL;
+	o->counts.packets += o->video.packets + o->audio.packets; /* the next link counts anew */
+	o->video.packets = o->audio.packets = 0;
 	o->live = false;
 	if (!o->told)
 		log_warn("output", "%s: %s; trying again", o->config.stream, words);
@@ -240,6 +242,6 @@ out_counts(const struct out *o)
 {
 	struct out_counts c = o->counts;
 
-	c.packets = o->video.packets + o->audio.packets;
+	c.packets += o->video.packets + o->audio.packets;
 	return c;
 }

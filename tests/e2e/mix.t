@@ -156,6 +156,7 @@ run('ffmpeg', '-v', 'error', '-f', 'lavfi', '-i', 'color=red:size=160x120:rate=1
     'libx264', '-tune', 'zerolatency', '-g', '15', '-pix_fmt', 'yuv420p', path('p.mkv'))
 mixer, ready = mix('--stats', '--room', 'live', '--filter', 'hflip', 'live/out', stdin=None)
 sound, picture = publish('s', path('s.ogg')), publish('p', path('p.mkv'))
+coded = [publish(c, '--test=160x90@15', f'--codec={c}') for c in ('h265', 'vp8', 'vp9', 'av1')]
 
 
 def room():
@@ -164,12 +165,15 @@ def room():
 
 
 found = {}
-tap.ok(wait_for(lambda: found.update(m=room()) or set(found['m']) == {'live/a', 'live/s', 'live/p'}, 20),
+everybody = {f'live/{s}' for s in ('a', 's', 'p', 'h265', 'vp8', 'vp9', 'av1')}
+tap.ok(wait_for(lambda: found.update(m=room()) or set(found['m']) == everybody, 20),
        'a room: all members of it are found, the mix itself is not one', found)
 tap.ok(wait_for(lambda: room()['live/p']['pictures'] > 15, 10) and found['m']['live/s']['video'] == '',
        'sound alone and pictures alone are members', found)
-picture.terminate()
-sound.terminate()
+tap.ok(wait_for(lambda: all(m['shown'] > 10 or not m['video'] for m in room().values()), 10),
+       'H265, VP8, VP9 and AV1 are decoded', found)
+for p in [picture, sound] + coded:
+    p.terminate()
 tap.ok(wait_for(lambda: set(room()) == {'live/a'}, 10), 'who leaves, leaves the picture')
 _, one = record('out', 1.2)
 whole = path('whole.mkv')
@@ -179,11 +183,17 @@ tap.ok(rising(last), 'the last one has all of it, and the filter was applied', l
 a.terminate()
 tap.ok(wait_for(lambda: json.loads(mixer.stdout.readline())['members'] == [], 10) and
        abs(json.loads(mixer.stdout.readline())['fps'] - FPS) <= FPS / 10, 'without members it goes on')
+relay.proc.kill()
+relay.proc.wait()
+successor = start(f'{BIN}/rtc-relay', '-u', '127.0.0.1:0', stderr=subprocess.DEVNULL)
+tap.ok(wait_for(lambda: json.loads(mixer.stdout.readline())['reconnects'] == 1, 10),
+       'a relay that was killed: published again at its successor')
 mixer.send_signal(signal.SIGINT)
 tap.equal(mixer.wait(20), 0, 'SIGINT ends it')
 bad = subprocess.run([f'{BIN}/rtc-mix', '--filter', 'nonsense', 'live/a', 'live/x'], capture_output=True)
 tap.ok(bad.returncode == 64 and b'nonsense' in bad.stderr, 'a filter that there is not: 64', bad)
-tap.equal(relay.stop(), 0, 'the relay is well')
+successor.terminate()
+tap.equal(successor.wait(10), 0, 'the relay is well')
 alone = subprocess.run([f'{BIN}/rtc-mix', 'live/a', 'live/x'], capture_output=True, timeout=20)
 tap.equal(alone.returncode, 69, 'without a relay: 69')
 tap.done()
