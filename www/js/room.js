@@ -9,6 +9,7 @@ import { Tile } from './tile.js';
 
 const OURS = ['room', 'display', 'wss', 'wsh', 'wsp', 'app', 'stream'];
 const TEXT_MAX = 1000; // characters of a line of chat
+const RETURN_MS = 10000;
 const LINES_MAX = 200; // of it that are kept
 const NAME = /^[A-Za-z0-9._~@:-]{1,128}$/;
 const TEXTS = {
@@ -33,6 +34,9 @@ const tiles = new Map(); // name -> Tile
 let local = null;
 let signal = null;
 let publishing = false; // our stream is at the relay
+let latest = []; // participants, as they were told last
+let returnUntil = 0; // the server was away: until then the others may come again
+let returnTimer = null;
 
 params.room = params.query.get('room') || 'meeting';
 params.display = params.query.get('display') || `guest-${Math.random().toString(36).slice(2, 7)}`;
@@ -105,13 +109,17 @@ function removeTile(name) {
 /** The room is what the server says; tiles of those who stay are not touched. */
 function onParticipants(list) {
 	const names = new Set(list.map((p) => p.display));
+	const returning = performance.now() < returnUntil;
+
+	latest = list;
 
 	if (pair && names.size > 2 && list.findIndex((p) => p.display === params.display) > 1) {
 		leave();
 		enter('failed', new SignalError('room-full', ''));
 		return;
 	}
-	for (const name of [...tiles.keys()]) if (!names.has(name)) removeTile(name);
+	for (const name of [...tiles.keys()])
+		if (!names.has(name) && !returning) removeTile(name);
 	for (const { display, publishing: sends } of list) {
 		const tile = tiles.get(display) || addTile(display);
 
@@ -152,8 +160,10 @@ function onNotice(msg) {
 	if (msg.event === 'join') {
 		addLine(name, 'is here');
 		tellState();
-	} else if (msg.event === 'leave') addLine(name, 'has left');
-	else if (msg.event === 'control' && msg.param === 'state' && msg.data)
+	} else if (msg.event === 'leave') {
+		addLine(name, 'has left');
+		removeTile(name);
+	} else if (msg.event === 'control' && msg.param === 'state' && msg.data)
 		tiles.get(name)?.tell(msg.data);
 	else if (msg.event === 'control' && msg.param === 'chat')
 		addLine(name, String(msg.data?.text ?? msg.data ?? '').slice(0, TEXT_MAX));
@@ -178,11 +188,19 @@ function tellPublishing() {
 	if (publishing && signal?.joined) signal.ask('publish').catch(() => {});
 }
 
+/** After a restart of the server all come back one by one; their pictures went on meanwhile. */
+function awaitReturn() {
+	returnUntil = performance.now() + RETURN_MS;
+	clearTimeout(returnTimer);
+	returnTimer = setTimeout(() => onParticipants(latest), RETURN_MS + 1);
+}
+
 function onSignal(state, error) {
 	if (state === 'failed') {
 		leave();
 		enter('failed', error);
 	} else if (state === 'joined') {
+		if (signal.rejoins > 0) awaitReturn();
 		enter(shown(), local?.problem);
 		tellPublishing();
 		tellState();
@@ -246,6 +264,8 @@ function leave() {
 	local?.stop();
 	signal = local = null;
 	publishing = false;
+	clearTimeout(returnTimer);
+	returnUntil = 0;
 	for (const name of [...tiles.keys()]) removeTile(name);
 }
 

@@ -32,7 +32,7 @@ export class Signal {
 
 	start() {
 		this.running = true;
-		this.joinedAt = null;
+		this.rejoins = -1; // after the first time
 		this.open();
 	}
 
@@ -84,7 +84,7 @@ export class Signal {
 		this.drop();
 		if (!this.running) return;
 		this.onState('retrying', error);
-		this.pause = setTimeout(() => this.open(), backoff_ms(Math.min(this.attempt++, 3)));
+		this.pause = setTimeout(() => this.open(), backoff_ms(Math.min(this.attempt++, 2)));
 	}
 
 	async join(socket) {
@@ -92,7 +92,7 @@ export class Signal {
 			const msg = await this.ask('join');
 
 			socket.joined = true;
-			this.joinedAt = performance.now();
+			this.rejoins++;
 			this.attempt = 0;
 			this.onState('joined', null);
 			this.onParticipants(msg.participants);
