@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "log/log.h"
 
@@ -116,7 +117,7 @@ client_enter(struct client *client, enum client_state state)
 		       (state == CLIENT_HANDSHAKE || (state == CLIENT_HEAD && is_plain));
 	const unsigned ms[CLIENT_STATES] = {
 	    [CLIENT_DOOR] = is_plain ? c->head_ms : c->handshake_ms,
-	    [CLIENT_FRAME] = GATE_FRAME_MS,
+	    [CLIENT_FRAME] = MIN_OF(c->head_ms, (unsigned)GATE_FRAME_MS),
 	    [CLIENT_IDLE] = c->idle_ms,
 	    [CLIENT_HEAD] = c->head_ms,
 	    [CLIENT_BODY] = c->body_ms,

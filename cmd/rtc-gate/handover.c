@@ -78,19 +78,19 @@ pass_on(struct gate *gate, const uint8_t *buf, size_t size, int fd)
 }
 
 static void
-complain(const struct client *client, const char *what, const char *why)
+complain(struct log_limit *limit, const struct client *client, const char *what, const char *why)
 {
-	static struct log_limit limit = {.interval_us = 1000000, .burst = 1};
 	char peer[ADDR_TEXT_SIZE];
 	unsigned held;
 
-	if (log_allow(&limit, clock_now_us(), &held))
+	if (log_allow(limit, clock_now_us(), &held))
 		log_warn("tcp", "%s: %s%s", addr_format(&client->peer, peer), what, why);
 }
 
 static void
 hand_over(struct client *client)
 {
+	static struct log_limit limit = {.interval_us = 1000000, .burst = 1};
 	const struct tcp_handover h = {
 	    .tuple = {.remote = client->peer, .local = client->local, .proto = ICE_TCP},
 	    .octets = (const uint8_t *)client->in,
@@ -108,20 +108,22 @@ hand_over(struct client *client)
 	if (error == 0)
 		log_info("tcp", "%s goes to the relay", addr_format(&client->peer, peer));
 	else
-		complain(client, "cannot go to the relay (is it started with --tcp-gate?): ",
-			 ipc_words(error));
+		complain(
+		    &limit, client,
+		    "cannot go to the relay (is it started with --tcp-gate?): ", ipc_words(error));
 	client_close(client); /* our copy only */
 }
 
 void
 handover_input(struct client *client)
 {
+	static struct log_limit limit = {.interval_us = 1000000, .burst = 1};
 	int result = tcp_handover_judge((const uint8_t *)client->in, client->in_size);
 
 	if (result > 0) {
 		hand_over(client);
 	} else if (result < 0) {
-		complain(client, "neither a request nor media by TCP", "");
+		complain(&limit, client, "neither a request nor media by TCP", "");
 		client_close(client);
 	} else if (client->state == CLIENT_DOOR) {
 		client_enter(client, CLIENT_FRAME);

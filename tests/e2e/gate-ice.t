@@ -154,7 +154,7 @@ def what_is_no_check_is_closed():
 
 
 @test
-def who_begins_has_five_seconds_and_who_is_silent_is_told():
+def who_begins_has_little_time_and_who_is_silent_is_told():
     own = start("--ice-tcp", "--head-timeout", "0.3", "--handshake-timeout", "0.3")
     begun = dial("http", own)
     began = time.monotonic()
@@ -162,7 +162,7 @@ def who_begins_has_five_seconds_and_who_is_silent_is_told():
     for port, status in (("http", b"408"), ("http and https", b"408")):
         expect(dial(port, own).recv(99).split(b" ")[1] == status, port)
     expect(is_closed(dial("https", own)), "https")
-    expect(is_closed(begun) and 4 < time.monotonic() - began < 8, "five seconds")
+    expect(is_closed(begun) and time.monotonic() - began < 4, "a frame that does not end")
     dial("http", own).sendall(CHECK[:-1])
     waiting = dial("http", own)
     began = time.monotonic()

@@ -68,7 +68,7 @@ await test('our clients verify the certificate', async () => {
 	});
 	const player = new Process(
 		'rtc-play',
-		['--duration', '3', '--min-fps', '15', '--ca-file', ca, url('whep')],
+		['--duration', '1.5', '--min-fps', '15', '--ca-file', ca, url('whep')],
 		{ ready: false },
 	);
 
