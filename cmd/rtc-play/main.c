@@ -14,6 +14,7 @@
 #include "client/session.h"
 #include "log/log.h"
 #include "loop/loop.h"
+#include "media/media_writer.h"
 #include "options.h"
 #include "receiver.h"
 #include "recorder.h"
@@ -225,6 +226,23 @@ ntp_of(void *arg, enum media_kind kind, uint32_t ts, uint64_t *ntp)
 			    : -EAGAIN;
 }
 
+/* A recording without sound should surprise nobody. */
+static void
+tell_left_out(const bool expects[MEDIA_KINDS])
+{
+	static const char *const what[MEDIA_KINDS] = {
+	    [MEDIA_VIDEO] = "picture", [MEDIA_AUDIO] = "sound in Opus"};
+	struct media_words words;
+	bool takes[MEDIA_KINDS];
+
+	if (media_writer_check(p.o.path, p.o.format, takes, &words) < 0)
+		return;
+	for (unsigned k = 0; k < MEDIA_KINDS; k++)
+		if (expects[k] && !takes[k])
+			log_info("output", "%s holds no %s: left out (mkv holds all)",
+				 p.o.format != NULL ? p.o.format : p.o.path, what[k]);
+}
+
 static int
 open_recorder(const bool expects[MEDIA_KINDS])
 {
@@ -235,6 +253,8 @@ open_recorder(const bool expects[MEDIA_KINDS])
 	p.recorder = recorder_new(p.o.path, p.o.format, expects, ntp_of, NULL, &words);
 	if (p.recorder == NULL)
 		begin_end(EX_CANTCREAT, words.text);
+	else
+		tell_left_out(expects);
 	return p.recorder != NULL ? 0 : -EIO;
 }
 

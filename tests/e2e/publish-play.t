@@ -165,6 +165,10 @@ def snapshots_and_codecs():
     tap.equal((code, r['faults']), (0, []), '--expect-codec: H264 and Opus')
     code, r = play('card', '--duration', '1', '--expect-codec', 'vp8')
     tap.equal((code, r['faults']), (1, ['the picture is H264, not VP8']), '--expect-codec: not VP8')
+    for name, lost in (('card.flv', 'sound'), ('card.ogg', 'picture')):
+        p = run(f'{BIN}/rtc-play', '--duration', '1', url(WHEP, 'card'), path(name))
+        tap.ok(p.returncode == 0 and f'holds no {lost}' in p.stderr.decode() and os.path.getsize(path(name)) > 1000,
+               f'{name}: recorded, and told that there is no {lost}', p.stderr)
     p = run(f'{BIN}/rtc-play', '-q', '-f', 'mkv', url(WHEP, 'card'), '/dev/full')
     tap.ok(p.returncode == 74 and b'No space left' in p.stderr, 'a recording on a full disk is exit 74',
            p.stderr)
