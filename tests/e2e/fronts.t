@@ -192,6 +192,11 @@ def main():
        "rtc-publish by nginx, HLS of it", log_of("publish"))
     for front in ("nginx", "haproxy"):
         check(front, ports[front], ports[front + " tls"])
+    page = Answer("--interface", "127.0.0.5",
+                  "https://127.0.0.1:%d/players/whep.html" % ports["through"])
+    ok(page.status == 200 and b"<video" in page.body, "haproxy before rtc-gate", page)
+    ok(until(lambda: "127.0.0.5 GET /players/whep.html 200" in log_of("gate")),
+       "which knows the client's address", log_of("gate"))
     lines = log_of("server", None)
     ok("6.6.6.6" not in lines and "127.0.0.1" in lines,
        "what clients say of their address is replaced")
@@ -222,6 +227,12 @@ def start_fronts():
         ("bind :1985", "bind 127.0.0.1:%d" % ports["haproxy api"]),
         ("# bind :443 ssl crt /etc/ssl/private/example-with-key.pem",
          "bind 127.0.0.1:%d ssl crt %s/both.pem" % (ports["haproxy tls"], RUN))])
+    # And before the gate: TLS passes through, the client's address comes by the PROXY protocol.
+    with open(haproxy, "a") as f:
+        f.write("listen through\n    mode tcp\n    bind 127.0.0.1:%d\n"
+                "    server gate 127.0.0.1:%d send-proxy-v2\n" % (ports["through"], ports["gate"]))
+    run("gate", os.path.join(BIN, "rtc-gate"), "--tls-listen", "127.0.0.1:%d" % ports["gate"],
+        "--self-signed", RUN + "/tls", "--proxy-protocol", "127.0.0.1")
     path = os.environ["PATH"] + ":/usr/sbin"
     run("nginx", shutil.which("nginx", path=path), "-c", nginx, "-g", "daemon off;")
     run("haproxy", shutil.which("haproxy", path=path), "-db", "-f", haproxy)
@@ -231,7 +242,7 @@ def start_fronts():
 
 
 ports = {n: free_port() for n in ("nginx", "nginx tls", "nginx api", "haproxy", "haproxy tls",
-                                   "haproxy api")}
+                                   "haproxy api", "through", "gate")}
 try:
     main()
 except Exception as error:
