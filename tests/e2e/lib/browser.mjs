@@ -62,7 +62,19 @@ export class Browser {
 			if (/Content.Security.Policy/i.test(message.text()))
 				this.errors.push(message.text());
 		});
+		// The namespace's addresses may still be settling: then Chromium drops what it loads.
+		let dropped = false;
+		const look = (request) => {
+			const { errorText } = request.failure() ?? {};
+
+			dropped ||= /NETWORK_CHANGED/.test(errorText);
+			note(`not loaded: ${request.url()} ${errorText}`);
+		};
+
+		page.on('requestfailed', look);
 		await page.goto(url, { waitUntil: 'load' });
+		page.off('requestfailed', look);
+		if (dropped) await page.reload({ waitUntil: 'load' });
 		return page;
 	}
 

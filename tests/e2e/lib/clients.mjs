@@ -148,7 +148,13 @@ export class Ours {
 	}
 
 	start(id, program, args) {
-		this.running.set(id, new Process(program, args, { ready: false, name: id }));
+		const process = new Process(program, args, { ready: false, name: id });
+
+		// When its last count came: an encoder that is too slow falls behind its own clock.
+		process.child.stdout.on('data', () => {
+			process.told_ms = performance.now();
+		});
+		this.running.set(id, process);
 	}
 
 	publish(id, url, codec, { width, height, fps, bps }) {
@@ -179,10 +185,10 @@ export class Ours {
 		return Object.fromEntries(
 			[...this.running].map(([id, process]) => {
 				const last = process.output.trimEnd().split('\n').at(-1);
-				const { frames = 0, media_s = 0 } = last ? JSON.parse(last) : {};
+				const { frames = 0 } = last ? JSON.parse(last) : {};
 				const error = process.status ? process.log() : null;
 
-				return [id, { frames, at: media_s * 1000, error }];
+				return [id, { frames, at: process.told_ms ?? 0, error }];
 			}),
 		);
 	}
