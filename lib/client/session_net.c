@@ -253,12 +253,25 @@ session_socket_port(const struct client_session *s, unsigned family)
 
 /* ---- the other side's addresses ---- */
 
+/* Does the kernel know a way? Nothing is sent. */
+static bool
+has_route(const struct addr *a)
+{
+	int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool routed = fd < 0 || connect(fd, &a->sa, addr_size(a)) == 0 ||
+		      (errno != ENETUNREACH && errno != EHOSTUNREACH);
+
+	if (fd >= 0)
+		close(fd);
+	return routed;
+}
+
 int
 session_add_address(struct client_session *s, const struct addr *a, uint32_t priority)
 {
 	unsigned family = a->sa.sa_family == AF_INET6;
 	struct ice_tuple tuple;
-	int r = session_socket_open(s, family);
+	int r = has_route(a) ? session_socket_open(s, family) : -ENETUNREACH;
 
 	if (r < 0)
 		return r;
@@ -305,7 +318,8 @@ on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 	session_settle(s);
 	if (s->pair_count + s->target_count == 0 && !session_names_pending(s))
 		session_end(s, CLIENT_CANDIDATE,
-			    "the names in the answer's candidates do not resolve");
+			    "the names in the answer's candidates do not resolve, or no way leads "
+			    "to them");
 }
 
 void

@@ -415,6 +415,10 @@ server.httpd.deletes)
 p = subprocess.run([*INSIDE, f'{BIN}/rtc-stun-probe', '--only', 'dns', ours()], capture_output=True, timeout=30)
 tap.ok(p.returncode == 0 and p.stdout.startswith(b'ok   dns '), 'rtc-stun-probe URL runs rtc-doctor', p)
 
+p = subprocess.run([*INSIDE, f'{BIN}/rtc-publish', '--test', sdp(candidate(8000, '2001:db8::1'))().url()],
+                   capture_output=True, timeout=30)
+tap.ok(p.returncode == 40 and b'none of the' in p.stderr, 'rtc-publish: a candidate without a route is 40 too', p)
+
 # ---- two hosts and no server ----
 
 host = start(f'{BIN}/rtc-doctor', '--listen', f'{SERVER}:0', stdout=subprocess.PIPE)
