@@ -19,7 +19,7 @@
 enum {
 	SECOND_US = 1000000,
 	GOP_SECONDS = 4,
-	LATE_FRAMES_MAX = 2,  /* made up for; more are left out */
+	LATE_FRAMES_MAX = 4,  /* made up for; more are left out */
 	LATE_BLOCKS_MAX = 25, /* sound is cheap, and a hole in it is heard */
 	OPUS_LEAD = 312,      /* samples by which libopus is late (OPUS_GET_LOOKAHEAD) */
 	PATH_SIZE = 108,      /* sun_path of unix(7) */

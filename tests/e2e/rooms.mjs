@@ -18,11 +18,11 @@ stack.programs['rtc-signal'] = ['--listen', '127.0.0.1:0'];
 await stack.launch('rtc-signal');
 const browser = await Browser.launch({ instrument: false });
 
-const open = (page, room, name, more = '') =>
+const open = (page, room, name, source = 'test') =>
 	browser.open(
 		stack.url(
-			`/demos/${page}.html?autostart=true&source=test&size=320x180&room=${room}` +
-				`&display=${name}${more}`,
+			`/demos/${page}.html?autostart=true&source=${source}&size=320x180&room=${room}` +
+				`&display=${name}`,
 		),
 	);
 const others = (page) => page.evaluate(() => window.rtckit.others());
@@ -63,9 +63,39 @@ const pair = new Map();
 const room = new Map();
 
 await test('one2one: two see each other', async () => {
-	for (const name of ['ann', 'bob']) pair.set(name, await open('one2one', 'talk', name));
+	pair.set('ann', await open('one2one', 'talk', 'ann'));
+	pair.set('bob', await open('one2one', 'talk', 'bob', 'camera'));
 	await allSee(pair);
 	await shot(pair.get('ann'), 'one2one');
+});
+
+await test('a screen in place of the camera, and back', async () => {
+	const [ann, bob] = [pair.get('ann'), pair.get('bob')];
+	const width = async () => (await others(ann)).bob.width;
+	const before = await width();
+
+	await bob.evaluate(() => {
+		// A screen that a headless browser has not: a canvas of another shape.
+		navigator.mediaDevices.getDisplayMedia = async () => {
+			const canvas = document.createElement('canvas');
+
+			canvas.width = 480;
+			canvas.height = 480;
+			const context = canvas.getContext('2d');
+
+			setInterval(() => {
+				context.fillStyle = `hsl(${(performance.now() / 10) % 360} 80% 50%)`;
+				context.fillRect(0, 0, 480, 480);
+			}, 50);
+			return canvas.captureStream(15);
+		};
+	});
+	await click(bob, 'share');
+	await until('the screen is seen', SEES_MAX_MS, async () => (await width()) === 480);
+	must((await others(ann)).bob.mark.includes('screen'), 'and marked');
+	await click(bob, 'share');
+	await until('the camera is seen again', SEES_MAX_MS, async () => (await width()) === before);
+	await allSee(pair);
 });
 
 await test('one2one: a third is told that the room is full', async () => {
