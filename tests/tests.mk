@@ -4,7 +4,8 @@
 #   tests/unit/NAME.c      cmocka; pure, fast
 #   tests/sim/NAME.c       cmocka; two peers on virtual time
 #   tests/fuzz/fuzz_X.c    one parser; replays tests/vectors/X and seeded mutations of them
-#   tests/e2e/NAME.t       any executable: real programs, sockets and browsers; one after the other
+#   tests/e2e/NAME.t       any executable: real programs, sockets and browsers; one after the other,
+#                          but for those with a line `# runs beside others`: four at a time, first
 #   tests/e2e/NAME.c       a helper program of those, built as $RTC_BUILD/tests/e2e/NAME
 #   tests/preload/NAME.c   a library to preload, built as $RTC_BUILD/tests/preload/NAME.so
 #   tests/long/NAME.t      what takes minutes: `make check-long` only
@@ -29,6 +30,7 @@ PRELOADS := $(patsubst tests/preload/%.c,$(B)/tests/preload/%.so,$(wildcard test
 MARKED    = $(shell grep -lE '^(\#|//|/\*) runs under:.*\b($(1))\b' /dev/null $(E2E))
 E2E_ASAN := $(filter-out $(call MARKED,none|thread only),$(E2E))
 E2E_TSAN := $(call MARKED,thread)
+BESIDE   := $(shell grep -lE '^(\#|//) runs beside others' /dev/null $(E2E))
 UNITS_TSAN := $(patsubst tests/%.c,$(B)/tests/%.t,$(shell grep -lE '^/\* runs under: thread' \
         /dev/null $(wildcard tests/unit/*.c)))
 
@@ -36,14 +38,22 @@ FUZZ_SECONDS  ?= 10
 BENCH_OUT     ?= $(B)/bench/results
 
 ENV := RTC_BIN=$(CURDIR)/$(B)/bin RTC_BUILD=$(CURDIR)/$(B) RTC_VECTORS=$(CURDIR)/tests/vectors \
-       CMOCKA_MESSAGE_OUTPUT=TAP HARNESS_RULESFILE=tests/prove.yml
-PROVE := prove --exec tools/run-test -j 2 --timer
+       CMOCKA_MESSAGE_OUTPUT=TAP HARNESS_RULESFILE=$(B)/prove.yml
+PROVE := prove --exec tools/run-test -j 4 --timer
 QUICK := $(UNITS) $(SIMS) $(REPLAYS)
+
+# The order of one prove: what is pure side by side, then what has sockets and clocks but little
+# to do, then what measures and has browsers, one after the other, then what looks at the whole.
+$(B)/prove.yml: $(E2E) tests/tests.mk
+	@mkdir -p $(@D)
+	@{ printf '%s\n' --- seq: '  - par:' '    - build*/**' '  - par:'; \
+	    printf '    - %s\n' $(BESIDE); \
+	    printf '%s\n' '  - seq: tests/**' '  - seq: tools/**'; } >$@
 
 check: check-build
 	@$(ENV) $(PROVE) $(QUICK) $(E2E)
 
-check-build: all $(QUICK) $(HELPERS) $(PRELOADS) npm
+check-build: all $(B)/prove.yml $(QUICK) $(HELPERS) $(PRELOADS) npm
 
 check-long: check-build
 	@$(ENV) $(PROVE) $(LONG)
@@ -70,11 +80,11 @@ asan:
 tsan:
 	$(MAKE) B=build-tsan SAN='-fsanitize=thread' OPT=-O1 check-tsan
 
-check-asan: all $(QUICK) $(HELPERS) npm
+check-asan: all $(B)/prove.yml $(QUICK) $(HELPERS) npm
 	@rm -rf $(B)/reports && mkdir -p $(B)/reports
 	@$(ENV) $(ASAN) $(PROVE) $(QUICK) $(E2E_ASAN) tools/reports
 
-check-tsan: all $(HELPERS) $(UNITS_TSAN) npm
+check-tsan: all $(B)/prove.yml $(HELPERS) $(UNITS_TSAN) npm
 	@rm -rf $(B)/reports && mkdir -p $(B)/reports
 	@$(ENV) $(TSAN) $(FIXED) $(PROVE) $(UNITS_TSAN) $(E2E_TSAN) tools/reports
 

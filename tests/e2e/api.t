@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """The management interface and /metrics of rtc-web, on a real relay: lists, paging, kick, token;
 and what they measure of a stream that rtc-publish sends."""
 import json

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """rtc-publish and rtc-play against servers that are broken in one way each: the exit status of the
 stage, words that name the cause, a DELETE where there is a session, an end in bounded time."""
 import os

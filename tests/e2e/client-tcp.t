@@ -2,6 +2,7 @@
 # rtc-publish and rtc-play over TCP: where UDP is cut they find TCP within a bounded time, where it is
 # not they keep to it; and each way in which TCP does not work has its words and its status.
 # runs under: address
+# runs beside others
 import json
 import os
 import socket

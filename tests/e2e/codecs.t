@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """H264, H265, VP8, VP9 and AV1 from rtc-publish through the relay to rtc-play: recorded whole in
 containers that ffmpeg decodes, joined late at a keyframe, files passed on as they are; codecs that
 do not meet are named."""

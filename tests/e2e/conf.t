@@ -1,4 +1,5 @@
 #!/bin/sh
+# runs beside others
 # rtc-conf: order of sources, faults with their place, suggestions, argv of each program.
 . tests/support/tap.sh
 conf=$RTC_BIN/rtc-conf

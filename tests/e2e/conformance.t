@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """The conformance program against rtc-whip, alone and behind rtc-gate, with and without a token; and
 against a server that keeps no rule, which it must find out."""
 import http.server

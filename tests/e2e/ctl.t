@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# runs beside others
 """rtc-ctl against a stand-in of the relay that speaks rtc-control(5): lists over several pages,
 refusals, events, hostile text, silence, and no relay at all."""
 import json

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # runs under: address
+# runs beside others
 """rtc-doctor against servers that are broken in one way each: the stage, the exit status, the cause and
 its fix line; what OBS, browsers and ffmpeg would do; our own server, where every stage is ok.
 

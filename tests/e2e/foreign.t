@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # runs under: address
+# runs beside others
 """rtc-publish, rtc-play and rtc-doctor against a small WHIP and WHEP server on another WebRTC stack (aiortc): a
 full ICE agent, DTLS client, AES128_CM_SHA1_80, its own depacketiser and decoder."""
 import asyncio

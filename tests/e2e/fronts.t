@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """conf/nginx.conf and conf/haproxy.cfg in the place of rtc-gate, before the real programs."""
 # runs under: none
+# runs beside others
 import json
 import os
 import re

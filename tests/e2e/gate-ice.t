@@ -2,6 +2,7 @@
 """Media by TCP on the ports of rtc-gate: told from requests and TLS, handed to the relay with what was
 read, or closed."""
 # runs under: address
+# runs beside others
 import os
 import signal
 import socket

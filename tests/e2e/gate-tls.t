@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """rtc-gate by https: real TLS clients, hostile ones, certificates that change, proxies in front."""
 # runs under: address
+# runs beside others
 import hashlib
 import json
 import os

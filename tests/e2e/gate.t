@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """rtc-gate between raw clients and upstreams of this process, on loopback and Unix sockets."""
 # runs under: address
+# runs beside others
 import hashlib
 import json
 import os

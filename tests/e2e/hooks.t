@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """HTTP hooks: rtc-hook asks a web server of this test before somebody publishes or plays by WHIP, WHEP
 or RTMP, and tells it when that is over."""
 import atexit

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# runs beside others
 """Our ICE agents against another implementation (aioice, which aiortc uses) and each other."""
 import asyncio
 import os

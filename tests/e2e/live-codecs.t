@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: none
+# runs beside others
 """rtc2rtmp and the other codecs: enhanced FLV and RTMP, HLS in MP4, what holds none of them, H264 made."""
 import json
 import os

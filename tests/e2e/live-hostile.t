@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """rtc2rtmp's HTTP in bad company: odd requests, each with its answer; slow and many; bounded memory."""
 import os
 import re

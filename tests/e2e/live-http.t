@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """rtc2rtmp as a daemon: the test card as HTTP-FLV, MPEG-TS and HLS; what ffmpeg makes of it."""
 import datetime
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """rtc2rtmp: a published test card into files, a pipe and an RTMP server; what ffmpeg makes of it."""
 import os
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# runs beside others
 """Manual pages against the programs: every option of --help and of the source is in the page and the
 reverse, every page lints clean, every program has one and keeps the common manners."""
 import glob

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """Media over other paths than loopback: a relay with several interfaces answers from the address that
 was asked; IPv6; a path of 1280 octets behind a router, by GSO and with packets of 1400, in both
 families. In network namespaces of its own."""

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """rtc-publish and rtc-play through the relay: the test card's numbers and tone in verdicts and in
 recordings (read here by docs/testcard.md, not by our code), files, pipes, signals, exit codes."""
 import atexit

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """rtc-publish --simulcast: every layer arrives at the relay under its name and size, players get the
 largest, and another where a layer is not sent; of the test card and of a file."""
 import atexit

@@ -2,6 +2,7 @@
 # The connectivity test that users paste: an offer that is hardly one, posted with credentials of
 # their own, then one STUN packet of 100 octets through nc; and rtc-stun-probe on the same port.
 # runs under: address thread
+# runs beside others
 . tests/support/tap.sh
 check=$RTC_BUILD/tests/e2e/stun_check
 probe=$RTC_BIN/rtc-stun-probe

@@ -2,6 +2,7 @@
 """Contributors, as rtc-control(5) says: tracks beside the publisher's, on demand, before and after
 the publisher and over its takeovers; and a real picture that comes from one."""
 # runs under: address thread
+# runs beside others
 import json
 import os
 import subprocess

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # The relay's sockets as rtc-control(5) says: operations, refusals, takeover, events, local media.
 # runs under: address thread
+# runs beside others
 import os
 import struct
 import sys

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # What one peer of the relay can cost the others: storms, forged life, stolen paths, long lists.
 # runs under: address thread
+# runs beside others
 import json
 import os
 import socket

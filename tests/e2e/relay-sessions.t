@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# runs beside others
 # 10,000 sessions made and deleted: memory and descriptors stay as they were.
 import os
 import sys

@@ -2,6 +2,7 @@
 # Connections that a front door passes on to the relay: they find their sessions on any worker, with
 # the address that the front door tells; a message of another form drops the front door and leaks nothing.
 # runs under: address thread
+# runs beside others
 import os
 import socket
 import struct

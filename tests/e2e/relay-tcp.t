@@ -2,6 +2,7 @@
 # ICE-TCP at the relay: what the first packet of a connection must be, connections that find their
 # session on another worker, and media through a bridge that puts ordinary clients on TCP.
 # runs under: address thread
+# runs beside others
 import json
 import os
 import socket

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: none
+# runs beside others
 """rtmp2rtc and the clients in use: ffmpeg, GStreamer, nginx and OBS's sequences publish; ffmpeg,
 GStreamer, rtmpdump, nginx and librtmp's sequence play. What is played is what was sent, frame by
 frame: B-frames and AAC, by RTMP, HTTP-FLV and HLS. RTMP_SECONDS is how long."""

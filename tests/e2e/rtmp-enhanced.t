@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """rtmp2rtc and enhanced RTMP: H265 (with B-frames and without), AV1, VP9 and Opus by fourcc reach
 the relay and players of RTMP whole; a codec that changes; what is not carried is named."""
 import hashlib

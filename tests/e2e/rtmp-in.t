@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """rtmp2rtc: ffmpeg publishes by RTMP and by pipe, rtc-play watches; keys, a second publisher, one that
 comes again, a player of what is not there."""
 import atexit

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """rtmp2rtc and time: wraps, jumps, pauses, stalls and steps back of a source's clock; sound alone,
 picture alone, and either of them late. A WebRTC viewer of each sees every picture in order."""
 import json

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """rtmp2rtc with TLS: ffmpeg publishes and plays by rtmps://; renewed, wrong and missing files."""
 import os
 import shutil

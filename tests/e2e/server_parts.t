@@ -1,4 +1,5 @@
 #!/bin/sh
+# runs beside others
 # rtc-server with the real programs: ready, served through the gate, each part back within 2 s after
 # SIGKILL and working again, a clean stop.
 . tests/support/tap.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """rtc-signal: rooms over WebSocket, straight, by its Unix socket and through the gate; hostile peers."""
 import atexit
 import json

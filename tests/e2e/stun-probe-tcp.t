@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # rtc-stun-probe over TCP: each verdict; and the word that UDP is cut where TCP is not.
 # runs under: address
+# runs beside others
 import json
 import os
 import socket

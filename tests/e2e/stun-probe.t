@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # rtc-stun-probe against a small server with faults: every verdict, exit status and JSON field.
 # runs under: address thread
+# runs beside others
 use strict;
 use warnings;
 use IPC::Open2;

@@ -1,4 +1,5 @@
 #!/bin/sh
+# runs beside others
 # rtc-web: files, types, ETag, what must not be reachable, versions; alone and behind rtc-gate.
 . tests/support/tap.sh
 web=$RTC_BIN/rtc-web

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs beside others
 """rtc-whip and rtc-whep over HTTP, before a stand-in for the relay: every status with its problem,
 tokens, Locations, candidates, hostile requests, and that instances hold nothing."""
 import json

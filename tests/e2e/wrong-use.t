@@ -1,4 +1,5 @@
 #!/bin/sh
+# runs beside others
 # What a program says when it is called wrongly: one line that names what is wrong, or what is wanted.
 . tests/support/tap.sh
 dir=$(mktemp -d)
