@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RING_FIRST = 256 };
+
 void
 reel_init(struct reel *r)
 {
@@ -58,6 +60,9 @@ reel_fini(struct reel *r)
 		drop_first(r);
 	piece_drop(r->header);
 	r->header = NULL;
+	free(r->ring);
+	r->ring = NULL;
+	r->ring_cap = 0;
 }
 
 int
@@ -83,14 +88,41 @@ is_surplus(const struct reel *r, int64_t now_us)
 	return r->first->number < r->key_number && r->first->time_us < now_us - REEL_KEEP_US;
 }
 
+static void
+place(struct reel *r, struct piece *p)
+{
+	r->ring[p->number & (r->ring_cap - 1)] = p;
+}
+
+/* Room in the ring for one more. 0 or -ENOMEM. */
+static int
+reserve(struct reel *r)
+{
+	uint64_t first = r->first != NULL ? r->first->number : r->next_number;
+	size_t cap = r->ring_cap > 0 ? 2 * r->ring_cap : RING_FIRST;
+	struct piece **ring;
+
+	if (r->next_number - first < r->ring_cap)
+		return 0;
+	ring = realloc(r->ring, cap * sizeof(struct piece *));
+	if (ring == NULL)
+		return -ENOMEM;
+	r->ring = ring;
+	r->ring_cap = cap;
+	for (struct piece *p = r->first; p != NULL; p = p->next)
+		place(r, p);
+	return 0;
+}
+
 int
 reel_add(struct reel *r, const uint8_t *buf, size_t size, int64_t time_us, bool keyframe)
 {
-	struct piece *p = piece_new(buf, size);
+	struct piece *p = reserve(r) == 0 ? piece_new(buf, size) : NULL;
 
 	if (p == NULL)
 		return -ENOMEM;
 	p->number = r->next_number++;
+	place(r, p);
 	p->time_us = time_us;
 	p->keyframe = keyframe;
 	if (keyframe)
@@ -118,7 +150,5 @@ reel_get(const struct reel *r, uint64_t number)
 	/* The newest GOP may have outgrown what is kept: wait for the next keyframe. */
 	if (number < p->number)
 		return NULL;
-	while (p->number < number)
-		p = p->next;
-	return p;
+	return r->ring[number & (r->ring_cap - 1)];
 }

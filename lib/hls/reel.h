@@ -28,6 +28,8 @@ struct piece {
 struct reel {
 	struct piece *header; /* NULL: there is none */
 	struct piece *first, *last;
+	struct piece **ring; /* of all pieces: that of a number is at number % ring_cap */
+	size_t ring_cap;     /* a power of two; 0: none yet */
 	uint64_t next_number, key_number; /* key: of the newest keyframe; 0: none yet */
 	size_t octets;
 };

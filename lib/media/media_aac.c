@@ -1,6 +1,7 @@
 #include "media/media_aac.h"
 
 #include <errno.h>
+#include <libavutil/opt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 enum {
 	SECOND_US = 1000000,
 	UNIT_SAMPLES = 1024,
+	FAST_BPS = 96000,    /* from here on the fast coder */
 	HOLE_MIN_US = 30000, /* less is jitter of the clocks, not a hole */
 	FIFO_SAMPLES = UNIT_SAMPLES + MEDIA_OPUS_FRAME_MAX
 };
@@ -50,6 +52,9 @@ open_codec(struct media_aac *a, unsigned bitrate_bps, struct media_words *words)
 	a->codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
 	a->codec->thread_count = 1;
 	av_channel_layout_default(&a->codec->ch_layout, MEDIA_AUDIO_CHANNELS);
+	/* Half the time; FFmpeg holds it for better at such rates, the other one below them. */
+	if (bitrate_bps >= FAST_BPS)
+		(void)av_opt_set(a->codec->priv_data, "aac_coder", "fast", 0);
 	r = avcodec_open2(a->codec, codec, NULL);
 	if (r < 0)
 		return media_fail_av(words, "AAC encoder", r);

@@ -271,10 +271,10 @@ def refusals():
 
 pub = publish('card')
 tap.ok(wait_for(lambda: is_live('card'), 20), 'the test card is published')
+segmenter, filler = start_segments(), start_full_disk()
 files()
 pipes()
 rtmp()
-segmenter, filler = start_segments(), start_full_disk()
 rtmps()
 resized()
 segments(segmenter)

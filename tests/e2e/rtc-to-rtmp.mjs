@@ -11,12 +11,12 @@ import { until } from './lib/wait.mjs';
 
 const LOSS = 0.05;
 const LIVE_MAX_MS = 20000;
-const RECORD_S = 6;
+const RECORD_S = 5;
 const SKEW_MAX_MS = 40;
 const FPS = 25;
 const FIRST_MAX = 10; // frames after the first that was encoded
 const KINDS = ['rtmp', 'flv', 'hls'];
-const PLAY_EXTRA_S = 2;
+const PLAY_EXTRA_S = 1;
 
 const stack = await Stack.start();
 const rtmp = await freePort();
@@ -151,14 +151,16 @@ const [clean, lossy] = await Promise.all(pages.map(publish));
 
 for (const r of recorders) must((await r.exited) === 0, `${r.name}: ${r.log()}`);
 
-await test('over a clean network', async () => {
-	const [webrtc, ...all] = await readings('clean');
+const [ofClean, ofLossy] = await Promise.all([readings('clean'), readings('lossy')]);
+
+await test('over a clean network', () => {
+	const [webrtc, ...all] = ofClean;
 
 	KINDS.forEach((kind, i) => check(kind, all[i], webrtc, clean.first));
 });
 
-await test(`with ${LOSS * 100} % loss between browser and relay`, async () => {
-	const [webrtc, ...all] = await readings('lossy');
+await test(`with ${LOSS * 100} % loss between browser and relay`, () => {
+	const [webrtc, ...all] = ofLossy;
 
 	note(`lost ${proxy.lost} of ${proxy.forwarded + proxy.lost} packets`);
 	must(proxy.lost > 10, 'packets were lost');

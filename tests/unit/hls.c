@@ -77,8 +77,27 @@ test_reel_is_bounded(void **state)
 		add(&r, i, false, 1 << 20);
 	assert_true(r.octets <= REEL_OCTETS_MAX);
 	assert_null(reel_get(&r, 1));
+	assert_int_equal(reel_get(&r, r.first->number)->number, r.first->number);
 	add(&r, 80, true, 100);
 	assert_int_equal(reel_get(&r, 1)->number, r.key_number);
+	reel_fini(&r);
+}
+
+/* By number, whatever came and went. */
+static void
+test_reel_finds_each(void **state)
+{
+	struct reel r;
+
+	(void)state;
+	reel_init(&r);
+	for (int i = 0; i < 3000; i++) {
+		add(&r, (int64_t)i * SECOND / 50, i % 50 == 0, 10);
+		for (uint64_t n = r.first->number; n < r.next_number; n += 97)
+			assert_int_equal(reel_get(&r, n)->number, n);
+		assert_ptr_equal(reel_get(&r, r.last->number), r.last);
+		assert_null(reel_get(&r, r.next_number));
+	}
 	reel_fini(&r);
 }
 
@@ -519,6 +538,7 @@ main(void)
 	    cmocka_unit_test(test_reel_begins_at_the_newest_keyframe),
 	    cmocka_unit_test(test_reel_lets_old_ones_go),
 	    cmocka_unit_test(test_reel_is_bounded),
+	    cmocka_unit_test(test_reel_finds_each),
 	    cmocka_unit_test(test_reel_header),
 	    cmocka_unit_test_setup(test_segments, forget_playlist),
 	    cmocka_unit_test_setup(test_window_and_end, forget_playlist),

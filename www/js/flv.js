@@ -91,13 +91,15 @@ export class FlvReader {
 		}
 		if (!this.codec) throw new Error('a codec of pictures that this page does not know');
 		const data = body.slice(at);
+		// In MP4 a version and flags come before this record.
+		const before = this.codec.box === 'vpcC' && type === 0 ? [1, 0, 0, 0] : [];
 
 		if (type === 0)
 			this.config('video', {
 				kind: 'video',
 				entry: this.codec.entry,
 				box: this.codec.box,
-				config: data,
+				config: join([before, data]),
 				width: this.size.width || 1280,
 				height: this.size.height || 720,
 			});

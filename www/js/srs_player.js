@@ -54,7 +54,10 @@ class Pane {
 	}
 
 	enter(state, error) {
-		const said = error ? words(error) : null;
+		const unable = error?.name === 'NotSupportedError';
+		const said = unable
+			? { title: 'It cannot be played here:', detail: error.message }
+			: error && words(error);
 
 		this.state = state;
 		this.pill.dataset.state = state;
