@@ -348,6 +348,7 @@ Object.assign(rtckit, {
 						state: t.state,
 						frames: t.video.getVideoPlaybackQuality().totalVideoFrames,
 						width: t.video.videoWidth,
+						height: t.video.videoHeight,
 						mark: t.mark.textContent,
 					},
 				]),
