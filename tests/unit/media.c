@@ -225,6 +225,83 @@ record(const char *path, const char *format)
 	media_source_free(s);
 }
 
+/* ---- fragments of MP4 for live consumers ---- */
+
+static struct {
+	uint8_t octets[1 << 20];
+	size_t size;
+} made;
+
+enum { LATE_MAX = 1801 /* 20 ms of 90 kHz and one unit: units of 40 ms come each 20 */ };
+
+static int
+take_made(void *arg, const uint8_t *buf, size_t size)
+{
+	(void)arg;
+	assert_true(size <= sizeof(made.octets) - made.size);
+	memcpy(made.octets + made.size, buf, size);
+	made.size += size;
+	return 0;
+}
+
+/* The decoding time (90 kHz) that the first track of a fragment has. */
+static uint64_t
+fragment_time(void)
+{
+	assert_memory_equal(made.octets + 4, "moof", 4);
+	for (size_t at = 8; at + 16 <= made.size; at++)
+		if (memcmp(made.octets + at, "tfdt", 4) == 0)
+			return be64(made.octets + at + 8);
+	fail_msg("no tfdt");
+	return 0;
+}
+
+/*
+ * Pictures after a long one come sooner than the muxer expects: it does not mind, and each fragment
+ * has the time of its first picture, or of the guessed end of the one before if that is later.
+ */
+static void
+test_live_fragments(void **state)
+{
+	struct media_source *s = open_test(320, 180);
+	struct media_writer *w = NULL;
+	struct media_unit u;
+	int64_t time_us = 0, first_us = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 60;) {
+		assert_int_equal(media_source_next(s, &u, &words), 1);
+		if (u.kind != MEDIA_VIDEO)
+			continue;
+		u.time_us = time_us;
+		time_us += i % 10 == 8 ? 400000 : 20000;
+		if (w == NULL) {
+			const struct media_writer_config config = {.path = "-",
+								   .format = "mp4",
+								   .has = {[MEDIA_VIDEO] = true},
+								   .keyframe = u.data,
+								   .keyframe_size = u.size,
+								   .sink = take_made,
+								   .live = true};
+
+			w = media_writer_open(&config, &words);
+			assert_non_null(w);
+			assert_memory_equal(made.octets + 4, "ftyp", 4);
+			made.size = 0;
+		}
+		assert_int_equal(media_writer_write(w, &u, &words), 0);
+		if (++i % 10 != 0)
+			continue;
+		assert_int_equal(media_writer_flush(w, &words), 0);
+		assert_in_range(fragment_time(), first_us * 9 / 100, first_us * 9 / 100 + LATE_MAX);
+		made.size = 0;
+		first_us = time_us;
+	}
+	assert_int_equal(media_writer_close(w, &words), 0);
+	assert_int_equal(made.size, 0);
+	media_source_free(s);
+}
+
 static struct media_source *
 open_file(const char *path, bool loop)
 {
@@ -362,6 +439,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_live_fragments),
 	    cmocka_unit_test_setup_teardown(the_test_source_counts_its_frames, setup, teardown),
 	    cmocka_unit_test_setup_teardown(encoded_units_suit_webrtc, setup, teardown),
 	    cmocka_unit_test(impossible_test_pictures_are_refused),
