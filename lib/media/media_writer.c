@@ -465,8 +465,9 @@ media_writer_flush(struct media_writer *w, struct media_words *words)
 {
 	int r = av_write_frame(w->format, NULL);
 
-	/* The next fragment has the time of its first unit: the muxer would have it begin where it
-	 * guesses that the last unit ends, and would not survive a unit before that. */
+	/* The next fragment has the time of its first unit, unless that is before the guessed end
+	 * of the last one: the muxer would have it begin there always, and would not survive a unit
+	 * before that. */
 	(void)av_opt_set(w->format->priv_data, "movflags", "+frag_discont", 0);
 	return result_of(w, r, words);
 }
