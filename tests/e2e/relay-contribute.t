@@ -193,7 +193,7 @@ for job in (ask_back, carry):
     threading.Thread(target=job, daemon=True).start()
 whep = service('rtc-whep', '-c', '127.0.0.1')
 run = subprocess.run([f'{BIN}/rtc-play', '-j', '--duration', '3', '--min-fps', '20', '--max-loss', '0',
-                      '--expect-card', f'http://127.0.0.1:{whep}/rtc/v1/whep/?app=live&stream=vp8'],
+                      '--expect-card', '--codec', 'h264', f'http://127.0.0.1:{whep}/rtc/v1/whep/?app=live&stream=vp8'],
                      capture_output=True, timeout=60)
 report = json.loads(run.stdout or b'{}')
 t.ok(run.returncode == 0, 'it shows the contributor\'s picture, every frame of it',
