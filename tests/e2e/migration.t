@@ -40,9 +40,15 @@ END {
 	$? = $status;
 }
 
+# Of UDP and of TCP.
 sub free_port {
-	my $s = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1') or die;
-	return $s->sockport;
+	for (1 .. 100) {
+		my $tcp = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die;
+		my $udp = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1',
+		    LocalPort => $tcp->sockport);
+		return $tcp->sockport if $udp;
+	}
+	die 'no free port';
 }
 
 # Poll until the condition holds or patience ends: for want of an event to wait on.
