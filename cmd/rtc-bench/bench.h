@@ -22,6 +22,7 @@ enum bench_decrypt { BENCH_ALL, BENCH_SAMPLE, BENCH_NONE };
 struct bench_options {
 	/* As given; "[s]" stands for the number of the stream, see bench_url(). */
 	const char *play_url, *publish_url;
+	const char *file; /* what the publishers send; NULL: generated packets */
 	bool publish, json;
 	unsigned streams, players; /* players of each stream */
 	unsigned rate;		   /* joins per second */
@@ -90,6 +91,7 @@ struct bench {
 	struct whip_http *http;
 	struct dtls_ctx *dtls;
 	struct publishers publishers;
+	struct prepared file;
 	struct player *players;
 	unsigned player_count; /* of all streams */
 	enum bench_stage stage;

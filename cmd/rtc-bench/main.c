@@ -44,7 +44,7 @@ start_publisher(struct bench *b, unsigned index)
 	(void)bench_url(url, b->o->publish_url, index + 1,
 			WHIP_PUBLISH); /* the options were tried */
 	return publisher_start(&b->publishers.all[index], &b->loop, b->http, b->dtls, &b->o->whip,
-			       url) == 0;
+			       url, b->o->file != NULL ? &b->file : NULL) == 0;
 }
 
 static void
@@ -262,6 +262,20 @@ tear_down(struct bench *b)
 	dtls_ctx_free(b->dtls);
 	free(b->players);
 	free(b->publishers.all);
+	prepared_free(&b->file);
+}
+
+/* 0, or the exit status. */
+static int
+load_file(struct bench *b)
+{
+	struct media_words words;
+
+	if (b->o->file == NULL ||
+	    prepared_load(&b->file, b->o->file, PUBLISHER_PAYLOAD_MAX, &words) == 0)
+		return 0;
+	fprintf(stderr, "rtc-bench: fatal: %s: %s\n", b->o->file, words.text);
+	return EX_NOINPUT;
 }
 
 int
@@ -281,6 +295,9 @@ main(int argc, char **argv)
 		return EX_OSERR;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	r = load_file(&bench);
+	if (r != 0)
+		return r;
 	r = set_up(&bench);
 	if (r != 0) {
 		fprintf(stderr, "rtc-bench: fatal: unable to start: %s\n", uv_strerror(r));

@@ -14,7 +14,7 @@
 static const char usage_text[] =
     "usage: rtc-bench [-jk] [-n players] [-M streams] [-d seconds] [-r joins] [-s seconds]\n"
     "                 [-m percent] [-D all|sample|none] [-x percent] [-p pid] [-t file]\n"
-    "                 [--publish[=URL]] URL\n";
+    "                 [--publish[=URL]] [--file file] URL\n";
 
 static const char help_text[] =
     "  -n, --players N        players of each stream (50)\n"
@@ -24,6 +24,7 @@ static const char help_text[] =
     "  -s, --settle S         seconds between the last join and the measured interval (2)\n"
     "      --publish[=URL]    publish a stream, too; URL: where, if URL of the players is not "
     "webrtc://\n"
+    "      --file FILE        what is published: a file's picture and sound, in a loop\n"
     "  -p, --pid PID          measure this process's CPU and memory; may be repeated\n"
     "  -D, --decrypt WHAT     all, sample or none of the packets (sample)\n"
     "  -m, --max-loss P       exit 1 above this loss in percent (0.5)\n"
@@ -132,6 +133,9 @@ take_option(struct bench_options *o, int c, const char *text, const char **publi
 		o->publish = true;
 		*publish = text;
 		break;
+	case 'F':
+		o->file = text;
+		break;
 	case 't':
 		*token_file = text;
 		break;
@@ -187,6 +191,8 @@ take_urls(struct bench_options *o, const char *play, const char *publish, const 
 	r = o->publish ? try_url(o, o->publish_url, WHIP_PUBLISH) : 0;
 	if (r != 0)
 		return r;
+	if (o->file != NULL && !o->publish)
+		return bad("--file is what --publish publishes; it is not given, for", play);
 	if (o->players == 0 && !o->publish)
 		return bad("nothing to do: no players and no --publish", play);
 	if ((uint64_t)o->players * o->streams > BENCH_PLAYERS_MAX)
@@ -210,6 +216,7 @@ bench_options_parse(struct bench_options *o, int argc, char **argv)
 	    {"rate", required_argument, NULL, 'r'},
 	    {"settle", required_argument, NULL, 's'},
 	    {"publish", optional_argument, NULL, 'P'},
+	    {"file", required_argument, NULL, 'F'},
 	    {"pid", required_argument, NULL, 'p'},
 	    {"decrypt", required_argument, NULL, 'D'},
 	    {"max-loss", required_argument, NULL, 'm'},

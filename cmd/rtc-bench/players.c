@@ -41,7 +41,7 @@ count_delay(struct bench *b, uint64_t now_us, const struct peer_packet *packet)
 {
 	uint64_t sent_us;
 
-	if (!b->o->publish || b->stage != BENCH_MEASURING || packet->repaired)
+	if (!b->o->publish || b->o->file != NULL || b->stage != BENCH_MEASURING || packet->repaired)
 		return;
 	sent_us = publisher_sent_us(packet->payload, packet->payload_size);
 	if (sent_us >= b->measure_begin_us && sent_us <= now_us)

@@ -58,27 +58,17 @@ enqueue(struct publisher *p, const struct publisher_packet *packet)
 }
 
 static void
-make_frame(struct publisher *p, uint64_t capture_us)
+pack_frame(struct publisher *p, const uint8_t *au, size_t size, bool keyframe, uint64_t capture_us)
 {
-	static uint8_t au[AU_MAX];
 	struct h264_pack pack;
-	struct publisher_packet packet = {.capture_us = capture_us};
-	bool idr = p->gop_index % GOP_FRAMES == 0 || p->want_keyframe, last = false;
-	/* 35 frames of 4 fragments, 14 of 5. */
-	size_t size = 0, fragments = idr ? KEYFRAME_FRAGMENTS : p->gop_index % 7 < 2 ? 5 : 4;
+	struct publisher_packet packet = {
+	    .capture_us = capture_us,
+	    .keyframe = keyframe,
+	    .ts = (uint32_t)((capture_us - p->begin_us) * 9 / 100),
+	};
+	bool last = false;
 	int n;
 
-	if (idr) {
-		p->gop_index = 0;
-		p->want_keyframe = false;
-		memcpy(au, sps, sizeof(sps));
-		memcpy(au + sizeof(sps), pps, sizeof(pps));
-		size = sizeof(sps) + sizeof(pps);
-	}
-	size += put_slice(p, au + size, idr, fragments);
-	packet.ts = (uint32_t)((capture_us - p->begin_us) * 9 / 100);
-	packet.keyframe = idr;
-	p->gop_index++;
 	if (h264_pack_start(&pack, au, size, PUBLISHER_PAYLOAD_MAX) != 0)
 		return;
 	for (;;) {
@@ -90,6 +80,26 @@ make_frame(struct publisher *p, uint64_t capture_us)
 		enqueue(p, &packet);
 		packet.keyframe = false;
 	}
+}
+
+static void
+make_frame(struct publisher *p, uint64_t capture_us)
+{
+	static uint8_t au[AU_MAX];
+	bool idr = p->gop_index % GOP_FRAMES == 0 || p->want_keyframe;
+	/* 35 frames of 4 fragments, 14 of 5. */
+	size_t size = 0, fragments = idr ? KEYFRAME_FRAGMENTS : p->gop_index % 7 < 2 ? 5 : 4;
+
+	if (idr) {
+		p->gop_index = 0;
+		p->want_keyframe = false;
+		memcpy(au, sps, sizeof(sps));
+		memcpy(au + sizeof(sps), pps, sizeof(pps));
+		size = sizeof(sps) + sizeof(pps);
+	}
+	size += put_slice(p, au + size, idr, fragments);
+	p->gop_index++;
+	pack_frame(p, au, size, idr, capture_us);
 }
 
 /* ---- sending ---- */
@@ -131,7 +141,7 @@ send_packet(struct publisher *p, unsigned track, struct publisher_packet *packet
 	if (t == NULL || t->codec_count == 0 || (t->direction & PEER_SEND) == 0)
 		return false;
 	media.pt = t->codecs[0].pt;
-	if (packet->size > STAMPED_MIN)
+	if (p->file == NULL && packet->size > STAMPED_MIN)
 		stamp(packet->payload, packet->size, clock_now_us());
 	if (client_session_send(p->session, track, &media) != 0)
 		return false;
@@ -141,16 +151,70 @@ send_packet(struct publisher *p, unsigned track, struct publisher_packet *packet
 }
 
 static bool
-send_audio(struct publisher *p, uint64_t capture_us)
+send_audio(struct publisher *p, const uint8_t *frame, size_t size, uint64_t capture_us)
 {
-	struct publisher_packet packet = {.size = AUDIO_SIZE,
+	struct publisher_packet packet = {.size = size,
 					  .capture_us = capture_us,
 					  .ts = (uint32_t)((capture_us - p->begin_us) * 6 / 125)};
 
-	packet.payload[0] = 0xfc; /* RFC 6716 s.3.1: CELT, 20 ms, stereo, one frame */
-	for (size_t i = 1; i < AUDIO_SIZE; i++)
-		packet.payload[i] = (uint8_t)prng_next(&p->rng);
+	memcpy(packet.payload, frame, size);
 	return send_packet(p, TRACK_AUDIO, &packet);
+}
+
+static bool
+make_audio(struct publisher *p, uint64_t capture_us)
+{
+	uint8_t frame[AUDIO_SIZE];
+
+	frame[0] = 0xfc; /* RFC 6716 s.3.1: CELT, 20 ms, stereo, one frame */
+	for (size_t i = 1; i < AUDIO_SIZE; i++)
+		frame[i] = (uint8_t)prng_next(&p->rng);
+	return send_audio(p, frame, sizeof(frame), capture_us);
+}
+
+/* What is due is made: pictures wait for the pacer, sound goes at once. True if any went. */
+static bool
+make_due(struct publisher *p, uint64_t now_us)
+{
+	bool any = false;
+
+	for (; p->next_video_us <= now_us; p->next_video_us += FRAME_US)
+		make_frame(p, p->next_video_us);
+	for (; p->next_audio_us <= now_us; p->next_audio_us += AUDIO_US)
+		any |= make_audio(p, p->next_audio_us);
+	return any;
+}
+
+/* The same of a file. */
+static bool
+take_due(struct publisher *p, uint64_t now_us)
+{
+	const struct prepared *file = p->file;
+	bool any = false;
+
+	while (p->file_us + file->frames[p->file_index].time_us <= now_us) {
+		const struct prepared_frame *f = &file->frames[p->file_index++];
+		const uint8_t *octets = file->octets + f->at;
+		uint64_t due_us = p->file_us + f->time_us;
+
+		if (f->kind == MEDIA_VIDEO)
+			pack_frame(p, octets, f->size, f->keyframe, due_us);
+		else
+			any |= send_audio(p, octets, f->size, due_us);
+		if (p->file_index == file->count) {
+			p->file_index = 0;
+			p->file_us += file->duration_us;
+		}
+	}
+	return any;
+}
+
+/* Bits a second: 2.5 times the picture's rate. */
+static uint64_t
+pacing_bps(const struct publisher *p)
+{
+	return p->file == NULL ? PACING_BPS
+			       : p->file->video_octets * 20 * 1000000 / p->file->duration_us + 1;
 }
 
 static void
@@ -158,13 +222,9 @@ on_wake(uv_timer_t *timer)
 {
 	struct publisher *p = timer->data;
 	uint64_t now_us = clock_now_us();
-	bool any = false;
+	bool any = p->file != NULL ? take_due(p, now_us) : make_due(p, now_us);
 
-	for (; p->next_video_us <= now_us; p->next_video_us += FRAME_US)
-		make_frame(p, p->next_video_us);
-	for (; p->next_audio_us <= now_us; p->next_audio_us += AUDIO_US)
-		any |= send_audio(p, p->next_audio_us);
-	p->budget += (int64_t)((now_us - p->last_us) * PACING_BPS / 8 / 1000000);
+	p->budget += (int64_t)((now_us - p->last_us) * pacing_bps(p) / 8 / 1000000);
 	p->last_us = now_us;
 	while (p->count > 0 && p->budget > 0) {
 		struct publisher_packet *packet = &p->queue[p->head];
@@ -193,6 +253,7 @@ on_connected(void *arg, const struct peer_info *info)
 	(void)info;
 	p->connected = true;
 	p->begin_us = p->next_video_us = p->next_audio_us = p->last_us = clock_now_us();
+	p->file_us = p->begin_us;
 	uv_timer_start(&p->timer, on_wake, 0, WAKE_MS);
 }
 
@@ -220,7 +281,7 @@ static const struct client_session_events events = {
 
 int
 publisher_start(struct publisher *p, uv_loop_t *loop, struct whip_http *http, struct dtls_ctx *dtls,
-		const struct whip_options *whip, const char *url)
+		const struct whip_options *whip, const char *url, const struct prepared *file)
 {
 	struct sdp_codec video[1], audio[1];
 	struct sdp_ext exts[SDP_TRACK_EXTS_MAX];
@@ -251,6 +312,7 @@ publisher_start(struct publisher *p, uv_loop_t *loop, struct whip_http *http, st
 					       .no_candidates = true};
 
 	memset(p, 0, sizeof(*p));
+	p->file = file;
 	p->rng.state = random_u64();
 	uv_timer_init(loop, &p->timer);
 	p->timer.data = p;

@@ -14,6 +14,7 @@
 
 #include "base/random.h"
 #include "client/session.h"
+#include "prepared.h"
 
 enum {
 	PUBLISHER_QUEUE = 256,	     /* video packets waiting in the pacer: ten keyframes */
@@ -42,17 +43,22 @@ struct publisher {
 	enum client_code code;
 	char words[WHIP_WORDS_SIZE];
 	uint64_t begin_us, next_video_us, next_audio_us, last_us;
-	uint64_t frame_index, gop_index, audio_index;
-	int64_t budget;	    /* octets the pacer may send */
-	size_t head, count; /* ring */
+	uint64_t gop_index;
+	const struct prepared *file; /* what is sent instead of generated packets; NULL: those */
+	size_t file_index;	     /* its next frame */
+	uint64_t file_us;	     /* when this round of it began */
+	int64_t budget;		     /* octets the pacer may send */
+	size_t head, count;	     /* ring */
 	struct publisher_packet queue[PUBLISHER_QUEUE];
 	struct publisher_count sent;
 	struct prng rng;
 };
 
-/* Connects and publishes until publisher_stop(). Borrows everything but the URL. 0 or -errno. */
+/* Connects and publishes until publisher_stop(), a file (NULL: none) in a loop. Borrows everything
+ * but the URL. 0 or -errno. */
 int publisher_start(struct publisher *p, uv_loop_t *loop, struct whip_http *http,
-		    struct dtls_ctx *dtls, const struct whip_options *whip, const char *url);
+		    struct dtls_ctx *dtls, const struct whip_options *whip, const char *url,
+		    const struct prepared *file);
 void publisher_stop(struct publisher *p, void (*stopped)(void *arg, enum client_code code,
 							 const char *words)); /* arg is p */
 

@@ -87,6 +87,13 @@ like "$(cat "$dir/report")" '^loss +0\.0000 %' "says the loss"
 run -n 3 -d 0.5 -s 0.2 -D all -j "--publish=$publish" "$play"
 is "$(get '.join.first_keyframe.players')" 3 "with everything decrypted every player saw a keyframe"
 
+ffmpeg -v error -f lavfi -i testsrc2=s=320x180:r=25 -f lavfi -i sine=r=48000 -t 1 -c:v libx264 -g 25 -bf 2 \
+    -c:a aac "$dir/card.mp4"
+run -j -n 3 -d 2.5 -s 0.3 -D all --file "$dir/card.mp4" "--publish=$publish" "$play"
+is "$status $(get '.lost == 0 and .publisher.packets_per_s > 100 and .join.first_keyframe.players == 3 and
+    .delay == null')" "0 true" "a file with B-frames and AAC, a second long, again and again"
+run -n 1 -d 0.1 --file "$dir/nothing.mp4" "--publish=$publish" "$play"
+is "$status" 66 "a file that is not there: exit 66"
 run -j -n 5 -d 4 -s 0.5 -x 5 -m 3 "--publish=$publish" "$play"
 is "$status $(get '.repaired > 20 and .video_loss_percent < 0.7')" "0 true" \
     "one packet in twenty thrown away: the relay repairs the video"
@@ -104,7 +111,7 @@ is "$status" 69 "a publisher that is refused: exit 69"
 like "$(cat "$dir/errors")" 'publisher ended' "and why"
 
 for bad in "" "-n 0 $play" "-D some $play" "--publish $play" "ftp://x/" "-p x $play" \
-    "-M 2 $play" "-M 0 $play" "-n 0 $play" "-M 2000 -n 11 $play[s]" \
+    "--file x $play" "-M 2 $play" "-M 0 $play" "-n 0 $play" "-M 2000 -n 11 $play[s]" \
     "$play more"; do
 	# shellcheck disable=SC2086
 	run $bad
