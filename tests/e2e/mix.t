@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # runs under: address
-# runs beside others
 """rtc-mix: test cards side by side; what is in the cells and in the sound, who leaves, who returns."""
 import array
 import json

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # runs under: address
-# runs beside others
 """rtmp2rtc and how a picture was encoded: B-frames dropped, encoded anew or kept; SEI, delimiters,
 parameter sets that change, long groups of pictures."""
 import json
