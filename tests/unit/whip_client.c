@@ -153,6 +153,7 @@ on_done(void *arg, const struct whip_result *r)
 {
 	assert_ptr_equal(arg, &f);
 	f.done++;
+	uv_stop(&f.loop); /* a turn that did this by a timer would go on to wait for descriptors */
 	f.result = *r;
 	snprintf(f.words, sizeof(f.words), "%s", r->words);
 	snprintf(f.answer, sizeof(f.answer), "%s", r->answer);
