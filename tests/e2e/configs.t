@@ -1,6 +1,5 @@
 #!/bin/sh
 # runs under: none
-# runs beside others
 # Each file of conf/ makes a server: started by rtc-server -c, what it says it serves, stopped. All ports are
 # others.
 . tests/support/tap.sh
