@@ -78,14 +78,16 @@ play_free(struct wsession *ws)
 }
 
 /*
- * Does a player get the video since the last keyframe at once, instead of a new keyframe? Only such
- * sources are replayed that make none on demand (unless the relay is told otherwise).
+ * Does a player get the video since the last keyframe at once, instead of a new keyframe? From
+ * sources that make none on demand (unless the relay is told otherwise), and from any just after a
+ * keyframe: who joins in a crowd need not wait until the next may be asked for.
  */
 static bool
 replays(const struct wsession *ws, const struct wtrack *t)
 {
 	return t->kind == TRACK_VIDEO && ws->session->replay != REPLAY_OFF &&
-	       (t->periodic || ws->session->replay == REPLAY_ON);
+	       (t->periodic || ws->session->replay == REPLAY_ON ||
+		stream_keyframe_is_fresh(t, ws->worker));
 }
 
 void

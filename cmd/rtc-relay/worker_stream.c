@@ -216,12 +216,23 @@ post_packet(struct wstream *s, struct worker *w, unsigned track, uint64_t positi
 			STAT_ADD(w->stats.cross_dropped, 1);
 }
 
+bool
+stream_keyframe_is_fresh(const struct wtrack *t, const struct worker *w)
+{
+	uint64_t at = t->ring != NULL ? rtp_ring_keyframe(t->ring) : 0;
+	const uint8_t *payload;
+	const struct rtp_ring_slot *slot = at != 0 ? rtp_ring_get(t->ring, at, &payload) : NULL;
+
+	return slot != NULL && w->now_us - slot->arrival_us < KEYFRAME_REQUEST_US;
+}
+
 /* What a worker that replays a track begins with: the packets since the last keyframe. */
 static void
 post_replay(struct wstream *s, struct worker *w, unsigned track, unsigned to)
 {
 	const struct wtrack *t = &s->tracks[track];
-	uint64_t at = t->ring != NULL && t->periodic ? rtp_ring_keyframe(t->ring) : 0;
+	bool replays = t->periodic || stream_keyframe_is_fresh(t, w);
+	uint64_t at = t->ring != NULL && replays ? rtp_ring_keyframe(t->ring) : 0;
 
 	post_clock(s, w, track, to);
 	for (; at != 0 && at <= t->forwarded; at++)

@@ -153,6 +153,22 @@ def a_second_publisher(pub):
               'no session is left behind')
 
 
+def a_crowd():
+    """Who joins just after a keyframe gets that one: the publisher is not asked again so soon."""
+    for round_ in range(3):
+        players = []
+        for _ in range(3):
+            players.append(start(f'{BIN}/rtc-play', '-j', '--duration', '1', url(WHEP, 'card'),
+                                 stdout=subprocess.PIPE))
+            time.sleep(0.1)
+        cards = [json.loads(p.communicate(timeout=PATIENCE_S)[0])['video']['card'] for p in players]
+        time.sleep(0.6)
+        if len({c['first'] for c in cards}) == 1:
+            break
+    tap.ok(len({c['first'] for c in cards}) == 1 and all(c['missing'] == 0 for c in cards),
+           'three players that join within 500 ms begin with the same keyframe', cards)
+
+
 def snapshots_and_codecs():
     p = run(f'{BIN}/rtc-play', '--snapshot', path('now.png'), url(WHEP, 'card'))
     numbers = numbers_of(path('now.png'))
@@ -314,6 +330,7 @@ def a_server_that_is_killed():
 
 pub = the_test_card()
 snapshots_and_codecs()
+a_crowd()
 a_second_publisher(pub)
 a_player_before_its_publisher()
 make_films()
