@@ -5,17 +5,14 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "conf/conf_mount.h"
 
-/* Settings that are read but cannot be had yet: said at once rather than found out later. */
+/* Settings that name less security than there always is: said rather than found out later. */
 static const struct {
 	const char *name, *fine, *text; /* fine: values that need no words */
 } effects[] = {
-    {"rtc_server.ecdsa", "on", "certificates are always ECDSA P-256"},
     {"rtc_server.encrypt", "on", "media is always encrypted"},
     {"vhost.rtc.stun_strict_check", "on", "checks are always strict"},
-    {"vhost.rtc.dtls_version", "auto dtls1.2", "DTLS 1.2 is the only version spoken"},
-    {"vhost.http_remux.mount", "[vhost]/[app]/[stream].flv /[app]/[stream].flv",
-     "streams are at /APP/STREAM.flv and .ts, whatever this says"},
 };
 
 /* The listener and the answers are two switches; one without the other does nothing. */
@@ -68,9 +65,33 @@ check_https(struct settings *s)
 			       "http_server.https.enabled is off");
 }
 
+/* DTLS 1.0 is deprecated (RFC 8996), no browser speaks it, and its hashes are not to be trusted. */
+static void
+check_dtls(struct settings *s)
+{
+	const struct setting *t = settings_get(s, "vhost.rtc.dtls_version");
+
+	if (strcmp(t->values[0], "dtls1.0") == 0)
+		settings_error(s, t->origin,
+			       "vhost.rtc.dtls_version dtls1.0: refused, it is not safe; "
+			       "auto and dtls1.2 both mean 1.2");
+}
+
+static void
+check_mount(struct settings *s)
+{
+	const struct setting *t = settings_get(s, "vhost.http_remux.mount");
+	const char *fault = conf_mount_fault(t->values[0]);
+
+	if (fault != NULL)
+		settings_error(s, t->origin, "vhost.http_remux.mount %s: %s", t->values[0], fault);
+}
+
 void
 settings_check(struct settings *s)
 {
+	check_dtls(s);
+	check_mount(s);
 	check_https(s);
 	note_tcp(s);
 	for (size_t i = 0; i < ARRAY_COUNT(effects); i++) {

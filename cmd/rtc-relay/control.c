@@ -184,13 +184,13 @@ control_post_all(struct control *c, unsigned type, const void *data, size_t size
 }
 
 struct control *
-control_new(void)
+control_new(bool rsa)
 {
 	struct control *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return NULL;
-	c->dtls_ctx = dtls_ctx_new();
+	c->dtls_ctx = rsa ? dtls_ctx_new_rsa() : dtls_ctx_new();
 	if (c->dtls_ctx == NULL || uv_loop_init(&c->loop) < 0) {
 		dtls_ctx_free(c->dtls_ctx);
 		free(c);

@@ -150,7 +150,7 @@ struct control {
 };
 
 /* control.c */
-struct control *control_new(void);
+struct control *control_new(bool rsa); /* the kind of certificate */
 int control_listen(struct control *c);
 void control_run(struct control *c); /* until it is told to stop */
 void control_stop(struct control *c);

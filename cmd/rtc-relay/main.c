@@ -221,7 +221,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	random_bytes(key, sizeof(key));
 	keyhash_init(key);
-	c = control_new();
+	c = control_new(o.rsa);
 	if (c == NULL) {
 		log_error("main", "cannot start: no memory, or OpenSSL made no certificate");
 		return EX_OSERR;

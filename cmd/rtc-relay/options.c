@@ -11,7 +11,7 @@
 #include "worker.h"
 
 /* Options without a short form. */
-enum { OPT_TCP_GATE = 256, OPT_NO_NACK, OPT_NO_TWCC, OPT_USER, OPT_RUN, OPT_GOP_CACHE };
+enum { OPT_TCP_GATE = 256, OPT_NO_NACK, OPT_NO_TWCC, OPT_RSA, OPT_USER, OPT_RUN, OPT_GOP_CACHE };
 
 static const char short_options[] = "46u:T:w:t:R:vVh";
 static const struct option long_options[] = {
@@ -23,6 +23,7 @@ static const struct option long_options[] = {
     {"gop-cache", required_argument, NULL, OPT_GOP_CACHE},
     {"no-nack", no_argument, NULL, OPT_NO_NACK},
     {"no-twcc", no_argument, NULL, OPT_NO_TWCC},
+    {"rsa", no_argument, NULL, OPT_RSA},
     {"user", required_argument, NULL, OPT_USER},
     {"run", required_argument, NULL, OPT_RUN},
     {"ready-fd", required_argument, NULL, 'R'},
@@ -35,7 +36,7 @@ static const struct option long_options[] = {
 static const char help[] =
     "usage: rtc-relay [-46v] [-u [address:]port] [-T [address:]port] [-w workers]\n"
     "                 [-t seconds] [-R fd] [--tcp-gate] [--gop-cache mode] [--no-nack]\n"
-    "                 [--no-twcc] [--user name] [--run directory]\n"
+    "                 [--no-twcc] [--rsa] [--user name] [--run directory]\n"
     "  -u, --udp [ADDR:]PORT   media port, all addresses of both families (8000)\n"
     "  -T, --tcp [ADDR:]PORT   media over TCP, too (ICE-TCP); off unless given\n"
     "      --tcp-gate          take connections that rtc-gate passes on (relay/tcp.sock)\n"
@@ -46,6 +47,7 @@ static const char help[] =
     "                          auto (from sources that make none on demand), on, off\n"
     "      --no-nack           no retransmission\n"
     "      --no-twcc           no transport-wide congestion control\n"
+    "      --rsa               an RSA certificate for DTLS instead of an ECDSA one\n"
     "      --user NAME         become this user once the port is bound\n"
     "      --run DIR           run directory (RTC_RUN, run/ of a checkout, /run/rtckit)\n"
     "  -R, --ready-fd FD       write a newline there when it serves\n"
@@ -130,6 +132,9 @@ apply_switch(struct options *o, int c)
 		break;
 	case OPT_NO_TWCC:
 		o->no_twcc = true;
+		break;
+	case OPT_RSA:
+		o->rsa = true;
 		break;
 	case 'v':
 		o->verbose = true;

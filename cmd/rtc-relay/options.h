@@ -12,7 +12,7 @@ struct options {
 	const char *udp, *tcp, *user, *run; /* borrow from argv; tcp NULL: UDP only */
 	unsigned workers, stun_timeout_s;
 	int ready_fd; /* -1: none */
-	bool tcp_gate, no_nack, no_twcc, no_ipv4, no_ipv6, verbose;
+	bool tcp_gate, no_nack, no_twcc, rsa, no_ipv4, no_ipv6, verbose;
 	enum replay_mode replay;
 };
 

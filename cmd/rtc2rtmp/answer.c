@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "conf/conf_mount.h"
 #include "serve.h"
 
 enum form { FORM_FLV, FORM_TS, FORM_HLS, FORM_M4S, FORM_COUNT };
@@ -297,9 +298,9 @@ wait_for(struct live_hub *hub, struct http_request *req, const char *name, enum 
 	check_waiting(v);
 }
 
-/* The form by the path's end; name gets what is before it. */
+/* The form by the path's end; stem gets what is before it. -1: none of ours. */
 static int
-split_path(const char *path, char *name, size_t cap)
+split_path(const char *path, char *stem, size_t cap)
 {
 	size_t size = strlen(path);
 
@@ -310,11 +311,27 @@ split_path(const char *path, char *name, size_t cap)
 			continue;
 		if (size - n >= cap)
 			return -1;
-		memcpy(name, path, size - n);
-		name[size - n] = '\0';
-		return text_is_stream(name) ? f : -1;
+		memcpy(stem, path, size - n);
+		stem[size - n] = '\0';
+		return f;
 	}
 	return -1;
+}
+
+/* The form and the stream that a path is of: of --mount, or as it is called. */
+static int
+find_stream(const struct live_config *c, const char *path, bool is_part,
+	    char name[static TEXT_STREAM_SIZE])
+{
+	char stem[CONF_MOUNT_MAX + TEXT_STREAM_SIZE];
+	int form = split_path(path, stem, sizeof(stem));
+
+	if (form < 0)
+		return -1;
+	if (c->mount != NULL && !is_part && (form == FORM_FLV || form == FORM_TS) &&
+	    conf_mount_match(c->mount, stem, name, TEXT_STREAM_SIZE) == 0 && text_is_stream(name))
+		return form;
+	return text_copy(name, TEXT_STREAM_SIZE, stem + 1) && text_is_stream(name) ? form : -1;
 }
 
 /* The sort of HLS that is asked for by ?format=; -1: there is none of this name. */
@@ -344,9 +361,11 @@ serve_request(struct http_request *req)
 {
 	struct live_hub *hub = http_server_arg(http_server_of(req));
 	char name[TEXT_STREAM_SIZE];
-	int form = split_path(http_path(req) + 1, name, sizeof(name)), sort = sort_of(hub, req);
-	bool is_part = form == FORM_M4S || (form == FORM_TS && http_query(req, "segment") != NULL);
+	bool is_segment = http_query(req, "segment") != NULL, is_part;
+	int form = find_stream(hub->config, http_path(req), is_segment, name);
+	int sort = sort_of(hub, req);
 
+	is_part = form == FORM_M4S || (form == FORM_TS && is_segment);
 	if (!is_served(hub->config, form, is_part))
 		http_problem(req, 404, "no-such-path", "Not Found",
 			     "streams are at /app/stream.flv, .ts and .m3u8");

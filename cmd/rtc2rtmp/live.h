@@ -47,6 +47,7 @@ struct live_config {
 	unsigned aac_bps;
 	bool transcode;	      /* H264 of pictures in other codecs */
 	enum live_form form;  /* of playlists, unless a request says which */
+	const char *mount;    /* a further path of the endless streams (conf_mount.h); NULL: none */
 	const char *hls_path; /* segments and playlists are written there as well; NULL: not */
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "conf/conf_mount.h"
 #include "log/log.h"
 #include "media/media.h"
 #include "media/media_writer.h"
@@ -27,6 +28,7 @@ enum {
 	OPT_HLS_FORMAT,
 	OPT_HLS_PATH,
 	OPT_KEYFRAME,
+	OPT_MOUNT,
 	OPT_TRANSCODE,
 	OPT_NO_FLV,
 	OPT_NO_HLS,
@@ -62,6 +64,7 @@ static const char help_text[] =
     "      --hls-format ts|fmp4 of segments, unless a request says ?format= (ts)\n"
     "      --hls-path DIR       write the HLS of all published streams there, too\n"
     "      --keyframe S         ask for one at least so often (6)\n"
+    "      --mount TEMPLATE     FLV and MPEG-TS at this path, too: /tv/[app]/[stream].flv\n"
     "      --no-flv, --no-hls   do not serve these\n"
     "      --trusted-proxy ADDR believe the X-Forwarded-* fields of this peer\n"
     "      --transcode          make H.264 of pictures in other codecs\n"
@@ -86,6 +89,7 @@ static const struct option options[] = {
     {"hls-format", required_argument, NULL, OPT_HLS_FORMAT},
     {"hls-path", required_argument, NULL, OPT_HLS_PATH},
     {"keyframe", required_argument, NULL, OPT_KEYFRAME},
+    {"mount", required_argument, NULL, OPT_MOUNT},
     {"transcode", no_argument, NULL, OPT_TRANSCODE},
     {"no-flv", no_argument, NULL, OPT_NO_FLV},
     {"no-hls", no_argument, NULL, OPT_NO_HLS},
@@ -147,6 +151,17 @@ hls_format(void)
 	usage();
 }
 
+static const char *
+mount(void)
+{
+	const char *fault = conf_mount_fault(optarg);
+
+	if (fault == NULL)
+		return optarg;
+	log_error("options", "--mount %s: %s", optarg, fault);
+	usage();
+}
+
 static void
 take_daemon_option(int opt)
 {
@@ -170,6 +185,9 @@ take_daemon_option(int opt)
 		break;
 	case OPT_KEYFRAME:
 		serve.live.pli_s = number("keyframe", 0.5, 60);
+		break;
+	case OPT_MOUNT:
+		serve.live.mount = mount();
 		break;
 	case OPT_NO_FLV:
 		serve.live.no_flv = true;

@@ -47,6 +47,9 @@ struct dtls_srtp_keys {
 /* A process-wide context: a fresh self-signed P-256 certificate and an SSL_CTX. Shared by threads
  * only after it was made. NULL on failure. */
 struct dtls_ctx *dtls_ctx_new(void);
+/* The same with an RSA-2048 certificate, for peers without ECDSA. A handshake costs some 20 times
+ * the time then (and this call some 100 ms). */
+struct dtls_ctx *dtls_ctx_new_rsa(void);
 void dtls_ctx_free(struct dtls_ctx *ctx);
 const char *dtls_ctx_fingerprint(const struct dtls_ctx *ctx); /* SHA-256, upper case, colons */
 

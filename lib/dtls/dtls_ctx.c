@@ -6,6 +6,7 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/srtp.h>
 
 #include "base/bytes.h"
@@ -19,7 +20,10 @@ static const char ciphers[] =
 /* Cheapest first; as server OpenSSL goes by this order whatever the client prefers. */
 static const char profiles[] = "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80";
 
-enum { CERT_DAYS = 3650 }; /* nobody checks; a server may run for long */
+enum {
+	CERT_DAYS = 3650, /* nobody checks; a server may run for long */
+	RSA_BITS = 2048	  /* the least that OpenSSL's security level 2 takes */
+};
 
 static bool
 cert_fill(X509 *cert, EVP_PKEY *key)
@@ -40,12 +44,12 @@ cert_fill(X509 *cert, EVP_PKEY *key)
 }
 
 static bool
-cert_make(struct dtls_ctx *ctx)
+cert_make(struct dtls_ctx *ctx, bool is_rsa)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE];
 	unsigned size = 0;
 
-	ctx->key = EVP_EC_gen("P-256");
+	ctx->key = is_rsa ? EVP_RSA_gen(RSA_BITS) : EVP_EC_gen("P-256");
 	ctx->cert = X509_new();
 	if (ctx->key == NULL || ctx->cert == NULL || !cert_fill(ctx->cert, ctx->key))
 		return false;
@@ -89,15 +93,15 @@ ssl_ctx_make(struct dtls_ctx *ctx, const SSL_METHOD *method)
 	return ssl;
 }
 
-struct dtls_ctx *
-dtls_ctx_new(void)
+static struct dtls_ctx *
+ctx_make(bool is_rsa)
 {
 	struct dtls_ctx *ctx = calloc(1, sizeof(*ctx));
 
 	if (ctx == NULL)
 		return NULL;
 	ctx->method = dtls_bio_method_new();
-	if (ctx->method == NULL || !cert_make(ctx))
+	if (ctx->method == NULL || !cert_make(ctx, is_rsa))
 		goto fail;
 	ctx->ssl[DTLS_SERVER] = ssl_ctx_make(ctx, DTLS_server_method());
 	ctx->ssl[DTLS_CLIENT] = ssl_ctx_make(ctx, DTLS_client_method());
@@ -107,6 +111,18 @@ dtls_ctx_new(void)
 fail:
 	dtls_ctx_free(ctx);
 	return NULL;
+}
+
+struct dtls_ctx *
+dtls_ctx_new(void)
+{
+	return ctx_make(false);
+}
+
+struct dtls_ctx *
+dtls_ctx_new_rsa(void)
+{
+	return ctx_make(true);
 }
 
 void

@@ -16,9 +16,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cardlib import FPS, PATIENCE_S, numbers_of, run  # noqa: E402
 from livelib import (children, good, is_live, path, publish, relay, service, start,  # noqa: E402
                      tap)
-from relaylib import wait_for  # noqa: E402
+from relaylib import BIN, wait_for  # noqa: E402
 
-port = service('rtc2rtmp', '--hls-fragment', '1', '--hls-window', '4')
+port = service('rtc2rtmp', '--hls-fragment', '1', '--hls-window', '4', '--mount',
+               '/tv/[app]/x-[stream].flv')
 daemon = children[-1]
 BASE = f'http://127.0.0.1:{port}'
 HLS_DIR = path('hls')
@@ -72,6 +73,21 @@ def endless():
         recorded(ext, f'HTTP {ext}')
     tap.equal(get('/live/card.flv', 'HEAD')[0], 200, 'HEAD')
     slow.close()
+
+
+def mounted():
+    """The path of --mount, and beside it the usual one."""
+    for what, begin in (('/tv/live/x-card.flv', b'FLV'), ('/tv/live/x-card.ts', b'G@'),
+                        ('/live/card.flv', b'FLV')):
+        with urllib.request.urlopen(BASE + what, timeout=PATIENCE_S) as r:
+            tap.equal(r.read(len(begin)), begin, what)
+    tap.equal([get(f'/tv/live/{name}.flv')[0] for name in ('card', 'x-', 'x-none')], [404] * 3,
+              'what is not of it is not there')
+    tap.equal(get('/tv/live/x-card.m3u8')[0], 404, 'nor is a playlist')
+    for bad in ('/tv/[app].flv', '/[stream].mp3', '/rtc/v1/[stream].ts'):
+        p = run(f'{BIN}/rtc2rtmp', '--mount', bad)
+        tap.ok(p.returncode == 64 and b'--mount ' + bad.encode() in p.stderr,
+               f'--mount {bad} is refused in words', p.stderr)
 
 
 def dates(text):
@@ -194,6 +210,7 @@ admin = relay.connect('admin')
 pub = publish('card')
 tap.ok(wait_for(lambda: is_live('card'), 20), 'the test card is published')
 endless()
+mounted()
 hls()
 fmp4()
 shared()

@@ -20,6 +20,7 @@
 #include "dtls/dtls_internal.h" /* to restrict what a client offers */
 
 enum { TIME_MAX_US = 20000000, DATAGRAM = 1500 };
+static bool has_rsa[2]; /* certificates, by role */
 
 struct pair {
 	struct dtls_ctx *ctx[2];
@@ -37,7 +38,7 @@ pair_init(struct pair *p, const struct link_params *params, uint64_t seed, const
 	p->shrink = false;
 	vclock_set(p->now_us);
 	for (int i = 0; i < 2; i++) {
-		p->ctx[i] = dtls_ctx_new();
+		p->ctx[i] = has_rsa[i] ? dtls_ctx_new_rsa() : dtls_ctx_new();
 		assert_non_null(p->ctx[i]);
 		p->link[i] = link_new(params, seed + (uint64_t)i);
 	}
@@ -137,6 +138,23 @@ both_roles_agree_on_keys(void **state)
 	assert_string_equal(dtls_profile_name(DTLS_SRTP_AEAD_AES_128_GCM), "AEAD_AES_128_GCM");
 	assert_true(p.now_us < 1100000); /* no retransmission was needed */
 	pair_fini(&p);
+}
+
+static void
+rsa_certificates_work(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	for (int i = 3; i >= 0; i--) {
+		has_rsa[DTLS_SERVER] = i & 1;
+		has_rsa[DTLS_CLIENT] = i & 2;
+		pair_init(&p, &clean, i, "sha-256", NULL);
+		pair_run(&p);
+		assert_connected(&p, DTLS_SRTP_AEAD_AES_128_GCM);
+		assert_non_null(strstr(dtls_cipher(p.end[0]), i & 1 ? "-RSA-" : "-ECDSA-"));
+		pair_fini(&p);
+	}
 }
 
 static void
@@ -310,6 +328,7 @@ bad_links_are_survived(void **state)
 	for (uint64_t i = 0; i < 100; i++) {
 		struct pair p;
 
+		has_rsa[DTLS_SERVER] = i % 8 == 1; /* not so in the last round */
 		pair_init(&p, &bad, seed + 1000 * i, "sha-256", NULL);
 		p.shrink = i % 4 != 0;
 		pair_run(&p);
@@ -560,6 +579,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(both_roles_agree_on_keys),
+	    cmocka_unit_test(rsa_certificates_work),
 	    cmocka_unit_test(server_chooses_the_profile),
 	    cmocka_unit_test(no_common_profile_fails_in_words),
 	    cmocka_unit_test(longer_hashes_work),

@@ -29,8 +29,8 @@ export async function freePort() {
 }
 
 export class Stack {
-	/** tcp: the relay listens on TCP, too, on another port (tcp_port). */
-	static async start({ workers = 1, tcp = false } = {}) {
+	/** tcp: the relay listens on TCP, too, on another port (tcp_port); relay: more options of it. */
+	static async start({ workers = 1, tcp = false, relay = [] } = {}) {
 		const it = new Stack();
 
 		it.media_port = 20000 + Math.floor(Math.random() * 10000);
@@ -41,6 +41,7 @@ export class Stack {
 			'rtc-relay': [
 				...['-u', String(it.media_port), '-w', String(workers)],
 				...(tcp ? ['--tcp', String(it.tcp_port)] : []),
+				...relay,
 			],
 			'rtc-whip': ['--candidate', address],
 			'rtc-whep': ['--candidate', address],
