@@ -12,8 +12,8 @@
 enum {
 	COUNT_DEFAULT = 10,
 	COUNT_MAX = 100,
-	STREAMS_TOLD_MAX = 500, /* of which /metrics speaks */
-	CODE_NO_STREAM = 2048,	/* what SRS says of those that are not there */
+	TOLD_MAX = 500,	       /* streams, and sessions, of which /metrics speaks */
+	CODE_NO_STREAM = 2048, /* what SRS says of those that are not there */
 	CODE_NO_CLIENT = 2049,
 	CODE_NO_VHOST = 2014
 };
@@ -28,7 +28,7 @@ struct ask {
 	finish_fn *finish; /* with the last reply (borrowed); ask->list has all elements */
 	const char *op, *member, *filter; /* of a list; op NULL: it is none */
 	char id[TEXT_STREAM_SIZE];	  /* its one element, if filter says what it is */
-	json_t *list, *stats;
+	json_t *list, *stats, *streams;
 	size_t start, count;
 };
 
@@ -91,6 +91,7 @@ ask_free(struct ask *ask)
 {
 	json_decref(ask->list);
 	json_decref(ask->stats);
+	json_decref(ask->streams);
 	free(ask);
 }
 
@@ -318,21 +319,35 @@ static void
 finish_metrics(struct ask *ask, json_t *reply)
 {
 	(void)reply;
-	reply_metrics(ask->req, ask->stats, ask->list);
+	reply_metrics(ask->req, ask->stats, ask->streams, ask->list);
 	ask_free(ask);
 }
 
-/* The relay's counters are there: now its streams. */
+/* /metrics asks for one list after another. */
+static void
+ask_next(struct ask *ask, const char *op, const char *member, finish_fn *finish)
+{
+	ask->op = op;
+	ask->member = member;
+	ask->list = json_array();
+	ask->count = TOLD_MAX;
+	ask->finish = finish;
+	ask_again(ask);
+}
+
+static void
+finish_metric_streams(struct ask *ask, json_t *reply)
+{
+	(void)reply;
+	ask->streams = ask->list;
+	ask_next(ask, "sessions.list", "sessions", finish_metrics);
+}
+
 static void
 finish_stats(struct ask *ask, json_t *reply)
 {
 	ask->stats = json_incref(reply);
-	ask->op = "streams.list";
-	ask->member = "streams";
-	ask->list = json_array();
-	ask->count = STREAMS_TOLD_MAX;
-	ask->finish = finish_metrics;
-	ask_again(ask);
+	ask_next(ask, "streams.list", "streams", finish_metric_streams);
 }
 
 /* Does the path name one of the list: more than "" and "/"? */

@@ -15,7 +15,7 @@ json_t *api_summaries(json_t *stats); /* of stats: {"data":...} */
 json_t *api_vhost(json_t *stats);
 
 /* metrics.c: the answer in Prometheus' text format. Borrows. */
-void reply_metrics(struct http_request *req, json_t *stats, json_t *streams);
+void reply_metrics(struct http_request *req, json_t *stats, json_t *streams, json_t *sessions);
 
 static inline json_int_t
 number_of(const json_t *o, const char *name)

@@ -49,8 +49,11 @@ codec_name(const char *name)
 {
 	static const struct {
 		const char *sdp, *api;
-	} names[] = {
-	    {"H265", "HEVC"}, {"opus", "Opus"}, {"mpeg4-generic", "AAC"}, {"MP4A-LATM", "AAC"}};
+	} names[] = {{"H265", "HEVC"},
+		     {"opus", "Opus"},
+
+		     {"mpeg4-generic", "AAC"},
+		     {"MP4A-LATM", "AAC"}};
 
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
 		if (strcasecmp(names[i].sdp, name) == 0)
@@ -143,6 +146,23 @@ api_stream(json_t *s)
 	return o;
 }
 
+/* Of a WebRTC session that has a path: how its media travels, and how well. */
+static void
+add_transport(json_t *o, const json_t *s)
+{
+	if (text_of(s, "protocol")[0] == '\0')
+		return;
+	json_object_set_new(o, "protocol", json_string(text_of(s, "protocol")));
+	json_object_set_new(o, "srtp_profile", json_string(text_of(s, "profile")));
+	json_object_set_new(o, "rtt_ms",
+			    number_of(s, "rtt_us") > 0
+				? json_real((double)number_of(s, "rtt_us") / 1000)
+				: json_null());
+	json_object_set_new(o, "jitter_ms", json_real((double)number_of(s, "jitter_us") / 1000));
+	json_object_set_new(o, "loss_percent",
+			    json_real((double)number_of(s, "loss_permille") / 10));
+}
+
 json_t *
 api_client(json_t *s)
 {
@@ -157,6 +177,7 @@ api_client(json_t *s)
 	const char *kind = text_of(s, "kind"), *type = kind;
 	bool publishes = false;
 	struct addr a;
+	json_t *o;
 
 	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
 		if (strcmp(kinds[i].kind, kind) == 0) {
@@ -166,13 +187,15 @@ api_client(json_t *s)
 	split_name(text_of(s, "stream"), vhost, app, stream);
 	if (addr_parse(&a, text_of(s, "address"), 0) == 0)
 		addr_format_host(&a, ip);
-	return json_pack(
-	    "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:b, s:f, s:I, s:I, s:o}", "id",
-	    text_of(s, "session"), "vhost", vhost, "stream", text_of(s, "stream"), "ip", ip,
-	    "pageUrl", "", "swfUrl", "", "tcUrl", "", "url", json_sprintf("/%s/%s", app, stream),
-	    "name", stream, "type", type, "publish", publishes, "alive",
-	    (double)number_of(s, "age_ms") / 1000, "send_bytes", number_of(s, "tx_octets"),
-	    "recv_bytes", number_of(s, "rx_octets"), "kbps", make_kbps(s));
+	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:b, s:f, s:I, s:I, s:o}",
+		      "id", text_of(s, "session"), "vhost", vhost, "stream", text_of(s, "stream"),
+		      "ip", ip, "pageUrl", "", "swfUrl", "", "tcUrl", "", "url",
+		      json_sprintf("/%s/%s", app, stream), "name", stream, "type", type, "publish",
+		      publishes, "alive", (double)number_of(s, "age_ms") / 1000, "send_bytes",
+		      number_of(s, "tx_octets"), "recv_bytes", number_of(s, "rx_octets"), "kbps",
+		      make_kbps(s));
+	add_transport(o, s);
+	return o;
 }
 
 /* Memory, load and processors of the machine. */

@@ -52,6 +52,19 @@ static const struct {
     {"rtc_stream_height_pixels", "gauge", "video", "height", "Height of its picture", 0},
 };
 
+enum { RTT_ROW }; /* 0 is unknown */
+
+/* Of each WebRTC session that has a path. */
+static const struct {
+	const char *name, *member, *help;
+	double scale;
+} session_rows[] = {
+    [RTT_ROW] = {"rtc_session_rtt_seconds", "rtt_us", "Round trip by its reports, if they tell it",
+		 1e-6},
+    {"rtc_session_jitter_seconds", "jitter_us", "Jitter of its last report", 1e-6},
+    {"rtc_session_loss_ratio", "loss_permille", "Packets lost by its last report", 1e-3},
+};
+
 static void
 print_value(FILE *out, const json_t *value, double scale)
 {
@@ -139,8 +152,55 @@ print_streams(FILE *out, const json_t *streams)
 	}
 }
 
+static void
+print_session(FILE *out, const char *name, const json_t *session)
+{
+	static const char *const labels[] = {"session", "stream", "kind"};
+
+	fprintf(out, "%s{", name);
+	for (size_t i = 0; i < ARRAY_COUNT(labels); i++) {
+		if (i > 0)
+			fputc(',', out);
+		print_label(out, labels[i], text_of(session, labels[i]));
+	}
+}
+
+static void
+print_sessions(FILE *out, const json_t *sessions)
+{
+	const json_t *session;
+	size_t k;
+
+	print_head(out, "rtc_session_info", "gauge", "How the media of a session travels");
+	json_array_foreach(sessions, k, session)
+	{
+		if (text_of(session, "protocol")[0] == '\0')
+			continue;
+		print_session(out, "rtc_session_info", session);
+		fputc(',', out);
+		print_label(out, "protocol", text_of(session, "protocol"));
+		fputc(',', out);
+		print_label(out, "srtp_profile", text_of(session, "profile"));
+		fprintf(out, "} 1\n");
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(session_rows); i++) {
+		print_head(out, session_rows[i].name, "gauge", session_rows[i].help);
+		json_array_foreach(sessions, k, session)
+		{
+			const json_t *value = json_object_get(session, session_rows[i].member);
+
+			if (text_of(session, "protocol")[0] == '\0' ||
+			    (i == RTT_ROW && json_integer_value(value) == 0))
+				continue;
+			print_session(out, session_rows[i].name, session);
+			fprintf(out, "} ");
+			print_value(out, value, session_rows[i].scale);
+		}
+	}
+}
+
 void
-reply_metrics(struct http_request *req, json_t *stats, json_t *streams)
+reply_metrics(struct http_request *req, json_t *stats, json_t *streams, json_t *sessions)
 {
 	static const struct http_header headers[] = {
 	    {"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
@@ -158,6 +218,7 @@ reply_metrics(struct http_request *req, json_t *stats, json_t *streams)
 			print_value(out, json_object_get(stats, rows[i].member), rows[i].scale);
 		}
 		print_streams(out, streams);
+		print_sessions(out, sessions);
 	}
 	if (out != NULL && fclose(out) == 0)
 		http_reply(req, 200, headers, text, size);

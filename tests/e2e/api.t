@@ -100,6 +100,8 @@ def measures():
              s['publish']['active'] and s['recv_bytes'] > 20000, 'its rate', s)
         c = named('/api/v1/clients/' + s['publish']['cid'])
         t.ok(c['type'] == 'rtc-publish' and 50 < c['kbps']['recv_30s'] < 500, 'the same of the client', c)
+        transport(c)
+        a_player()
         m = relay.connect('admin').ask('streams.list', stream='live/real')['streams'][0]['media']
         video, audio = m[0], m[1]
         t.ok(video['active'] and 10 < video['fps'] < 20 and video['bps'] > 20000 and
@@ -121,6 +123,38 @@ def measures():
         sender.terminate()
         sender.wait(10)
     t.ok(wait_for(lambda: named('/api/v1/streams/live/real')[:2] == (404, 2048), 10), 'it ends')
+
+
+def transport(c):
+    """How the client's media travels: the same by the relay, the interface and the metrics."""
+    t.ok(c['protocol'] == 'udp' and re.fullmatch(r'(AEAD_)?AES\w+', c['srtp_profile']), 'its transport', c)
+    t.ok(0 <= c['loss_percent'] <= 100 and 0 <= c['jitter_ms'] < 1000, 'its loss and jitter', c)
+    said = relay.connect('admin').ask('sessions.list', session=c['id'])['sessions'][0]
+    t.equal((c['protocol'], c['srtp_profile']), (said['protocol'], said['profile']), 'as the relay says')
+    text = ask('/metrics')[1]
+    label = f'session="{c["id"]}",stream="live/real",kind="{said["kind"]}"'
+    t.ok(f'rtc_session_info{{{label},protocol="udp",srtp_profile="{c["srtp_profile"]}"}} 1\n' in text and
+         f'rtc_session_loss_ratio{{{label}}} ' in text and
+         (f'rtc_session_rtt_seconds{{{label}}} ' in text) == (c['rtt_ms'] is not None),
+         'metrics have the session', text)
+
+
+def a_player():
+    """Its receiver reports tell the round trip. A session without a path has no transport."""
+    whep = start('-c', '127.0.0.1', program='rtc-whep')
+    player = subprocess.Popen([f'{BIN}/rtc-play', '-q', f'http://127.0.0.1:{whep}/rtc/v1/whep/?app=live&stream=real'])
+
+    def found():
+        return next((c for c in get_quietly('/api/v1/clients/?count=100')['clients']
+                     if c['type'] == 'rtc-play' and c.get('rtt_ms')), None)
+    try:
+        t.ok(wait_for(found, 20) and 0 < found()['rtt_ms'] < 2000, 'the round trip of a player')
+        transport(found())
+    finally:
+        player.terminate()
+        player.wait(10)
+    clients = get('/api/v1/clients/?count=100')['clients']
+    t.ok(any(c['alive'] > 0 and 'protocol' not in c for c in clients), 'without a path: no transport', clients)
 
 
 def get_quietly(path):
