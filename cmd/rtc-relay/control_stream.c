@@ -112,7 +112,7 @@ cstream_tell(struct csession *player)
 		return;
 	if (s->publisher != NULL)
 		o = json_pack("{s:s, s:i, s:o}", "event", "tracks", "epoch", (int)s->epoch,
-			      "tracks", tracks_json(&s->tracks));
+			      "tracks", tracks_local_json(&s->tracks));
 	else
 		o = json_pack("{s:s}", "event", "end");
 	text = json_dumps(o, JSON_COMPACT);

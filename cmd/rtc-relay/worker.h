@@ -126,7 +126,7 @@ struct sink {
 	uint8_t track;	/* stream's track; PT_NONE */
 	uint8_t source; /* the lane of it that is forwarded; PT_NONE */
 	uint8_t want;	/* the lane that will be at its next keyframe; PT_NONE */
-	uint8_t pt[CODECS_MAX], rtx_pt[CODECS_MAX];
+	uint8_t pt[CODECS_MAX], rtx_pt[CODECS_MAX], red[CODECS_MAX]; /* as in the binding */
 	bool starved;	   /* over TCP: the link does not keep up; whole frames are left out */
 	bool framed;	   /* frame_ts is known */
 	uint32_t frame_ts; /* source timestamp of the newest frame of a TCP player's video */
@@ -402,9 +402,17 @@ size_t play_write_header(struct player *play, struct sink *sink, uint8_t *out, u
 			 bool marker, uint16_t seq, uint32_t ts, uint32_t ssrc);
 void play_transmit(struct wsession *ws, const struct wout *o, const uint8_t *hdr, size_t hdr_size,
 		   const uint8_t *payload, size_t payload_size);
-/* A packet of the ring under a header that was written: with its padding. */
-void play_send_slot(struct wsession *ws, const struct wout *o, uint8_t *hdr, size_t hdr_size,
-		    const struct rtp_ring_slot *slot, const uint8_t *payload);
+/* A packet of the ring as this subscriber takes it: RED under its own numbers, or unwrapped. */
+struct sink_part {
+	const uint8_t *payload; /* in the ring, or in room */
+	size_t size;		/* 0: nothing of it can be sent */
+	uint8_t room[RTP_PACKET_MAX];
+};
+void sink_take(const struct sink *sink, const struct rtp_ring_slot *slot, const uint8_t *payload,
+	       struct sink_part *out);
+/* One under a header that was written: with its padding. */
+void play_send_part(struct wsession *ws, const struct wout *o, uint8_t *hdr, size_t hdr_size,
+		    const struct rtp_ring_slot *slot, const struct sink_part *part);
 /* The source timestamp as it is mapped: compressed in a replay, so that it ends where live begins.
  */
 uint32_t sink_ts(const struct sink *sink, const struct rtp_ring_slot *slot);

@@ -339,6 +339,8 @@ local_bind(struct wsession *ws, const struct msg_bind *bind)
 		sink->track = sink->source = track;
 		sink->waiting = true;
 		sink->cursor = 0;
+		memcpy(sink->pt, bind->binding.tracks[i].pt, CODECS_MAX);
+		memcpy(sink->red, bind->binding.tracks[i].red, CODECS_MAX);
 		if (sink->source == PT_NONE)
 			continue;
 		rtp_rewrite_init(&sink->rw, (uint16_t)(random_u32() & 0x7fff), random_u32());
@@ -435,9 +437,12 @@ send_slot(struct wsession *ws, unsigned track, const struct rtp_ring_slot *slot,
 	const struct wtrack *t = &ws->stream->tracks[sink->source];
 	uint64_t seq = slot->seq;
 	uint32_t ts = slot->ts;
+	struct sink_part part;
+	uint8_t pt;
 	int rc;
 
-	if (sink->waiting && t->kind == TRACK_VIDEO && (slot->flags & RTP_RING_KEYFRAME) == 0)
+	if (slot->tag >= CODECS_MAX ||
+	    (sink->waiting && t->kind == TRACK_VIDEO && (slot->flags & RTP_RING_KEYFRAME) == 0))
 		return 0;
 	if (is_layered(ws->stream, sink)) {
 		if (sink->waiting)
@@ -448,10 +453,12 @@ send_slot(struct wsession *ws, unsigned track, const struct rtp_ring_slot *slot,
 		    0)
 			return 0;
 	}
-	rtp_write_header(buf, slot->pt, slot->marker, size > 0, (uint16_t)seq, ts, track + 1);
+	sink_take(sink, slot, payload, &part);
+	pt = sink->red[slot->tag] != PT_NONE ? sink->pt[slot->tag] : slot->pt;
+	rtp_write_header(buf, pt, slot->marker, size > 0, (uint16_t)seq, ts, track + 1);
 	size += RTP_HEADER_SIZE;
-	memcpy(buf + size, payload, slot->payload_size);
-	size += slot->payload_size;
+	memcpy(buf + size, part.payload, part.size);
+	size += part.size;
 	rc = ipc_conn_send_packet(ws->local->conn, buf, size);
 	if (rc == -EAGAIN)
 		return rc;

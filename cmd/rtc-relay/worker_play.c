@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "red/red.h"
 #include "worker.h"
 
 enum {
@@ -182,6 +183,7 @@ play_bind(struct wsession *ws, const struct msg_bind *bind)
 		sink->track = sink->source = track;
 		memcpy(sink->pt, bind->binding.tracks[i].pt, CODECS_MAX);
 		memcpy(sink->rtx_pt, bind->binding.tracks[i].rtx_pt, CODECS_MAX);
+		memcpy(sink->red, bind->binding.tracks[i].red, CODECS_MAX);
 		if (!fresh && ws->stream != NULL && ws->stream->epoch == bind->epoch)
 			join_track(ws, sink);
 	}
@@ -232,18 +234,41 @@ play_transmit(struct wsession *ws, const struct wout *o, const uint8_t *hdr, siz
 }
 
 void
-play_send_slot(struct wsession *ws, const struct wout *o, uint8_t *hdr, size_t hdr_size,
-	       const struct rtp_ring_slot *slot, const uint8_t *payload)
+sink_take(const struct sink *sink, const struct rtp_ring_slot *slot, const uint8_t *payload,
+	  struct sink_part *out)
+{
+	uint8_t red = sink->red[slot->tag];
+	struct red r;
+	int n;
+
+	out->payload = payload;
+	out->size = slot->payload_size;
+	if (red == PT_NONE || out->size == 0)
+		return;
+	if (red == RED_PRIMARY) {
+		n = red_parse(&r, payload, out->size);
+		out->payload = n == 0 ? r.blocks[r.block_count - 1].data : payload;
+		out->size = n == 0 ? r.blocks[r.block_count - 1].size : 0;
+		return;
+	}
+	n = out->size <= sizeof(out->room) ? red_copy(out->room, payload, out->size, red) : 0;
+	out->payload = out->room;
+	out->size = n > 0 ? (size_t)n : 0;
+}
+
+void
+play_send_part(struct wsession *ws, const struct wout *o, uint8_t *hdr, size_t hdr_size,
+	       const struct rtp_ring_slot *slot, const struct sink_part *part)
 {
 	uint8_t padded[RTP_PACKET_MAX + RTP_RING_PAD_MAX];
-	size_t size = slot->payload_size;
+	size_t size = part->size;
 
 	if (slot->pad == 0 || size > RTP_PACKET_MAX) {
-		play_transmit(ws, o, hdr, hdr_size, payload, size);
+		play_transmit(ws, o, hdr, hdr_size, part->payload, size);
 		return;
 	}
 	/* RFC 3550 s.5.1: the last octet counts the padding, itself included. */
-	memcpy(padded, payload, size);
+	memcpy(padded, part->payload, size);
 	memset(padded + size, 0, slot->pad);
 	size += slot->pad;
 	padded[size - 1] = slot->pad;
@@ -258,6 +283,7 @@ forward_packet(struct wsession *ws, const struct wout *o, struct sink *sink, con
 {
 	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_SIZE];
 	uint64_t out_seq, now = ws->worker->now_us;
+	struct sink_part part;
 	uint32_t out_ts;
 	size_t n;
 
@@ -265,8 +291,9 @@ forward_packet(struct wsession *ws, const struct wout *o, struct sink *sink, con
 		return;
 	if (o->tcp != NULL && !wtcp_takes(ws, o->tcp, sink, t, slot))
 		return;
+	sink_take(sink, slot, payload, &part);
 	if (sink->waiting) {
-		if (slot->payload_size == 0 ||
+		if (part.size == 0 ||
 		    (t->kind == TRACK_VIDEO && (slot->flags & RTP_RING_KEYFRAME) == 0))
 			return;
 		begin(ws, sink, t, slot);
@@ -274,7 +301,7 @@ forward_packet(struct wsession *ws, const struct wout *o, struct sink *sink, con
 	/* Another worker's replay, for those who wait, passes by those who have it already. */
 	if (slot->seq <= sink->rw.max_seq && (slot->flags & RTP_RING_LATE) == 0)
 		return;
-	if (slot->payload_size == 0 ||
+	if (part.size == 0 ||
 	    ((slot->flags & RTP_RING_DISPOSABLE) != 0 && !ws->session->keep_bframe)) {
 		rtp_rewrite_drop(&sink->rw, slot->seq);
 		return;
@@ -284,8 +311,8 @@ forward_packet(struct wsession *ws, const struct wout *o, struct sink *sink, con
 	n = play_write_header(ws->play, sink, hdr, sink->pt[slot->tag], slot->marker,
 			      (uint16_t)out_seq, out_ts, sink->ssrc);
 	sink->packets++;
-	sink->octets += slot->payload_size;
-	play_send_slot(ws, o, hdr, n, slot, payload);
+	sink->octets += (uint32_t)part.size;
+	play_send_part(ws, o, hdr, n, slot, &part);
 }
 
 /* New packets of one track. In a replay REPLAY_BURST at most: the player's link has a limit too,

@@ -52,6 +52,7 @@ resend_packet(void *arg, uint16_t seq)
 	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_SIZE], wrapped[RTP_PACKET_MAX];
 	const uint8_t *payload;
 	const struct rtp_ring_slot *slot;
+	struct sink_part part;
 	uint64_t src_seq, position;
 	uint32_t ts;
 	size_t n;
@@ -73,17 +74,20 @@ resend_packet(void *arg, uint16_t seq)
 	if (slot == NULL || slot->tag >= CODECS_MAX || sink->pt[slot->tag] == PT_NONE ||
 	    slot->payload_size > RTP_PACKET_MAX - 2)
 		return;
+	sink_take(sink, slot, payload, &part);
+	if (part.size == 0)
+		return;
 	ts = rtp_rewrite_ts(rw, rw == &sink->rw ? sink_ts(sink, slot) : slot->ts);
 	if (sink->rtx_pt[slot->tag] != PT_NONE && sink->rtx_ssrc != 0) {
 		n = play_write_header(r->ws->play, sink, hdr, sink->rtx_pt[slot->tag], slot->marker,
 				      sink->rtx_seq++, ts, sink->rtx_ssrc);
 		put_be16(wrapped, seq);
-		memcpy(wrapped + 2, payload, slot->payload_size);
-		play_transmit(r->ws, &r->out, hdr, n, wrapped, slot->payload_size + 2u);
+		memcpy(wrapped + 2, part.payload, part.size);
+		play_transmit(r->ws, &r->out, hdr, n, wrapped, part.size + 2);
 	} else if (!sink->has_twcc) {
 		n = play_write_header(r->ws->play, sink, hdr, sink->pt[slot->tag], slot->marker,
 				      seq, ts, sink->ssrc);
-		play_send_slot(r->ws, &r->out, hdr, n, slot, payload);
+		play_send_part(r->ws, &r->out, hdr, n, slot, &part);
 	}
 	STAT_ADD(r->ws->session->stats.resent, 1);
 }

@@ -51,6 +51,7 @@ codec_name(const char *name)
 		const char *sdp, *api;
 	} names[] = {{"H265", "HEVC"},
 		     {"opus", "Opus"},
+		     {"red", "Opus"},
 
 		     {"mpeg4-generic", "AAC"},
 		     {"MP4A-LATM", "AAC"}};

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/bytes.h"
+#include "red/red.h"
 #include "sdp/sdp_bundle.h"
 
 /* What the relay forwards, most wanted of a publisher first. */
@@ -63,7 +64,27 @@ rank_of_filter(const char *codec)
 	return -1;
 }
 
-/* Lower is more wanted of a publisher: the codec, then what most players can decode. */
+/* RED (RFC 2198) of Opus alone that the section has, too; else its blocks could not be unwrapped.
+ */
+static bool
+is_red(const struct sdp_media *m, const struct sdp_codec *c)
+{
+	int pt = red_fmtp_pt(c->fmtp);
+
+	if (m->kind != SDP_AUDIO || !sdp_codec_is(c, "red") || c->clock_rate != 48000 ||
+	    c->channels != 2)
+		return false;
+	for (size_t i = 0; i < m->codec_count; i++)
+		if (m->codecs[i].pt == pt && sdp_codec_is(&m->codecs[i], "opus") &&
+		    rank_of(&m->codecs[i], m->kind) >= 0)
+			return true;
+	return false;
+}
+
+/*
+ * Lower is more wanted of a publisher: the codec, then what most players can decode. RED is as
+ * wanted as Opus: a browser sends it if its offer, and so the answer, has it before Opus.
+ */
 static unsigned
 wanted_order(const struct sdp_codec *c, enum sdp_kind kind)
 {
@@ -73,7 +94,8 @@ wanted_order(const struct sdp_codec *c, enum sdp_kind kind)
 	    .channels = 1,
 	    .fmtp = "packetization-mode=1;profile-level-id=42e01f",
 	};
-	unsigned order = (unsigned)rank_of(c, kind) * 8;
+	int rank = sdp_codec_is(c, "red") ? rank_of_filter("opus") : rank_of(c, kind);
+	unsigned order = (unsigned)rank * 8;
 	char text[16] = "", mode[4] = "0";
 
 	if (!sdp_codec_is(c, "H264"))
@@ -137,7 +159,7 @@ choose_codecs(struct sdp_track *t, const struct sdp_media *m, const struct sdp_p
 		struct sdp_codec c = m->codecs[i];
 		int rank = rank_of(&c, m->kind);
 
-		if (rank < 0 || (filtered && rank != only))
+		if (filtered ? rank != only : rank < 0 && !is_red(m, &c))
 			continue;
 		c.fb = answered_fb(c.fb, t, policy);
 		if ((c.fb & SDP_FB_NACK) == 0)

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/bytes.h"
 #include "base/text.h"
 #include "payload/payload.h"
+#include "red/red.h"
 
 static const struct {
 	const char *uri;
@@ -75,6 +77,17 @@ parse_feedback(const json_t *array)
 	return mask;
 }
 
+/* RED whose parameters name no single payload type cannot be unwrapped: it is an unknown codec. */
+static uint8_t
+red_pt_of(const char *name, const char *fmtp, uint8_t kind)
+{
+	int pt = kind == TRACK_AUDIO && fmtp != NULL && strcasecmp(name, "red") == 0
+		     ? red_fmtp_pt(fmtp)
+		     : -EINVAL;
+
+	return pt >= 0 ? (uint8_t)pt : PT_NONE;
+}
+
 static int
 parse_codec(struct codec *c, const json_t *o, uint8_t kind, char *detail, size_t size)
 {
@@ -102,6 +115,7 @@ parse_codec(struct codec *c, const json_t *o, uint8_t kind, char *detail, size_t
 	c->clock_rate = (uint32_t)clock_rate;
 	c->channels = (uint8_t)channels;
 	c->format = kind == TRACK_VIDEO ? payload_codec_of(name) : PAYLOAD_NONE;
+	c->red_pt = red_pt_of(name, fmtp, kind);
 	c->feedback = parse_feedback(json_object_get(o, "fb"));
 	c->fmtp = fmtp != NULL && *fmtp != '\0' ? strdup(fmtp) : NULL;
 	return fmtp != NULL && *fmtp != '\0' && c->fmtp == NULL ? -ENOMEM : 0;
@@ -243,8 +257,19 @@ tracks_free(struct tracks *t)
 	t->count = 0;
 }
 
-json_t *
-tracks_json(const struct tracks *t)
+static json_t *
+codec_json(const struct codec *c)
+{
+	json_t *o = json_pack("{s:s, s:i, s:i, s:i}", "name", c->name, "clock_rate",
+			      (int)c->clock_rate, "channels", c->channels, "pt", c->pt);
+
+	if (c->fmtp != NULL)
+		json_object_set_new(o, "fmtp", json_string(c->fmtp));
+	return o;
+}
+
+static json_t *
+list_json(const struct tracks *t, bool with_red)
 {
 	json_t *array = json_array();
 
@@ -255,16 +280,9 @@ tracks_json(const struct tracks *t)
 		if (track->codec_count == 0)
 			continue; /* a place that is free */
 		codecs = json_array();
-		for (size_t k = 0; k < track->codec_count; k++) {
-			const struct codec *c = &track->codecs[k];
-			json_t *c_json =
-			    json_pack("{s:s, s:i, s:i, s:i}", "name", c->name, "clock_rate",
-				      (int)c->clock_rate, "channels", c->channels, "pt", c->pt);
-
-			if (c->fmtp != NULL)
-				json_object_set_new(c_json, "fmtp", json_string(c->fmtp));
-			json_array_append_new(codecs, c_json);
-		}
+		for (size_t k = 0; k < track->codec_count; k++)
+			if (with_red || track->codecs[k].red_pt == PT_NONE)
+				json_array_append_new(codecs, codec_json(&track->codecs[k]));
 		o = json_pack("{s:i, s:s, s:s, s:o}", "track", (int)i, "kind",
 			      track->kind == TRACK_VIDEO ? "video" : "audio", "mid", track->mid,
 			      "codecs", codecs);
@@ -273,6 +291,18 @@ tracks_json(const struct tracks *t)
 		json_array_append_new(array, o);
 	}
 	return array;
+}
+
+json_t *
+tracks_json(const struct tracks *t)
+{
+	return list_json(t, true);
+}
+
+json_t *
+tracks_local_json(const struct tracks *t)
+{
+	return list_json(t, false);
 }
 
 uint8_t

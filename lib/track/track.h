@@ -21,6 +21,7 @@ enum {
 	TRACK_RID_SIZE = 17,
 	CODEC_NAME_SIZE = 17,
 	CODEC_FMTP_MAX = 512,
+	RED_PRIMARY = 254,
 	PT_NONE = 255
 };
 
@@ -42,6 +43,7 @@ struct codec {
 	uint8_t pt, rtx_pt; /* rtx_pt PT_NONE if there is none */
 	uint8_t feedback;   /* enum codec_feedback */
 	uint8_t format;	    /* enum payload_codec, by the name; NONE of audio */
+	uint8_t red_pt;	    /* of RED (RFC 2198): payload type of its blocks; PT_NONE: no RED */
 };
 
 struct track {
@@ -77,15 +79,20 @@ uint8_t tracks_lane(const struct tracks *t, unsigned track, unsigned layer);
 /* As in stream.get: track (its place), kind, codecs; no SSRC. A track without codecs is a free
  * place and is left out. New reference. */
 json_t *tracks_json(const struct tracks *t);
+/* The same for a local subscriber, which gets what RED wraps and so does not see RED. */
+json_t *tracks_local_json(const struct tracks *t);
 
 /*
  * A player's binding to a publisher: for each track of the player, the publisher's track it shows
  * and, per codec of that track, the player's own payload types (PT_NONE: not understood).
  */
 struct binding {
-	struct {
+	struct bound {
 		uint8_t source; /* publisher's track; PT_NONE: nothing matches */
 		uint8_t pt[CODECS_MAX], rtx_pt[CODECS_MAX];
+		/* Of RED, the payload type that its blocks are to have; RED_PRIMARY: the primary
+		 * block goes alone, as pt. PT_NONE: the payload goes as it is. */
+		uint8_t red[CODECS_MAX];
 	} tracks[TRACKS_MAX];
 };
 
@@ -93,8 +100,9 @@ struct binding {
 size_t tracks_bind(struct binding *out, const struct tracks *publisher,
 		   const struct tracks *player);
 /*
- * A local subscriber's binding: every track as it is, if its codec is in the NULL-terminated list
- * of names, or, without a list, if it is live (not on demand).
+ * A local subscriber's binding: every track as it is, RED unwrapped, if its codec is in the
+ * NULL-terminated list of names, or, without a list, if it is live (not on demand). Of pt and red
+ * only what concerns RED is set.
  */
 void tracks_choose(struct binding *out, const struct tracks *publisher, char *const *codecs);
 /* "H264 profile 42e01f, opus" - for errors that name both lists. Returns text. */

@@ -80,9 +80,44 @@ distance(const struct codec *a, const struct codec *b)
 	return a->channels == b->channels || strcasecmp(a->name, "opus") == 0 ? 0 : -1;
 }
 
-/* Fill pt and rtx_pt per codec of the source. Returns how many matched. */
+static const struct codec *
+codec_by_pt(const struct track *t, uint8_t pt)
+{
+	for (size_t i = 0; i < t->codec_count; i++)
+		if (t->codecs[i].pt == pt)
+			return &t->codecs[i];
+	return NULL;
+}
+
+/* The same of two codecs of tracks: RED matches by what it wraps, and that alone if need be. */
+static int
+track_distance(const struct track *source, const struct codec *a, const struct track *sink,
+	       const struct codec *b)
+{
+	const struct codec *in_a = codec_by_pt(source, a->red_pt);
+	const struct codec *in_b = codec_by_pt(sink, b->red_pt);
+
+	if (a->red_pt == PT_NONE)
+		return distance(a, b);
+	if (in_a == NULL)
+		return -1;
+	if (b->red_pt == PT_NONE)
+		return distance(in_a, b) == 0 ? 1 : -1;
+	return in_b != NULL && distance(in_a, in_b) == 0 ? distance(a, b) : -1;
+}
+
+/* See struct binding. */
+static uint8_t
+red_of(const struct codec *source, const struct codec *sink)
+{
+	if (source->red_pt == PT_NONE || source->red_pt == sink->red_pt)
+		return PT_NONE;
+	return sink->red_pt == PT_NONE ? RED_PRIMARY : sink->red_pt;
+}
+
+/* Fill pt, rtx_pt and red per codec of the source. Returns how many matched. */
 static size_t
-bind_codecs(uint8_t *pt, uint8_t *rtx_pt, const struct track *source, const struct track *sink)
+bind_codecs(struct bound *out, const struct track *source, const struct track *sink)
 {
 	size_t matched = 0;
 
@@ -90,13 +125,14 @@ bind_codecs(uint8_t *pt, uint8_t *rtx_pt, const struct track *source, const stru
 		int best = -1;
 
 		for (size_t k = 0; k < sink->codec_count; k++) {
-			int d = distance(&source->codecs[i], &sink->codecs[k]);
+			int d = track_distance(source, &source->codecs[i], sink, &sink->codecs[k]);
 
 			if (d < 0 || (best >= 0 && d >= best))
 				continue;
 			best = d;
-			pt[i] = sink->codecs[k].pt;
-			rtx_pt[i] = sink->codecs[k].rtx_pt;
+			out->pt[i] = sink->codecs[k].pt;
+			out->rtx_pt[i] = sink->codecs[k].rtx_pt;
+			out->red[i] = red_of(&source->codecs[i], &sink->codecs[k]);
 		}
 		matched += best >= 0;
 	}
@@ -115,8 +151,7 @@ tracks_bind(struct binding *out, const struct tracks *publisher, const struct tr
 			const struct track *source = &publisher->list[k];
 
 			if (used[k] || source->kind != player->list[i].kind ||
-			    bind_codecs(out->tracks[i].pt, out->tracks[i].rtx_pt, source,
-					&player->list[i]) == 0)
+			    bind_codecs(&out->tracks[i], source, &player->list[i]) == 0)
 				continue;
 			out->tracks[i].source = (uint8_t)k;
 			used[k] = true;
@@ -144,8 +179,15 @@ tracks_choose(struct binding *out, const struct tracks *publisher, char *const *
 	for (size_t i = 0; i < publisher->count; i++) {
 		const struct track *t = &publisher->list[i];
 
-		if (t->codec_count > 0 && (codecs != NULL ? is_chosen(t, codecs) : !t->on_demand))
-			out->tracks[i].source = (uint8_t)i;
+		if (t->codec_count == 0 || (codecs != NULL ? !is_chosen(t, codecs) : t->on_demand))
+			continue;
+		out->tracks[i].source = (uint8_t)i;
+		for (size_t k = 0; k < t->codec_count; k++) {
+			if (t->codecs[k].red_pt == PT_NONE)
+				continue;
+			out->tracks[i].pt[k] = t->codecs[k].red_pt;
+			out->tracks[i].red[k] = RED_PRIMARY;
+		}
 	}
 }
 

@@ -1,7 +1,7 @@
 // Every client that publishes times every client that plays: with a codec in common more than 95 %
 // of the encoded pictures are decoded; without one the player is told both sides' codecs.
-// Then the same of sound: Opus, G.711 and G.722 as they are; RED, which the answer leaves out, so that
-// Opus is sent. RTC_MATRIX=long: pictures of full size, one publisher at a time (tests/long/matrix.t).
+// Then the same of sound: Opus, G.711 and G.722 as they are; RED, of which players without it get Opus.
+// RTC_MATRIX=long: pictures of full size, one publisher at a time (tests/long/matrix.t).
 import { allClients } from './lib/clients.mjs';
 import { Matrix } from './lib/matrix.mjs';
 import { Stack } from './lib/stack.mjs';

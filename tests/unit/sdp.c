@@ -46,6 +46,10 @@ outcome(const struct sdp_plan *plan, char *out)
 	out[plan->track_count] = '\0';
 }
 
+#define AUDIO_RED(formats)                                                                         \
+	"m=audio 9 UDP/TLS/RTP/SAVPF " formats "\r\na=mid:0\r\na=sendonly\r\na=rtcp-mux\r\n"
+#define RED_MAPS "a=rtpmap:63 red/48000/2\r\na=rtpmap:111 opus/48000/2\r\n"
+
 /* Each: the text, the outcome, and "PT NAME RTX" of the last m-line's first codec. */
 static const struct {
 	const char *why, *text, *outcome, *codec;
@@ -119,11 +123,17 @@ static const struct {
 		"a=rtpmap:118 red/90000\r\na=rtpmap:119 rtx/90000\r\na=fmtp:119 apt=118\r\n"
 		"a=rtpmap:96 VP8/90000\r\n",
      "AV", "96 VP8 -1"},
-    {"red audio before opus",
-     HEAD
-     "m=audio 9 UDP/TLS/RTP/SAVPF 63 111\r\na=mid:0\r\na=sendonly\r\n"
-     "a=rtcp-mux\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\na=rtpmap:111 opus/48000/2\r\n",
+    {"red audio before opus is wanted more",
+     HEAD AUDIO_RED("63 111") "a=fmtp:63 111/111\r\n" RED_MAPS, "A", "63 red -1"},
+    {"red audio behind opus is not", HEAD AUDIO_RED("111 63") "a=fmtp:63 111/111\r\n" RED_MAPS, "A",
+     "111 opus -1"},
+    {"red audio does not say of what", HEAD AUDIO_RED("63 111") RED_MAPS, "A", "111 opus -1"},
+    {"red audio of what is not offered", HEAD AUDIO_RED("63 111") "a=fmtp:63 110/110\r\n" RED_MAPS,
      "A", "111 opus -1"},
+    {"red audio of two codecs", HEAD AUDIO_RED("63 111") "a=fmtp:63 111/0\r\n" RED_MAPS, "A",
+     "111 opus -1"},
+    {"red audio of another than opus", HEAD AUDIO_RED("63 111 0") "a=fmtp:63 0/0\r\n" RED_MAPS, "A",
+     "111 opus -1"},
     {"rtcp-fb for all payload types",
      HEAD AUDIO VIDEO_LINE
      "a=mid:1\r\na=sendonly\r\na=rtcp-mux\r\n"

@@ -416,6 +416,90 @@ a_kind_without_a_common_codec_is_told(void **state)
 	tracks_free(&sound);
 }
 
+#define RED(pt, fmtp)                                                                              \
+	"{\"name\":\"red\",\"clock_rate\":48000,\"channels\":2,\"pt\":" pt ",\"fmtp\":\"" fmtp "\"}"
+#define OPUS_AS(pt)   "{\"name\":\"opus\",\"clock_rate\":48000,\"channels\":2,\"pt\":" pt "}"
+#define SOUND(codecs) "[{\"kind\":\"audio\",\"codecs\":[" codecs "]}]"
+
+/* A publisher of RED (63 of 111) and Opus, whatever a player takes of it. */
+static void
+red_goes_to_those_that_take_it(void **state)
+{
+	static const struct {
+		const char *player;
+		int red_pt, red, opus_pt;
+	} rows[] = {
+	    {SOUND(RED("63", "111/111") "," OPUS), 63, PT_NONE, 111},
+	    {SOUND(OPUS_AS("96") "," RED("97", "96/96")), 97, 96, 96},
+	    {SOUND(OPUS_AS("109")), 109, RED_PRIMARY, 109},
+	    /* RED of another codec, or of none, is not RED of this one */
+	    {SOUND(OPUS_AS("109") "," RED("63", "0/0") ",{\"name\":\"PCMU\",\"clock_rate\":8000,"
+						       "\"pt\":0}"),
+	     109, RED_PRIMARY, 109},
+	    {SOUND(OPUS_AS("109") "," RED("63", "x")), 109, RED_PRIMARY, 109},
+	    {SOUND("{\"name\":\"PCMU\",\"clock_rate\":8000,\"pt\":0}"), PT_NONE, PT_NONE, PT_NONE},
+	};
+	struct tracks pub = parsed(SOUND(RED("63", "111/111") "," OPUS));
+
+	(void)state;
+	assert_int_equal(pub.list[0].codecs[0].red_pt, 111);
+	assert_int_equal(pub.list[0].codecs[1].red_pt, PT_NONE);
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct tracks play = parsed(rows[i].player);
+		struct binding b;
+
+		tracks_bind(&b, &pub, &play);
+		if (b.tracks[0].pt[0] != rows[i].red_pt || b.tracks[0].red[0] != rows[i].red ||
+		    b.tracks[0].pt[1] != rows[i].opus_pt || b.tracks[0].red[1] != PT_NONE)
+			fail_msg("row %zu: %u %u %u", i, b.tracks[0].pt[0], b.tracks[0].red[0],
+				 b.tracks[0].pt[1]);
+		tracks_free(&play);
+	}
+	tracks_free(&pub);
+}
+
+/* Opus to a player of both stays Opus. Without Opus beside it RED cannot be unwrapped. */
+static void
+red_is_never_made(void **state)
+{
+	struct tracks opus = parsed(SOUND(OPUS)), red = parsed(SOUND(RED("63", "111/111")));
+	struct tracks both = parsed(SOUND(RED("63", "96/96") "," OPUS_AS("96")));
+	struct binding b;
+
+	(void)state;
+	assert_int_equal(tracks_bind(&b, &opus, &both), 1);
+	assert_int_equal(b.tracks[0].pt[0], 96);
+	assert_int_equal(b.tracks[0].red[0], PT_NONE);
+	assert_int_equal(tracks_bind(&b, &red, &both), 0);
+	assert_int_equal(tracks_bind(&b, &both, &red), 0);
+	tracks_free(&opus);
+	tracks_free(&red);
+	tracks_free(&both);
+}
+
+static void
+a_local_subscriber_does_not_see_red(void **state)
+{
+	struct tracks pub = parsed(SOUND(RED("63", "111/111") "," OPUS));
+	json_t *all = tracks_json(&pub), *seen = tracks_local_json(&pub), *local;
+	struct binding b;
+
+	(void)state;
+	assert_int_equal(json_array_size(json_object_get(json_array_get(all, 0), "codecs")), 2);
+	local = json_object_get(json_array_get(seen, 0), "codecs");
+	assert_int_equal(json_array_size(local), 1);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(local, 0), "name")),
+			    "opus");
+	tracks_choose(&b, &pub, NULL);
+	assert_int_equal(b.tracks[0].source, 0);
+	assert_int_equal(b.tracks[0].pt[0], 111);
+	assert_int_equal(b.tracks[0].red[0], RED_PRIMARY);
+	assert_int_equal(b.tracks[0].red[1], PT_NONE);
+	json_decref(all);
+	json_decref(seen);
+	tracks_free(&pub);
+}
+
 static void
 names_fit_their_room(void **state)
 {
@@ -449,6 +533,9 @@ main(void)
 	    cmocka_unit_test(a_source_of_several_codecs_is_bound_codec_by_codec),
 	    cmocka_unit_test(a_local_subscriber_gets_live_tracks_or_what_it_names),
 	    cmocka_unit_test(a_kind_without_a_common_codec_is_told),
+	    cmocka_unit_test(red_goes_to_those_that_take_it),
+	    cmocka_unit_test(red_is_never_made),
+	    cmocka_unit_test(a_local_subscriber_does_not_see_red),
 	    cmocka_unit_test(names_fit_their_room),
 	};
 
