@@ -284,11 +284,12 @@ static void
 on_connected(void *arg, const struct peer_info *info)
 {
 	char text[ADDR_TEXT_SIZE];
+	const char *relay = client_session_relay(p.session);
 
 	(void)arg;
 	p.connected_us = clock_now_us();
-	log_info("session", "connected to %s, %s", addr_format(&info->path.remote, text),
-		 info->profile_name);
+	log_info("session", "connected to %s%s%s, %s", addr_format(&info->path.remote, text),
+		 relay != NULL ? " by " : "", relay != NULL ? relay : "", info->profile_name);
 }
 
 static void
@@ -328,6 +329,8 @@ start_session(void)
 	};
 	const struct client_session_config config = {.loop = &p.loop,
 						     .protocol = p.o.client.protocol,
+						     .ice_servers = &p.o.client.ice_servers,
+						     .relay_only = p.o.client.relay_only,
 						     .http = p.http,
 						     .dtls = p.dtls,
 						     .whip = &p.o.client.whip,

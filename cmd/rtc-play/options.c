@@ -75,6 +75,9 @@ static const struct option long_options[] = {
     {"resolve", required_argument, NULL, CLIENT_OPT_RESOLVE},
     {"timeout", required_argument, NULL, CLIENT_OPT_TIMEOUT},
     {"protocol", required_argument, NULL, CLIENT_OPT_PROTOCOL},
+    {"ice-server", required_argument, NULL, CLIENT_OPT_ICE_SERVER},
+    {"ice-server-file", required_argument, NULL, CLIENT_OPT_ICE_SERVER_FILE},
+    {"relay-only", no_argument, NULL, CLIENT_OPT_RELAY_ONLY},
     {NULL, 0, NULL, 0},
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "client/client.h"
 #include "verdict.h"
 
 static const double SECOND = 1e6;
@@ -133,8 +134,7 @@ network_json(const struct peer *peer)
 
 	if (peer != NULL && peer_get_info(peer, &info) == 0) {
 		json_object_set_new(o, "remote", json_string(addr_format(&info.path.remote, text)));
-		json_object_set_new(o, "protocol",
-				    json_string(info.path.proto == ICE_TCP ? "tcp" : "udp"));
+		json_object_set_new(o, "protocol", json_string(client_proto_name(info.path.proto)));
 		json_object_set_new(o, "srtp", json_string(info.profile_name));
 		json_object_set_new(o, "dtls", json_string(info.dtls_version));
 	}

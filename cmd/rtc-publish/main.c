@@ -104,6 +104,9 @@ static const struct option long_options[] = {
     {"resolve", required_argument, NULL, CLIENT_OPT_RESOLVE},
     {"timeout", required_argument, NULL, CLIENT_OPT_TIMEOUT},
     {"protocol", required_argument, NULL, CLIENT_OPT_PROTOCOL},
+    {"ice-server", required_argument, NULL, CLIENT_OPT_ICE_SERVER},
+    {"ice-server-file", required_argument, NULL, CLIENT_OPT_ICE_SERVER_FILE},
+    {"relay-only", no_argument, NULL, CLIENT_OPT_RELAY_ONLY},
     {NULL, 0, NULL, 0},
 };
 
@@ -192,10 +195,11 @@ static void
 on_connected(void *arg, const struct peer_info *info)
 {
 	char text[ADDR_TEXT_SIZE];
+	const char *relay = client_session_relay(p.session);
 
 	(void)arg;
-	log_info("session", "connected to %s, %s", addr_format(&info->path.remote, text),
-		 info->profile_name);
+	log_info("session", "connected to %s%s%s, %s", addr_format(&info->path.remote, text),
+		 relay != NULL ? " by " : "", relay != NULL ? relay : "", info->profile_name);
 	p.feed = feed_new(&p.loop, p.source, p.testing, on_feed_ready, NULL);
 	if (p.feed == NULL) {
 		begin_end(EX_OSERR, "out of memory");
@@ -286,6 +290,8 @@ start_session(void)
 	struct sdp_offer_track tracks[MEDIA_KINDS];
 	struct client_session_config config = {.loop = &p.loop,
 					       .protocol = p.client.protocol,
+					       .ice_servers = &p.client.ice_servers,
+					       .relay_only = p.client.relay_only,
 					       .http = p.http,
 					       .dtls = p.dtls,
 					       .whip = &p.client.whip,

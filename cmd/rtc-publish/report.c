@@ -115,8 +115,7 @@ stages(const struct client_session *session)
 
 		json_object_set_new(o, "srtp", json_string(info.profile_name));
 		json_object_set_new(o, "remote", json_string(addr_format(&info.path.remote, text)));
-		json_object_set_new(o, "protocol",
-				    json_string(info.path.proto == ICE_TCP ? "tcp" : "udp"));
+		json_object_set_new(o, "protocol", json_string(client_proto_name(info.path.proto)));
 	}
 	return o;
 }

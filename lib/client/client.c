@@ -3,6 +3,16 @@
 #include <stddef.h>
 
 #include "base/bytes.h"
+#include "ice/ice.h"
+
+const char *
+client_proto_name(unsigned proto)
+{
+	static const char *const names[] = {
+	    [ICE_UDP] = "udp", [ICE_TCP] = "tcp", [ICE_RELAYED] = "turn"};
+
+	return proto < ARRAY_COUNT(names) ? names[proto] : "";
+}
 
 const char *
 client_code_stage(enum client_code code)
@@ -22,6 +32,7 @@ client_code_stage(enum client_code code)
 	    {CLIENT_CANDIDATE, "candidates"},
 	    {CLIENT_UDP, "ice-udp"},
 	    {CLIENT_TCP_ONLY, "ice-tcp"},
+	    {CLIENT_TURN, "turn"},
 	    {CLIENT_DTLS, "dtls"},
 	    {CLIENT_NO_MEDIA, "media"},
 	    {CLIENT_BAD_MEDIA, "media"},

@@ -17,6 +17,7 @@ enum client_code {
 	CLIENT_CANDIDATE = 40, /* the answer names no address that can be used */
 	CLIENT_UDP = 41,       /* no ICE check was answered */
 	CLIENT_TCP_ONLY = 42,  /* only ICE-TCP is offered, and does not do or is not wanted */
+	CLIENT_TURN = 43,      /* no TURN server relays, and there is no other way */
 	CLIENT_DTLS = 50,
 	CLIENT_NO_MEDIA = 55,  /* connected, but nothing arrives; or the path was lost */
 	CLIENT_BAD_MEDIA = 56, /* what arrives cannot be used */
@@ -26,6 +27,9 @@ enum client_code {
 
 /* By what media travels; all: UDP, and TCP where UDP is not answered soon. */
 enum client_protocol { CLIENT_PROTOCOL_ALL, CLIENT_PROTOCOL_UDP, CLIENT_PROTOCOL_TCP };
+
+/* "udp", "tcp", "turn": a path's protocol (enum ice_proto) for people and JSON. */
+const char *client_proto_name(unsigned proto);
 
 /* "dns", "tcp", "tls", "http" ...: the stage's name for people and JSON. */
 const char *client_code_stage(enum client_code code);

@@ -16,7 +16,10 @@ enum client_option {
 	CLIENT_OPT_INSECURE,
 	CLIENT_OPT_RESOLVE,
 	CLIENT_OPT_TIMEOUT,
-	CLIENT_OPT_PROTOCOL
+	CLIENT_OPT_PROTOCOL,
+	CLIENT_OPT_ICE_SERVER,
+	CLIENT_OPT_ICE_SERVER_FILE,
+	CLIENT_OPT_RELAY_ONLY
 };
 
 #define CLIENT_OPTIONS_HELP                                                                        \
@@ -29,11 +32,20 @@ enum client_option {
 /* Of those that carry media. */
 #define CLIENT_PROTOCOL_HELP                                                                       \
 	"      --protocol PROTOCOL   of the media: udp, tcp, or all (UDP if it is answered "       \
-	"soon)\n"
+	"soon)\n"                                                                                  \
+	"      --ice-server URI      STUN or TURN server beside those that the answer names; "     \
+	"the\n"                                                                                    \
+	"                            user and credential of \"turn:\" are in $RTC_ICE_AUTH\n"      \
+	"      --ice-server-file FILE  such servers: URI, or URI USER CREDENTIAL a line\n"         \
+	"      --relay-only          send and receive by a TURN server, or not at all\n"
 
 struct client_options {
 	struct whip_options whip;
 	enum client_protocol protocol;
+	bool relay_only;
+	const char *ice_uris[TURN_SERVERS_MAX], *ice_file;
+	size_t ice_uri_count;
+	struct turn_servers ice_servers; /* of both, after client_options_finish() */
 	const char *token_file;
 	const char *resolve[CLIENT_RESOLVE_MAX];
 	char token[WHIP_TOKEN_SIZE];
@@ -43,7 +55,8 @@ struct client_options {
 /* 1 if opt was one of the shared options and good; 0 if it is not one; -EINVAL if arg is bad (a
  * line was written to standard error). */
 int client_option_take(struct client_options *o, int opt, const char *arg);
-/* After the last option: reads the token. 0 or -errno with a line on standard error. */
+/* After the last option: reads the token and the ICE servers. 0 or -errno with a line on standard
+ * error. */
 int client_options_finish(struct client_options *o);
 
 /* A decimal number of low..high and nothing after it: 0 or -EINVAL. */

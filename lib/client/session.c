@@ -1,6 +1,7 @@
 #include "client/session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,29 +19,37 @@ on_connected(void *arg, const struct peer_info *info)
 
 	s->times.ice_us = info->ice_us + s->times.answer_us;
 	s->times.dtls_us = info->dtls_us + s->times.answer_us;
+	session_relay_prune(s);
 	if (s->cfg.events->connected != NULL)
 		s->cfg.events->connected(s->cfg.arg, info);
+}
+
+/* Which code says best what did not work: the way that was there. */
+static enum client_code
+code_of_ice(const struct client_session *s)
+{
+	if (s->udp_count > 0)
+		return CLIENT_UDP;
+	return s->target_count > 0 ? CLIENT_TCP_ONLY : CLIENT_TURN;
 }
 
 static void
 on_failed(void *arg, enum peer_stage stage, const char *words)
 {
-	static const enum client_code codes[] = {
-	    [PEER_STAGE_ICE] = CLIENT_UDP,
-	    [PEER_STAGE_DTLS] = CLIENT_DTLS,
-	    [PEER_STAGE_MEDIA] = CLIENT_NO_MEDIA,
-	};
-
 	struct client_session *s = arg;
-	bool connected = s->times.dtls_us != 0;
-	bool tcp_failed = stage == PEER_STAGE_ICE && s->udp_count == 0;
+	enum client_code code = CLIENT_NO_MEDIA;
+	char all[2 * WHIP_WORDS_SIZE + 8];
 
 	/* A path that worked and is gone is not a path that is blocked. */
-	session_end(s,
-		    connected	 ? CLIENT_NO_MEDIA
-		    : tcp_failed ? CLIENT_TCP_ONLY
-				 : codes[stage],
-		    words);
+	if (s->times.dtls_us == 0 && stage == PEER_STAGE_ICE)
+		code = code_of_ice(s);
+	else if (s->times.dtls_us == 0 && stage == PEER_STAGE_DTLS)
+		code = CLIENT_DTLS;
+	snprintf(all, sizeof(all), "%s%s%s", words,
+		 stage == PEER_STAGE_ICE && s->relay != NULL && s->relay->words[0] != '\0' ? "; "
+											   : "",
+		 stage == PEER_STAGE_ICE && s->relay != NULL ? s->relay->words : "");
+	session_end(s, code, all);
 }
 
 static void
@@ -130,6 +139,13 @@ static void
 report_stopped(struct client_session *s, enum client_code code, const char *words)
 {
 	shut_down(s);
+	if (!session_relay_release(s, code, words))
+		session_stopped(s, code, words);
+}
+
+void
+session_stopped(struct client_session *s, enum client_code code, const char *words)
+{
 	if (s->stopped != NULL)
 		s->stopped(s->cfg.arg, code, words); /* may free s */
 }
@@ -208,6 +224,8 @@ on_timeout(void *object, uint64_t now_us)
 	if (!s->stop_begun && now_us >= s->tcp_at_us)
 		session_tcp_timeout(s);
 	if (!s->stop_begun)
+		session_relay_timeout(s, now_us);
+	if (!s->stop_begun)
 		peer_timeout(s->peer, now_us);
 	session_leave(s);
 }
@@ -218,7 +236,9 @@ get_deadline(void *object, uint64_t now_us)
 	const struct client_session *s = object;
 
 	(void)now_us;
-	return s->stop_begun ? CLOCK_NEVER : MIN_OF(peer_deadline(s->peer), s->tcp_at_us);
+	if (s->stop_begun)
+		return CLOCK_NEVER;
+	return MIN_OF(MIN_OF(peer_deadline(s->peer), s->tcp_at_us), session_relay_deadline(s));
 }
 
 static void
@@ -253,6 +273,8 @@ take_answer(struct client_session *s, const struct whip_result *r)
 	enum client_code code;
 
 	s->times.answer_us = clock_now_us() - s->start_us;
+	session_relay_learn(s, s->cfg.ice_servers);
+	session_relay_learn(s, r->ice_servers);
 	code = session_take_answer(s, r->answer, r->answer_size, words, sizeof(words));
 	if (code != CLIENT_OK) {
 		session_end(s, code, words);
@@ -389,6 +411,7 @@ client_session_free(struct client_session *s)
 	whip_client_free(s->whip);
 	session_names_forget(s);
 	session_sockets_close(s);
+	session_relay_free(s);
 	peer_free(s->peer);
 	sdp_free(s->offer);
 	s->whip = NULL;

@@ -17,6 +17,7 @@
 #include "client/whip_client.h"
 #include "peer/peer.h"
 #include "sdp/sdp_negotiate.h"
+#include "turn/turn_server.h"
 
 enum { CLIENT_SESSION_TRACKS_MAX = 4 };
 
@@ -61,6 +62,9 @@ struct client_session_config {
 	uint64_t rate_start_bps, rate_max_bps; /* see struct peer_config */
 	enum client_protocol protocol;
 	bool no_candidates; /* leave our host candidates out of the offer */
+	/* STUN and TURN servers beside those that the answer names; NULL: none. Borrowed. */
+	const struct turn_servers *ice_servers;
+	bool relay_only; /* by a TURN server or not at all */
 };
 
 struct client_session;
@@ -87,6 +91,8 @@ struct client_session_times {
 	uint64_t ice_us, dtls_us; /* path found; keys ready */
 };
 void client_session_times(const struct client_session *s, struct client_session_times *out);
+/* The URI of the TURN server on the path; NULL: there is none. Borrowed. */
+const char *client_session_relay(const struct client_session *s);
 uint64_t client_session_start_us(const struct client_session *s); /* clock_now_us() of the start */
 
 /*

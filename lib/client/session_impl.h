@@ -4,15 +4,18 @@
 
 #include "client/session.h"
 #include "loop/loop.h"
+#include "client/turn_conn.h"
 #include "tcp/tcp.h"
 
 enum {
-	SESSION_QUIET_US = 2000000,   /* so long nothing came: then ICMP is believed */
-	SESSION_FAMILIES = 2,	      /* IPv4 and IPv6: a socket each */
-	SESSION_NAMES_MAX = 4,	      /* host names among the candidates that are looked up */
-	SESSION_HOSTS_MAX = 8,	      /* our own host candidates */
-	SESSION_TCP_MAX = 4,	      /* TCP candidates that are connected to */
-	SESSION_TCP_AFTER_US = 500000 /* when UDP was not answered for so long */
+	SESSION_QUIET_US = 2000000,    /* so long nothing came: then ICMP is believed */
+	SESSION_FAMILIES = 2,	       /* IPv4 and IPv6: a socket each */
+	SESSION_NAMES_MAX = 4,	       /* host names among the candidates that are looked up */
+	SESSION_HOSTS_MAX = 8,	       /* our own host candidates */
+	SESSION_TCP_MAX = 4,	       /* TCP candidates that are connected to */
+	SESSION_TCP_AFTER_US = 500000, /* when UDP was not answered for so long */
+	SESSION_TURNS_MAX = 4,	       /* TURN servers that are asked at once */
+	SESSION_TURN_AFTER_US = 300000 /* likewise: an allocation takes two round trips */
 };
 
 /* A UDP socket; its index is the channel of its ICE tuples. */
@@ -37,6 +40,37 @@ struct session_target {
 	uint32_t priority;
 };
 
+/* A TURN server of ours; its index is the channel of its ICE tuples. */
+struct session_turn {
+	uv_getaddrinfo_t request; /* of its name */
+	uv_poll_t poll;
+	struct client_session *session; /* NULL: given up, while the name is looked up */
+	struct turn_server server;
+	struct turn_conn *conn; /* NULL: not yet, or no more */
+	unsigned index;
+	bool resolving, watched, closing, dropped; /* what keeps its memory */
+	bool ready, over;
+};
+
+/* What a session knows of TURN; made when there is a server to use. */
+struct session_relay {
+	struct turn_servers servers;
+	struct session_turn *turns[SESSION_TURNS_MAX];
+	unsigned turn_count;
+	struct session_target remotes[TURN_PEERS_MAX]; /* UDP candidates of the other side */
+	unsigned remote_count;
+	uint64_t at_us; /* when to begin; CLOCK_NEVER */
+	bool begun;
+	char uri[TURN_URI_MAX + 1];  /* of the server on the path, once connected */
+	struct tls_ctx *tls;	     /* NULL: not needed yet */
+	char words[WHIP_WORDS_SIZE]; /* why the last one failed */
+	/* The end, while allocations are given back. */
+	uv_timer_t timer;
+	bool releasing;
+	enum client_code stop_code;
+	char stop_words[WHIP_WORDS_SIZE];
+};
+
 struct client_session {
 	struct client_session_config cfg;
 	struct sdp_offer_track offered[CLIENT_SESSION_TRACKS_MAX];
@@ -50,6 +84,7 @@ struct client_session {
 	struct session_target targets[SESSION_TCP_MAX];
 	unsigned target_count, target_next; /* next: the first that is not connected to yet */
 	uint64_t tcp_at_us;		    /* when to begin; CLOCK_NEVER */
+	struct session_relay *relay;	    /* NULL: no TURN server is known */
 	struct loop_driver driver;
 	struct peer *peer;
 	struct whip_client *whip;
@@ -70,6 +105,7 @@ void session_icmp_enable(int fd, int family); /* a socket that is told of closed
 void session_icmp_take(struct client_session *s, uint32_t channel);
 
 /* session.c */
+void session_stopped(struct client_session *s, enum client_code code, const char *words);
 void session_end(struct client_session *s, enum client_code code, const char *words);
 void session_settle(struct client_session *s);
 void session_enter(struct client_session *s); /* around calls into the peer that call back */
@@ -96,6 +132,20 @@ void session_tcp_send(struct client_session *s, const struct peer_datagram *d);
 void session_tcp_flush(struct client_session *s);
 void session_tcp_pause(struct client_session *s);
 void session_tcp_close(struct client_session *s);
+
+/* session_relay.c: TURN servers, when their time has come. */
+void session_relay_learn(struct client_session *s, const struct turn_servers *servers);
+void session_relay_add(struct client_session *s, const struct addr *a, uint32_t priority);
+void session_relay_plan(struct client_session *s); /* the candidates are known: when to begin */
+bool session_relay_hopes(const struct client_session *s); /* may it yet give a pair? */
+void session_relay_timeout(struct client_session *s, uint64_t now_us);
+uint64_t session_relay_deadline(const struct client_session *s);
+void session_relay_send(struct client_session *s, const struct peer_datagram *d);
+void session_relay_flush(struct client_session *s);
+void session_relay_prune(struct client_session *s); /* connected: give back what is not used */
+/* Give everything back, then call session_stopped(). False: there is nothing to give back. */
+bool session_relay_release(struct client_session *s, enum client_code code, const char *words);
+void session_relay_free(struct client_session *s);
 
 /* session_sdp.c */
 char *session_make_offer(struct client_session *s); /* the caller frees; NULL without memory */

@@ -122,6 +122,11 @@ send_batch(struct client_session *s, unsigned first, unsigned end)
 			session_tcp_send(s, &out[done]);
 		return;
 	}
+	if (out[first].to.proto == ICE_RELAYED) {
+		for (; done < end; done++)
+			session_relay_send(s, &out[done]);
+		return;
+	}
 
 	for (unsigned i = first; i < end; i++) {
 		vecs[i] = (struct iovec){out[i].buf, out[i].size};
@@ -160,6 +165,7 @@ session_send_all(struct client_session *s)
 		}
 	} while (count == BATCH);
 	session_tcp_flush(s);
+	session_relay_flush(s);
 }
 
 /* ---- sockets ---- */
@@ -271,7 +277,12 @@ session_add_address(struct client_session *s, const struct addr *a, uint32_t pri
 {
 	unsigned family = a->sa.sa_family == AF_INET6;
 	struct ice_tuple tuple;
-	int r = has_route(a) ? session_socket_open(s, family) : -ENETUNREACH;
+	int r;
+
+	session_relay_add(s, a, priority);
+	if (s->cfg.relay_only || s->cfg.protocol == CLIENT_PROTOCOL_TCP)
+		return -EPERM;
+	r = has_route(a) ? session_socket_open(s, family) : -ENETUNREACH;
 
 	if (r < 0)
 		return r;
@@ -315,8 +326,10 @@ on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 	if (s == NULL)
 		return;
 	session_tcp_plan(s);
+	session_relay_plan(s);
 	session_settle(s);
-	if (s->pair_count + s->target_count == 0 && !session_names_pending(s))
+	if (s->pair_count + s->target_count == 0 && !session_names_pending(s) &&
+	    !session_relay_hopes(s))
 		session_end(s, CLIENT_CANDIDATE,
 			    "the names in the answer's candidates do not resolve, or no way leads "
 			    "to them");

@@ -89,7 +89,7 @@ session_make_offer(struct client_session *s)
 
 	if (local == NULL || hosts == NULL || text == NULL)
 		goto fail;
-	if (!s->cfg.no_candidates && s->cfg.protocol != CLIENT_PROTOCOL_TCP)
+	if (!s->cfg.no_candidates && !s->cfg.relay_only && s->cfg.protocol != CLIENT_PROTOCOL_TCP)
 		list_hosts(hosts, s);
 	random_text(cname, sizeof(cname) - 1);
 	local->session_id = random_u64();
@@ -162,8 +162,10 @@ is_usable(const struct client_session *s, const struct sdp_candidate *c)
 	if (c->component > 1 || c->port == 0)
 		return false;
 	if (c->proto == SDP_TCP)
-		return s->cfg.protocol != CLIENT_PROTOCOL_UDP && c->tcp_type == SDP_TCP_PASSIVE;
-	return s->cfg.protocol != CLIENT_PROTOCOL_TCP;
+		return s->cfg.protocol != CLIENT_PROTOCOL_UDP && !s->cfg.relay_only &&
+		       c->tcp_type == SDP_TCP_PASSIVE;
+	/* TURN servers send UDP, however we come to them. */
+	return s->cfg.protocol != CLIENT_PROTOCOL_TCP || s->relay != NULL;
 }
 
 static enum client_code
@@ -173,6 +175,14 @@ no_candidate(const struct client_session *s, const struct sdp_plan *plan, char *
 
 	for (size_t i = 0; i < plan->candidate_count; i++)
 		tcp_count += plan->candidates[i].proto == SDP_TCP;
+	if (s->cfg.relay_only) {
+		text_copy(
+		    words, size,
+		    s->relay == NULL
+			? "the answer names no TURN server, and none was given"
+			: "no TURN server can be used, or no candidate of the answer with it");
+		return CLIENT_TURN;
+	}
 	if (tcp_count > 0 && s->cfg.protocol == CLIENT_PROTOCOL_UDP) {
 		text_copy(words, size, "the answer has TCP candidates only");
 		return CLIENT_TCP_ONLY;
@@ -204,7 +214,9 @@ pair_candidates(struct client_session *s, const struct sdp_plan *plan, char *wor
 			(void)session_add_address(s, &a, c->priority);
 		}
 	}
-	if (s->pair_count + s->target_count == 0 && !session_names_pending(s))
+	session_relay_plan(s);
+	if (s->pair_count + s->target_count == 0 && !session_names_pending(s) &&
+	    !session_relay_hopes(s))
 		return no_candidate(s, plan, words, size);
 	session_tcp_plan(s);
 	return CLIENT_OK;

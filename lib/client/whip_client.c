@@ -12,7 +12,7 @@
 #include "client/whip_api.h"
 #include "client/whip_http.h"
 
-enum { DETAIL_SIZE = 256, OK = 200, CREATED = 201 };
+enum { DETAIL_SIZE = 256, LINKS_MAX = 16, OK = 200, CREATED = 201 };
 
 enum method { POST_OFFER, DELETE_SESSION };
 
@@ -25,9 +25,10 @@ struct whip_client {
 	enum method method;
 	CURL *easy; /* of the request that runs; NULL: none */
 	struct curl_slist *headers, *resolve;
-	char *offer;	/* owned; of the JSON interface: the whole body */
-	bool json;	/* see whip_api.h */
-	bool was_https; /* a hop before this one was encrypted */
+	struct turn_servers *ice_servers; /* owned; NULL: none was named */
+	char *offer;			  /* owned; of the JSON interface: the whole body */
+	bool json;			  /* see whip_api.h */
+	bool was_https;			  /* a hop before this one was encrypted */
 	unsigned redirects;
 	size_t body_size;
 	char url[WHIP_URL_SIZE], session_url[WHIP_URL_SIZE];
@@ -262,6 +263,23 @@ resolve_location(const struct whip_client *c, char *out)
 	return whip_location(out, WHIP_URL_SIZE, c->url, h->value) == 0 ? 0 : -EINVAL;
 }
 
+/* STUN and TURN servers (RFC 9725 s.4.6). What cannot be read is none: it is not worth a session.
+ */
+static void
+take_links(struct whip_client *c)
+{
+	struct curl_header *h;
+
+	for (size_t i = 0; i < LINKS_MAX; i++) {
+		if (curl_easy_header(c->easy, "Link", i, CURLH_HEADER, -1, &h) != CURLHE_OK)
+			return;
+		if (c->ice_servers == NULL)
+			c->ice_servers = calloc(1, sizeof(*c->ice_servers));
+		if (c->ice_servers != NULL)
+			(void)turn_servers_add_link(c->ice_servers, h->value);
+	}
+}
+
 static enum client_code
 judge_json(struct whip_client *c, int status)
 {
@@ -294,6 +312,7 @@ judge_post(struct whip_client *c, int status)
 	r = resolve_location(c, location);
 	if (r == 0)
 		memcpy(c->session_url, location, sizeof(location));
+	take_links(c);
 	if (c->body_size == 0)
 		return fail(c, CLIENT_SDP, "the answer has no body");
 	if (r == -ENOENT)
@@ -363,6 +382,7 @@ finish(struct whip_client *c, CURLcode result)
 	out.status = (int)status;
 	out.redirects = c->redirects;
 	out.answer = out.code == CLIENT_OK ? c->body : "";
+	out.ice_servers = c->ice_servers;
 	out.answer_size = out.code == CLIENT_OK ? c->body_size : 0;
 	end_request(c);
 	c->done(c->arg, &out); /* may free c */
@@ -426,5 +446,6 @@ whip_client_free(struct whip_client *c)
 		whip_http_abort(c->http, c->easy);
 	end_request(c);
 	free(c->offer);
+	free(c->ice_servers);
 	free(c);
 }

@@ -17,6 +17,7 @@
 #include <uv.h>
 
 #include "client/client.h"
+#include "turn/turn_server.h"
 
 enum {
 	WHIP_BODY_MAX = 65536, /* octets of an answer or problem */
@@ -45,6 +46,7 @@ struct whip_result {
 	int status;	       /* HTTP; 0: none came */
 	const char *answer;    /* the body of a 201, NUL-terminated; "" otherwise */
 	size_t answer_size;
+	const struct turn_servers *ice_servers; /* of its Link fields; NULL: none */
 	const char *session_url; /* resolved Location (RFC 3986 s.5); "" if none. A secret. */
 	unsigned redirects;
 	uint64_t dns_us, tcp_us, tls_us, total_us; /* of the last hop; 0 not reached */

@@ -24,12 +24,14 @@ struct ice_creds {
 	char pwd[ICE_PWD_MAX + 1];
 };
 
-enum ice_proto { ICE_UDP, ICE_TCP };
+/* ICE_RELAYED: by UDP between the peer and a TURN server, whose allocation is the local candidate.
+ */
+enum ice_proto { ICE_UDP, ICE_TCP, ICE_RELAYED };
 
 /*
  * Where a datagram came from or goes to. local is the address it was sent to (IP_PKTINFO), so that
  * the answer leaves from there; its port is 0 where that does not matter. channel is the caller's
- * own number for the socket or TCP connection (0 for the only UDP socket).
+ * own number for the socket, TCP connection or allocation (0 for the only UDP socket).
  */
 struct ice_tuple {
 	struct addr remote, local;
@@ -61,5 +63,7 @@ struct ice_candidate {
 
 /* Priority of a candidate (RFC 8445 s.5.1.2.1); local_pref 0..65535, component 1..256. */
 uint32_t ice_priority(enum ice_candidate_type type, uint16_t local_pref, unsigned component);
+/* Priority of a pair (RFC 8445 s.6.1.2.3) of the controlling side's and the controlled side's. */
+uint64_t ice_pair_priority(uint32_t controlling, uint32_t controlled);
 
 #endif

@@ -84,6 +84,15 @@ agent_pair_of(struct ice_agent *ice, const struct ice_tuple *tuple)
 	return NULL;
 }
 
+/* Of the local candidate: all sockets are equal, allocations are worse. */
+static uint32_t
+local_priority(const struct ice_tuple *tuple)
+{
+	return tuple->proto == ICE_RELAYED
+		   ? ice_priority(ICE_RELAY, (uint16_t)(UINT16_MAX - tuple->channel), 1)
+		   : ice_priority(ICE_HOST, UINT16_MAX, 1);
+}
+
 int
 ice_agent_add_pair(struct ice_agent *ice, const struct ice_tuple *tuple, uint32_t priority)
 {
@@ -95,7 +104,8 @@ ice_agent_add_pair(struct ice_agent *ice, const struct ice_tuple *tuple, uint32_
 		pair = &ice->pair[ice->pair_count++];
 		*pair = (struct pair){.tuple = *tuple};
 	}
-	pair->priority = priority; /* a signalled one replaces a peer-reflexive one's */
+	/* A signalled one replaces a peer-reflexive one's. */
+	pair->priority = ice_pair_priority(local_priority(tuple), priority);
 	return (int)(pair - ice->pair);
 }
 
@@ -106,17 +116,31 @@ agent_switch_role(struct ice_agent *ice)
 	ice->tie = next_number(ice);
 }
 
+static void
+fail_if_all_did(struct ice_agent *ice)
+{
+	for (size_t i = 0; i < ice->pair_count; i++)
+		if (ice->pair[i].state != PAIR_FAILED)
+			return;
+	if (ice->state == ICE_AGENT_CHECKING && !ice->expecting)
+		agent_enter(ice, ICE_AGENT_FAILED);
+}
+
 void
 agent_pair_fail(struct ice_agent *ice, struct pair *pair, int error)
 {
 	pair->pending = false;
 	pair->error = error;
 	pair->state = PAIR_FAILED;
-	for (size_t i = 0; i < ice->pair_count; i++)
-		if (ice->pair[i].state != PAIR_FAILED)
-			return;
-	if (ice->state == ICE_AGENT_CHECKING)
-		agent_enter(ice, ICE_AGENT_FAILED);
+	fail_if_all_did(ice);
+}
+
+void
+ice_agent_expect(struct ice_agent *ice, bool more)
+{
+	ice->expecting = more;
+	if (!more && ice->pair_count > 0)
+		fail_if_all_did(ice);
 }
 
 void
@@ -194,8 +218,10 @@ write_check(const struct ice_agent *ice, const struct agent_out *out, uint8_t *b
 				  .controlling = pair->controlling,
 				  .use_candidate = pair->use};
 
-	/* The first pairs that the caller named are its best. */
-	check.priority = ice_priority(ICE_PRFLX, (uint16_t)(UINT16_MAX - out->pair), 1);
+	/* The first pairs that the caller named are its best; relayed ones are worse than any. */
+	check.priority = ice_priority(
+	    ICE_PRFLX,
+	    (uint16_t)((pair->tuple.proto == ICE_RELAYED ? INT16_MAX : UINT16_MAX) - out->pair), 1);
 	return ice_write_check(buf, cap, &check);
 }
 

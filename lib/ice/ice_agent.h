@@ -1,6 +1,7 @@
 /*
  * ice_agent.h - a full ICE agent in the controlling role (RFC 8445), for the clients: one
- * component, host candidates of the caller's sockets, consent freshness (RFC 7675).  Sans-IO.
+ * component, host candidates of the caller's sockets, relayed ones of his allocations, consent
+ * freshness (RFC 7675).  Sans-IO.
  *
  * Towards a lite server the best pair carries USE-CANDIDATE in its first check: connected within
  * one round trip.  Any other pair, and every pair towards a full agent, is nominated by a second
@@ -51,10 +52,16 @@ int ice_agent_set_remote(struct ice_agent *ice, const struct ice_creds *remote,
 /*
  * Pair a remote candidate with a local base: local.port may be 0 and channel names the caller's
  * socket. Call once per usable (socket, candidate) couple. One that comes later is checked as long
- * as nothing is selected. Over TCP a check is sent once: the connection repeats it. Returns the
- * pair's index, -ENOSPC. Pairs are told apart by remote, proto and channel, not by local.
+ * as nothing is selected. Over TCP a check is sent once: the connection repeats it. priority is the
+ * remote candidate's; relayed pairs come behind all others (RFC 8445 s.6.1.2.3), the lower channel
+ * first. Returns the pair's index, -ENOSPC. Pairs are told apart by remote, proto and channel, not
+ * by local.
  */
 int ice_agent_add_pair(struct ice_agent *ice, const struct ice_tuple *tuple, uint32_t priority);
+
+/* More pairs are to come (false: no more): if all there are fail it is not FAILED before the time
+ * is over. */
+void ice_agent_expect(struct ice_agent *ice, bool more);
 
 /* The pair's connection failed or was closed (error: -errno, below 0). If it was selected, that is
  * the end: EXPIRED. */

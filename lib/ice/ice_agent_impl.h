@@ -35,7 +35,7 @@ struct pair {
 	struct ice_tuple tuple;
 	struct addr mapped;
 	uint64_t sent_us, rtt_us;
-	uint32_t priority;
+	uint64_t priority; /* ice_pair_priority() */
 	uint32_t sent, received;
 	int error;
 	uint8_t txid[STUN_TXID_SIZE]; /* of the outstanding check */
@@ -73,7 +73,8 @@ struct ice_agent {
 	uint8_t early; /* sooner checks done */
 	enum ice_agent_state state;
 	bool started, lite, controlling;
-	int selected; /* index of pair, -1 none */
+	bool expecting; /* more pairs: that all failed is not the end */
+	int selected;	/* index of pair, -1 none */
 	size_t pair_count, out_count;
 	struct pair pair[ICE_AGENT_PAIRS_MAX];
 	struct agent_out out[AGENT_QUEUE];

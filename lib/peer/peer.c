@@ -228,6 +228,16 @@ peer_lose_pair(struct peer *p, uint64_t now_us, const struct ice_tuple *tuple, i
 	update(p);
 }
 
+void
+peer_expect_pairs(struct peer *p, uint64_t now_us, bool more)
+{
+	if (p->agent == NULL || is_over(p) || p->state == PEER_NEW)
+		return;
+	p->now_us = MAX_OF(p->now_us, now_us);
+	ice_agent_expect(p->agent, more);
+	update(p);
+}
+
 bool
 peer_has_path(const struct peer *p)
 {

@@ -219,6 +219,9 @@ int peer_start(struct peer *p, uint64_t now_us, const struct peer_remote *remote
 /* FULL only, after peer_start(): see ice_agent_add_pair(). 0 or -ENOSPC, -EINVAL. */
 int peer_add_pair(struct peer *p, const struct ice_tuple *tuple, uint32_t priority);
 
+/* FULL only: see ice_agent_expect(). */
+void peer_expect_pairs(struct peer *p, uint64_t now_us, bool more);
+
 /* FULL only: the TCP connection of a pair failed or was closed (error: -errno, below 0). */
 void peer_lose_pair(struct peer *p, uint64_t now_us, const struct ice_tuple *tuple, int error);
 /* Is there a path for DTLS and media already? */

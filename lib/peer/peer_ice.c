@@ -155,9 +155,11 @@ peer_ice_rtt(const struct peer *p)
 static void
 explain_pair(const struct ice_agent_pair *pair, char *text, size_t size)
 {
-	char to[ADDR_TEXT_SIZE];
+	char to[ADDR_TEXT_SIZE + sizeof(" by TURN")];
 
 	addr_format(&pair->tuple.remote, to);
+	if (pair->tuple.proto == ICE_RELAYED)
+		strcat(to, " by TURN");
 	if (pair->error == 401)
 		snprintf(text, size,
 			 "ICE: %s refused our ICE password (401): another session is "

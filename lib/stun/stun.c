@@ -115,6 +115,13 @@ stun_get_u64(const struct stun_msg *msg, uint16_t type, uint64_t *v)
 	return err;
 }
 
+bool
+stun_is_xored(uint16_t type)
+{
+	return type == STUN_XOR_MAPPED_ADDRESS || type == STUN_XOR_PEER_ADDRESS ||
+	       type == STUN_XOR_RELAYED_ADDRESS;
+}
+
 void
 stun_xor_address(uint8_t *value, size_t size, const uint8_t *txid)
 {
@@ -141,7 +148,7 @@ stun_get_address(const struct stun_msg *msg, uint16_t type, struct addr *a)
 	if (!(size == 8 && p[1] == STUN_FAMILY_IPV4) && !(size == 20 && p[1] == STUN_FAMILY_IPV6))
 		return -EBADMSG;
 	memcpy(raw, p, size);
-	if (type == STUN_XOR_MAPPED_ADDRESS)
+	if (stun_is_xored(type))
 		stun_xor_address(raw, size, msg->txid);
 	memset(a, 0, sizeof(*a));
 	if (size == 8) {

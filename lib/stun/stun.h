@@ -1,7 +1,7 @@
 /*
- * stun.h - STUN messages (RFC 8489) as ICE (RFC 8445) uses them: a read-only view, authentication,
- * and a writer.  Sans-IO; never allocates, but for one OpenSSL HMAC context a thread at its first
- * use, which the thread's end frees.
+ * stun.h - STUN messages (RFC 8489) as ICE (RFC 8445) and TURN (RFC 8656) use them: a read-only
+ * view, authentication, and a writer.  Sans-IO; never allocates, but for one OpenSSL HMAC context a
+ * thread at its first use, which the thread's end frees.
  */
 #ifndef RTCKIT_STUN_STUN_H
 #define RTCKIT_STUN_STUN_H
@@ -15,11 +15,21 @@
 enum {
 	STUN_HEADER_SIZE = 20, /* octets; s.5 */
 	STUN_TXID_SIZE = 12,
-	STUN_BINDING = 1,	/* the only method here; s.18.1 */
 	STUN_MESSAGE_MAX = 576, /* octets that stun_writer messages never pass */
 	STUN_USERNAME_MAX = 513 /* octets; s.14.3 says fewer than 509, libwebrtc accepts 513 */
 };
 #define STUN_MAGIC_COOKIE 0x2112a442u
+
+/* RFC 8489 s.18.1; from Allocate on RFC 8656 s.17. */
+enum stun_method {
+	STUN_BINDING = 1,
+	STUN_ALLOCATE = 3,
+	STUN_REFRESH = 4,
+	STUN_SEND = 6,
+	STUN_DATA = 7,
+	STUN_CREATE_PERMISSION = 8,
+	STUN_CHANNEL_BIND = 9
+};
 
 enum stun_class { STUN_REQUEST, STUN_INDICATION, STUN_SUCCESS, STUN_ERROR };
 
@@ -29,6 +39,15 @@ enum stun_attr_type {
 	STUN_MESSAGE_INTEGRITY = 0x0008,
 	STUN_ERROR_CODE = 0x0009,
 	STUN_UNKNOWN_ATTRIBUTES = 0x000a,
+	STUN_CHANNEL_NUMBER = 0x000c, /* RFC 8656 s.18, as far as 0x0019 */
+	STUN_LIFETIME = 0x000d,
+	STUN_XOR_PEER_ADDRESS = 0x0012,
+	STUN_DATA_ATTR = 0x0013,
+	STUN_REALM = 0x0014, /* RFC 8489 s.14.9 */
+	STUN_NONCE = 0x0015, /* s.14.10 */
+	STUN_XOR_RELAYED_ADDRESS = 0x0016,
+	STUN_REQUESTED_FAMILY = 0x0017,
+	STUN_REQUESTED_TRANSPORT = 0x0019,
 	STUN_XOR_MAPPED_ADDRESS = 0x0020,
 	STUN_PRIORITY = 0x0024,
 	STUN_USE_CANDIDATE = 0x0025,
@@ -42,7 +61,7 @@ enum stun_attr_type {
 /* Pointers borrow from the datagram given to stun_parse(): same lifetime, never freed. */
 struct stun_msg {
 	enum stun_class class;
-	uint16_t method;    /* 0..0xfff; 1 is Binding */
+	uint16_t method;    /* 0..0xfff; see enum stun_method */
 	const uint8_t *buf; /* the whole message */
 	size_t size;
 	const uint8_t *txid;  /* STUN_TXID_SIZE octets */
@@ -86,6 +105,8 @@ uint16_t stun_unknown_attr(const struct stun_msg *msg);
 
 /* MESSAGE-INTEGRITY under a short-term password (s.9.1, HMAC-SHA1). 0, -ENOENT, -EACCES (wrong). */
 int stun_verify_integrity(const struct stun_msg *msg, const char *password);
+/* The same under a key of size octets: of a long-term credential (s.9.2.2). */
+int stun_verify_integrity_key(const struct stun_msg *msg, const void *key, size_t size);
 /* FINGERPRINT (s.14.7). 0, -ENOENT, -EBADMSG (wrong). */
 int stun_verify_fingerprint(const struct stun_msg *msg);
 
@@ -97,7 +118,9 @@ struct stun_writer {
 };
 
 void stun_start(struct stun_writer *w, uint8_t *buf, size_t cap, enum stun_class class,
-		const uint8_t txid[static STUN_TXID_SIZE]);
+		const uint8_t txid[static STUN_TXID_SIZE]); /* of a Binding */
+void stun_start_method(struct stun_writer *w, uint8_t *buf, size_t cap, enum stun_class class,
+		       enum stun_method method, const uint8_t txid[static STUN_TXID_SIZE]);
 void stun_add(struct stun_writer *w, uint16_t type, const void *value, size_t size);
 void stun_add_u32(struct stun_writer *w, uint16_t type, uint32_t v);
 void stun_add_u64(struct stun_writer *w, uint16_t type, uint64_t v);
@@ -109,5 +132,7 @@ void stun_add_username(struct stun_writer *w, const char *left, const char *righ
  * the octets of the message, or -ENOSPC.
  */
 int stun_finish(struct stun_writer *w, const char *password, bool fingerprint);
+/* The same with a key of size octets; NULL: no MESSAGE-INTEGRITY. */
+int stun_finish_key(struct stun_writer *w, const void *key, size_t size, bool fingerprint);
 
 #endif

@@ -11,8 +11,8 @@
 #include "stun/stun_wire.h"
 
 int
-stun_hmac(uint8_t out[static STUN_HMAC_SIZE], const char *password, const uint8_t *header,
-	  uint16_t length, const uint8_t *rest, size_t rest_size)
+stun_hmac(uint8_t out[static STUN_HMAC_SIZE], const void *password, size_t password_size,
+	  const uint8_t *header, uint16_t length, const uint8_t *rest, size_t rest_size)
 {
 	uint8_t head[STUN_HEADER_SIZE];
 	struct hmac_sha1_key key;
@@ -20,7 +20,7 @@ stun_hmac(uint8_t out[static STUN_HMAC_SIZE], const char *password, const uint8_
 
 	memcpy(head, header, sizeof(head));
 	put_be16(head + 2, length);
-	hmac_sha1_key_init(&key, password, strlen(password));
+	hmac_sha1_key_init(&key, password, password_size);
 	hmac_sha1_start(&mac, &key);
 	hmac_sha1_add(&mac, head, sizeof(head));
 	hmac_sha1_add(&mac, rest, rest_size);
@@ -30,6 +30,12 @@ stun_hmac(uint8_t out[static STUN_HMAC_SIZE], const char *password, const uint8_
 
 int
 stun_verify_integrity(const struct stun_msg *msg, const char *password)
+{
+	return stun_verify_integrity_key(msg, password, strlen(password));
+}
+
+int
+stun_verify_integrity_key(const struct stun_msg *msg, const void *key, size_t key_size)
 {
 	uint8_t want[STUN_HMAC_SIZE];
 	size_t size, covered;
@@ -41,7 +47,7 @@ stun_verify_integrity(const struct stun_msg *msg, const char *password)
 		return -EACCES;
 	/* s.14.5: what precedes it, with a length that ends right behind it. */
 	covered = (size_t)(mac - STUN_ATTR_HEADER - msg->attrs);
-	if (stun_hmac(want, password, msg->buf,
+	if (stun_hmac(want, key, key_size, msg->buf,
 		      (uint16_t)(covered + STUN_ATTR_HEADER + STUN_HMAC_SIZE), msg->attrs,
 		      covered) < 0)
 		return -EACCES;

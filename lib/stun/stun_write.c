@@ -11,10 +11,18 @@ void
 stun_start(struct stun_writer *w, uint8_t *buf, size_t cap, enum stun_class class,
 	   const uint8_t txid[static STUN_TXID_SIZE])
 {
+	stun_start_method(w, buf, cap, class, STUN_BINDING, txid);
+}
+
+void
+stun_start_method(struct stun_writer *w, uint8_t *buf, size_t cap, enum stun_class class,
+		  enum stun_method method, const uint8_t txid[static STUN_TXID_SIZE])
+{
 	*w = (struct stun_writer){.buf = buf, .cap = cap, .overflow = cap < STUN_HEADER_SIZE};
 	if (w->overflow)
 		return;
-	put_be16(buf, (uint16_t)(STUN_BINDING | (class & 1) << 4 | (class & 2) << 7)); /* s.5 */
+	put_be16(buf, (uint16_t)((method & 0xf) | (method & 0x70) << 1 | (method & 0xf80) << 2 |
+				 (class & 1) << 4 | (class & 2) << 7)); /* s.5 */
 	put_be16(buf + 2, 0);
 	put_be32(buf + 4, STUN_MAGIC_COOKIE);
 	memcpy(buf + 8, txid, STUN_TXID_SIZE);
@@ -83,7 +91,7 @@ stun_add_address(struct stun_writer *w, uint16_t type, const struct addr *a)
 		memcpy(p + 4, &a->v6.sin6_addr, 16);
 	else
 		memcpy(p + 4, &a->v4.sin_addr, 4);
-	if (type == STUN_XOR_MAPPED_ADDRESS)
+	if (stun_is_xored(type))
 		stun_xor_address(p, size, w->buf + 8);
 }
 
@@ -116,12 +124,18 @@ stun_add_username(struct stun_writer *w, const char *left, const char *right)
 int
 stun_finish(struct stun_writer *w, const char *password, bool fingerprint)
 {
+	return stun_finish_key(w, password, password != NULL ? strlen(password) : 0, fingerprint);
+}
+
+int
+stun_finish_key(struct stun_writer *w, const void *key, size_t size, bool fingerprint)
+{
 	size_t before = w->size;
 	uint8_t *mac = NULL, *crc;
 
-	if (password != NULL)
+	if (key != NULL)
 		mac = add_room(w, STUN_MESSAGE_INTEGRITY, STUN_HMAC_SIZE);
-	if (mac != NULL && stun_hmac(mac, password, w->buf, (uint16_t)(w->size - STUN_HEADER_SIZE),
+	if (mac != NULL && stun_hmac(mac, key, size, w->buf, (uint16_t)(w->size - STUN_HEADER_SIZE),
 				     w->buf + STUN_HEADER_SIZE, before - STUN_HEADER_SIZE) < 0)
 		w->overflow = true;
 	before = w->size;

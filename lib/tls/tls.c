@@ -7,6 +7,7 @@
 
 #include <openssl/err.h>
 
+#include "base/addr.h"
 #include "base/bytes.h"
 
 struct tls {
@@ -17,8 +18,8 @@ struct tls {
 	const char *words; /* OpenSSL's own, never freed */
 };
 
-struct tls *
-tls_new(struct tls_ctx *ctx)
+static struct tls *
+make(struct tls_ctx *ctx)
 {
 	struct tls *t = calloc(1, sizeof(*t));
 
@@ -36,9 +37,38 @@ tls_new(struct tls_ctx *ctx)
 	}
 	BIO_set_mem_eof_return(t->in, -1); /* empty means "later", not "the end" */
 	SSL_set_bio(t->ssl, t->in, t->out);
-	SSL_set_accept_state(t->ssl);
 	t->ctx = tls_ctx_ref(ctx);
 	t->words = "";
+	return t;
+}
+
+struct tls *
+tls_new(struct tls_ctx *ctx)
+{
+	struct tls *t = make(ctx);
+
+	if (t != NULL)
+		SSL_set_accept_state(t->ssl);
+	return t;
+}
+
+struct tls *
+tls_new_client(struct tls_ctx *ctx, const char *host)
+{
+	struct tls *t = make(ctx);
+	struct addr a;
+	bool is_address = addr_parse(&a, host, 0) == 0;
+
+	if (t == NULL)
+		return NULL;
+	SSL_set_connect_state(t->ssl);
+	/* RFC 6066 s.3: an address is no server name. */
+	if (is_address
+		? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), host) != 1
+		: SSL_set1_host(t->ssl, host) != 1 || SSL_set_tlsext_host_name(t->ssl, host) != 1) {
+		tls_free(t);
+		return NULL;
+	}
 	return t;
 }
 
@@ -68,6 +98,10 @@ fail(struct tls *t)
 	const char *text = code != 0 ? ERR_reason_error_string(code) : NULL;
 
 	ERR_clear_error();
+	if (!SSL_is_server(t->ssl) && !t->failed &&
+	    SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE &&
+	    SSL_get_verify_result(t->ssl) != X509_V_OK)
+		text = X509_verify_cert_error_string(SSL_get_verify_result(t->ssl));
 	if (!t->failed)
 		t->words = text != NULL ? text : "the connection broke off";
 	t->failed = true;

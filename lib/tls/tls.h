@@ -1,6 +1,6 @@
 /*
- * tls.h - the server side of TLS 1.2 and 1.3 (RFC 5246, RFC 8446) on OpenSSL, between two byte
- * streams that the caller moves: records on one side, plain octets on the other.
+ * tls.h - TLS 1.2 and 1.3 (RFC 5246, RFC 8446) on OpenSSL, both sides, between two byte streams
+ * that the caller moves: records on one side, plain octets on the other.
  *
  * What it does not do: sockets, client certificates, session resumption, renegotiation.
  */
@@ -35,6 +35,12 @@ struct tls_ctx; /* counted: connections that began with it keep it */
  */
 struct tls_ctx *tls_ctx_load(const struct tls_pair *pairs, size_t count, const char *alpn,
 			     char words[static TLS_WORDS_SIZE]);
+/*
+ * For clients: certificates are verified against those of ca_file (PEM; NULL: the system's), or not
+ * at all if insecure. NULL with a sentence in words.
+ */
+struct tls_ctx *tls_ctx_client(const char *ca_file, bool insecure,
+			       char words[static TLS_WORDS_SIZE]);
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *ctx);
 void tls_ctx_unref(struct tls_ctx *ctx); /* takes NULL */
 /* Seconds until the first of its certificates expires; negative: it has. */
@@ -53,6 +59,9 @@ int tls_make_pair(const struct tls_pair *pair, const char *const *names, size_t 
 struct tls;
 /* Takes a reference of ctx. NULL without memory. */
 struct tls *tls_new(struct tls_ctx *ctx);
+/* The client's side: host is the name, or the address, that the certificate must be for. The first
+ * tls_read() begins the handshake. */
+struct tls *tls_new_client(struct tls_ctx *ctx, const char *host);
 void tls_free(struct tls *t);
 
 /* Octets from the peer. Copies. 0 or -ENOMEM. Take them with tls_read() before giving more. */

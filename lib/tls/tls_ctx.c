@@ -127,6 +127,33 @@ tls_ctx_load(const struct tls_pair *pairs, size_t count, const char *alpn,
 }
 
 struct tls_ctx *
+tls_ctx_client(const char *ca_file, bool insecure, char words[static TLS_WORDS_SIZE])
+{
+	struct tls_ctx *ctx = calloc(1, sizeof(*ctx));
+	SSL_CTX *ssl = SSL_CTX_new(TLS_client_method());
+
+	if (ctx == NULL || ssl == NULL || SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) != 1) {
+		snprintf(words, TLS_WORDS_SIZE, "OpenSSL: %s", reason());
+		goto fail;
+	}
+	if (ca_file != NULL ? SSL_CTX_load_verify_locations(ssl, ca_file, NULL) != 1
+			    : SSL_CTX_set_default_verify_paths(ssl) != 1) {
+		snprintf(words, TLS_WORDS_SIZE, "certificates %s: %s",
+			 ca_file != NULL ? ca_file : "of the system", reason());
+		goto fail;
+	}
+	SSL_CTX_set_verify(ssl, insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	ctx->refs = 1;
+	ctx->ssl[ctx->count++] = ssl;
+	return ctx;
+fail:
+	SSL_CTX_free(ssl);
+	free(ctx);
+	return NULL;
+}
+
+struct tls_ctx *
 tls_ctx_ref(struct tls_ctx *ctx)
 {
 	ctx->refs++;

@@ -1,4 +1,4 @@
-/* Unit tests of the full agent with TCP pairs, on virtual time. */
+/* Unit tests of the full agent with TCP and relayed pairs, on virtual time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -159,6 +159,88 @@ the_selected_connection_is_the_session(void **state)
 	ice_agent_free(ice);
 }
 
+/* The relayed pair is checked last, and taken a moment after it is the only one that answers. */
+static void
+relayed_pairs_come_last(void **state)
+{
+	struct ice_agent *ice = new_agent();
+	struct ice_tuple relayed, udp;
+	struct ice_datagram check;
+	uint64_t at = 20000;
+
+	(void)state;
+	relayed = tuple_of(ICE_RELAYED, 0);
+	assert_true(ice_agent_add_pair(ice, &relayed, UINT32_MAX) >= 0); /* whatever theirs is */
+	udp = add(ice, ICE_UDP, 0);
+	assert_int_equal(run(ice, 0, &relayed, &check), 0); /* UDP first */
+	assert_int_equal(run(ice, at, &relayed, &check), 1);
+	answer(ice, at, &check);
+	assert_null(ice_agent_selected(ice)); /* UDP may yet answer */
+	assert_int_equal(run(ice, at + 100000, &relayed, &check), 1);
+	answer(ice, at + 100000, &check);
+	assert_int_equal(ice_agent_selected(ice)->proto, ICE_RELAYED);
+	assert_int_equal(run(ice, at + 300000, &udp, &check), 1);
+	answer(ice, at + 300000, &check);
+	assert_int_equal(ice_agent_selected(ice)->proto, ICE_UDP); /* it did */
+	ice_agent_free(ice);
+}
+
+/* The priority that a check names is that of a peer-reflexive candidate, lower than any socket's.
+ */
+static void
+relayed_checks_name_a_lower_priority(void **state)
+{
+	struct ice_agent *ice = new_agent();
+	struct ice_tuple relayed = tuple_of(ICE_RELAYED, 0);
+	struct ice_datagram check;
+	struct stun_msg msg;
+	uint32_t priority;
+
+	(void)state;
+	assert_true(ice_agent_add_pair(ice, &relayed, UDP_PRIORITY) >= 0);
+	assert_int_equal(run(ice, 0, &relayed, &check), 1);
+	assert_int_equal(stun_parse(&msg, check.buf, check.size), 0);
+	assert_int_equal(stun_get_u32(&msg, STUN_PRIORITY, &priority), 0);
+	assert_int_equal(priority >> 24, 110);
+	assert_true((priority >> 8 & 0xffff) < 0x8000);
+	ice_agent_free(ice);
+}
+
+static void
+more_pairs_are_waited_for(void **state)
+{
+	struct ice_agent *ice = new_agent();
+	struct ice_tuple tcp = add(ice, ICE_TCP, 1);
+
+	(void)state;
+	ice_agent_expect(ice, true);
+	ice_agent_lose_pair(ice, &tcp, -ECONNREFUSED);
+	assert_int_equal(ice_agent_state(ice), ICE_AGENT_CHECKING);
+	ice_agent_expect(ice, false);
+	assert_int_equal(ice_agent_state(ice), ICE_AGENT_FAILED);
+	ice_agent_free(ice);
+
+	ice = new_agent();
+	ice_agent_expect(ice, true);
+	ice_agent_timeout(ice, 0);
+	ice_agent_timeout(ice, 10 * SECOND_US);
+	assert_int_equal(ice_agent_state(ice), ICE_AGENT_FAILED); /* not for ever */
+	ice_agent_free(ice);
+}
+
+static void
+pairs_have_the_priority_of_the_standard(void **state)
+{
+	const uint32_t host = ice_priority(ICE_HOST, 65535, 1),
+		       relay = ice_priority(ICE_RELAY, 65535, 1);
+
+	(void)state;
+	assert_true(ice_pair_priority(host, relay) ==
+		    ((uint64_t)relay << 32) + 2 * (uint64_t)host + 1);
+	assert_true(ice_pair_priority(relay, host) == ((uint64_t)relay << 32) + 2 * (uint64_t)host);
+	assert_true(ice_pair_priority(host, host) > ice_pair_priority(host, relay));
+}
+
 int
 main(void)
 {
@@ -167,6 +249,10 @@ main(void)
 	    cmocka_unit_test(tcp_is_taken_while_udp_is_silent),
 	    cmocka_unit_test(lost_connections_fail_their_pairs),
 	    cmocka_unit_test(the_selected_connection_is_the_session),
+	    cmocka_unit_test(relayed_pairs_come_last),
+	    cmocka_unit_test(relayed_checks_name_a_lower_priority),
+	    cmocka_unit_test(more_pairs_are_waited_for),
+	    cmocka_unit_test(pairs_have_the_priority_of_the_standard),
 	};
 
 	return cmocka_run_group_tests_name("ice_agent_tcp", tests, NULL, NULL);

@@ -20,6 +20,23 @@ static const char *const vectors[] = {"stun/rfc5769-request.hex", "stun/rfc5769-
 				      "stun/rfc5769-ipv6-response.hex"};
 
 static void
+rfc5769_long_term(void **state)
+{
+	/* MD5 of the user name, the realm and the password, with colons between. */
+	static const uint8_t key[16] = {0xe8, 0xca, 0x7a, 0xd5, 0x9d, 0x5e, 0xb0, 0x51,
+					0x8e, 0x31, 0x29, 0x11, 0xd2, 0xda, 0xb2, 0xa9};
+	struct stun_msg msg;
+	size_t size;
+	uint8_t *buf = support_load("stun/rfc5769-long-term.hex", &size);
+
+	(void)state;
+	assert_int_equal(stun_parse(&msg, buf, size), 0);
+	assert_int_equal(stun_verify_integrity_key(&msg, key, sizeof(key)), 0);
+	assert_int_equal(stun_verify_integrity_key(&msg, key, sizeof(key) - 1), -EACCES);
+	free(buf);
+}
+
+static void
 rfc5769_request(void **state)
 {
 	struct stun_msg msg;
@@ -327,6 +344,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rfc5769_request),
+	    cmocka_unit_test(rfc5769_long_term),
 	    cmocka_unit_test(rfc5769_responses),
 	    cmocka_unit_test(pasted_check_authenticates),
 	    cmocka_unit_test(writer_reproduces_the_rfc),

@@ -1,4 +1,4 @@
-/* Unit tests of lib/tls against OpenSSL's own client, both in memory. */
+/* Unit tests of lib/tls against OpenSSL's own client and its own, all in memory. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -309,14 +309,100 @@ outlasts_nonsense(void **state)
 	tls_ctx_unref(ctx);
 }
 
+/* Move what one side has for the other. True if there was something. */
+static bool
+carry(struct tls *from, struct tls *to)
+{
+	const uint8_t *records;
+	size_t size = tls_output(from, &records);
+
+	assert_int_equal(tls_input(to, records, size), 0);
+	tls_output_taken(from);
+	return size > 0;
+}
+
+/* Our client and our server; what the client's last tls_read() said. */
+static int
+meet(struct tls *client, struct tls *server)
+{
+	char buf[64];
+	int r = -EAGAIN;
+
+	for (unsigned i = 0; i < 8 && r == -EAGAIN && !tls_established(server); i++) {
+		r = tls_read(client, buf, sizeof(buf));
+		(void)carry(client, server);
+		(void)tls_read(server, buf, sizeof(buf));
+		(void)carry(server, client);
+	}
+	return r;
+}
+
+static void
+clients_verify(void **state)
+{
+	static const struct {
+		const char *ca, *host, *words; /* words NULL: it works */
+		bool insecure;
+	} rows[] = {
+	    {paths[0], "localhost", NULL, false},
+	    {paths[0], "127.0.0.1", NULL, false},
+	    {paths[0], "::1", NULL, false},
+	    {paths[0], "127.0.0.2", "IP address mismatch", false},
+	    {paths[0], "other.example", "hostname mismatch", false},
+	    {paths[2], "localhost", "self-signed certificate", false},
+	    {paths[2], "other.example", NULL, true},
+	};
+	struct tls_ctx *ctx = load(1);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		char words[TLS_WORDS_SIZE], buf[8];
+		struct tls_ctx *ours = tls_ctx_client(rows[i].ca, rows[i].insecure, words);
+		struct tls *client, *server = tls_new(ctx);
+
+		assert_non_null(ours);
+		client = tls_new_client(ours, rows[i].host);
+		tls_ctx_unref(ours);
+		assert_non_null(client);
+		if (meet(client, server) != (rows[i].words != NULL ? -EPROTO : -EAGAIN))
+			fail_msg("%s: %s", rows[i].host, tls_words(client));
+		if (rows[i].words != NULL) {
+			assert_string_equal(tls_words(client), rows[i].words);
+		} else {
+			assert_int_equal(tls_write(client, "hello", 5), 0);
+			assert_true(carry(client, server));
+			assert_int_equal(tls_read(server, buf, sizeof(buf)), 5);
+			assert_memory_equal(buf, "hello", 5);
+		}
+		tls_free(client);
+		tls_free(server);
+	}
+	tls_ctx_unref(ctx);
+}
+
+static void
+a_client_without_certificates_says_so(void **state)
+{
+	char words[TLS_WORDS_SIZE] = "";
+
+	(void)state;
+	assert_null(tls_ctx_client("/nonexistent", false, words));
+	assert_non_null(strstr(words, "/nonexistent"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(makes_pairs),	  cmocka_unit_test(says_what_is_wrong_with_a_pair),
-	    cmocka_unit_test(speaks_1_2_and_1_3), cmocka_unit_test(refuses_the_old_and_the_other),
-	    cmocka_unit_test(chooses_by_name),	  cmocka_unit_test(tells_the_expiry),
+	    cmocka_unit_test(makes_pairs),
+	    cmocka_unit_test(says_what_is_wrong_with_a_pair),
+	    cmocka_unit_test(speaks_1_2_and_1_3),
+	    cmocka_unit_test(refuses_the_old_and_the_other),
+	    cmocka_unit_test(chooses_by_name),
+	    cmocka_unit_test(tells_the_expiry),
 	    cmocka_unit_test(outlasts_nonsense),
+	    cmocka_unit_test(clients_verify),
+	    cmocka_unit_test(a_client_without_certificates_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, make_pairs, remove_pairs);
