@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/addr.h"
 #include "base/text.h"
+#include "http/url.h"
 
 enum {
 	COUNT_DEFAULT = 10,
@@ -404,7 +406,45 @@ web_metrics(struct http_request *req)
 	ask_stats(req, finish_stats);
 }
 
-/* With a token: who has it. Without: who is on this machine. */
+/* A name that nobody else can give to this machine: "localhost", an address, its own. */
+static bool
+is_own_name(const char *name)
+{
+	char own[URL_HOST_MAX + 1] = "";
+	struct addr a;
+
+	return strcasecmp(name, "localhost") == 0 || addr_parse(&a, name, 0) == 0 ||
+	       (gethostname(own, sizeof(own) - 1) == 0 && strcasecmp(name, own) == 0);
+}
+
+/*
+ * Browsers say which page asks (Fetch s.3.1), others say nothing. A page of somebody else's must
+ * not do what only this machine may: it runs on it. So the page is of the name that was asked, and
+ * that is an own one.
+ */
+static bool
+is_own_page(const struct http_request *req)
+{
+	const char *page = http_header(req, "Origin"), *host = http_host(req);
+	struct url_span asked;
+	struct url url;
+	uint16_t port;
+	bool ipv6;
+	char name[URL_HOST_MAX + 1];
+
+	if (page == NULL)
+		return true;
+	if (host == NULL || url_parse(&url, page, strlen(page)) != 0 ||
+	    url_parse_host(&asked, &port, &ipv6, host, strlen(host)) != 0)
+		return false;
+	if (url.host.size != asked.size || strncasecmp(url.host.ptr, asked.ptr, asked.size) != 0)
+		return false;
+	memcpy(name, asked.ptr, asked.size);
+	name[asked.size] = '\0';
+	return is_own_name(name);
+}
+
+/* With a token: who has it. Without: who is on this machine, but for the pages of others. */
 static bool
 may_kick(const struct web *web, const struct http_request *req)
 {
@@ -413,7 +453,7 @@ may_kick(const struct web *web, const struct http_request *req)
 
 	if (web->needs_token)
 		return bearer != NULL && text_equal_secret(bearer, web->token);
-	return !http_client(req, &client) || addr_is_loopback(&client);
+	return (!http_client(req, &client) || addr_is_loopback(&client)) && is_own_page(req);
 }
 
 static void
@@ -438,7 +478,8 @@ web_kick(struct http_request *req)
 				  "a valid token is needed: Authorization: Bearer TOKEN");
 	else if (!may_kick(web, req))
 		http_problem(req, 403, "forbidden", "Forbidden",
-			     "from other machines this needs rtc-web --api-token-file");
+			     "from other machines, and from pages of other servers, this needs "
+			     "rtc-web --api-token-file");
 	else if (id[0] != '/' || !text_is_token(id + 1, 64))
 		reply_missing(req, CODE_NO_CLIENT, "client");
 	else

@@ -201,6 +201,13 @@ try:
     for name in (ids[0], 's-nobody', 'a%20b', '', 'x' * 200):
         status, text = ask('/api/v1/clients/' + name, 'DELETE')
         t.equal(status, 404, f'DELETE of {name[:12]!r} is 404')
+    # A page of the web in a browser of this machine must not do what this machine may.
+    for origin, host, want in (('https://evil.example', None, 403), ('null', None, 403),
+                               ('http://evil.example:1985', 'evil.example:1985', 403),  # a name made to mean us
+                               ('http://127.0.0.1.evil.example', None, 403),
+                               ('http://127.0.0.1:8080', None, 404), ('http://localhost', 'localhost:1', 404)):
+        status, text = ask('/api/v1/clients/s-nobody', 'DELETE', Origin=origin, **({'Host': host} if host else {}))
+        t.equal(status, want, f'DELETE by a page of {origin} at {host or "127.0.0.1"} is {want}')
     measures()
     token = os.path.join(relay.dir, 'token')
     with open(token, 'w') as f:
