@@ -86,10 +86,22 @@ is_forwarded_field(struct http_span name)
 	return is_one_of(name, list, ARRAY_COUNT(list));
 }
 
+/* Of what a proxy says its own word is the last one: some add a field behind the client's. */
+static const struct http_field *
+last_field(const struct http_head *head, const char *name)
+{
+	const struct http_field *last = NULL;
+	const struct http_field *f = http_head_find(head, name);
+
+	for (; f != NULL; f = http_head_next(head, name, f))
+		last = f;
+	return last;
+}
+
 bool
 gate_is_secure(const struct client *client, const struct http_head *head)
 {
-	const struct http_field *f = http_head_find(head, "X-Forwarded-Proto");
+	const struct http_field *f = last_field(head, "X-Forwarded-Proto");
 
 	if (f != NULL && gate_peers_have(&client->gate->config.proxies, &client->peer))
 		return http_span_equal_nocase(f->value, "https");
@@ -106,7 +118,7 @@ put_forwarded(struct writer *w, const struct http_head *head, const struct clien
 	char text[ADDR_TEXT_SIZE];
 
 	for (size_t i = 0; trusted && i < ARRAY_COUNT(names); i++) {
-		f = http_head_find(head, names[i]);
+		f = last_field(head, names[i]);
 		if (f != NULL)
 			put_field(w, f);
 	}

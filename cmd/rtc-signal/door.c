@@ -125,18 +125,24 @@ on_late(uv_timer_t *timer)
 
 /* ---- requests ---- */
 
-/* The gate says for whom it asks; from others that is not believed. */
+/*
+ * The gate says for whom it asks; from others that is not believed. Of a list the last address is
+ * the one that the proxy in front saw: what stands before it is the client's own word.
+ */
 static void
 read_peer(struct guest *g, const struct http_head *head)
 {
 	const struct http_field *f = http_head_find(head, "X-Forwarded-For");
+	struct http_span v = f != NULL ? f->value : (struct http_span){"", 0};
 	char text[PEER_SIZE] = "";
+	size_t at = v.size;
 	struct addr a;
 
-	if (!g->local || f == NULL || f->value.size >= sizeof(text))
+	while (at > 0 && v.ptr[at - 1] != ',' && v.ptr[at - 1] != ' ' && v.ptr[at - 1] != '\t')
+		at--;
+	if (!g->local || v.size - at >= sizeof(text))
 		return;
-	memcpy(text, f->value.ptr, f->value.size);
-	text[strcspn(text, ",")] = '\0';
+	memcpy(text, v.ptr + at, v.size - at);
 	if (addr_parse(&a, text, 0) == 0)
 		addr_format_host(&a, g->peer);
 }

@@ -15,6 +15,32 @@ field(const struct http_request *req, const char *name)
 	return MHD_lookup_connection_value(req->mhd, MHD_HEADER_KIND, name);
 }
 
+struct last {
+	const char *name, *value;
+};
+
+static enum MHD_Result
+take_last(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct last *last = cls;
+
+	(void)kind;
+	if (strcasecmp(name, last->name) == 0)
+		last->value = value;
+	return MHD_YES;
+}
+
+/* The last field of the name: what came before is the word of others than the peer, for some
+ * proxies add a field of their own behind the client's. */
+static const char *
+last_field(const struct http_request *req, const char *name)
+{
+	struct last last = {name, NULL};
+
+	MHD_get_connection_values(req->mhd, MHD_HEADER_KIND, take_last, &last);
+	return last.value;
+}
+
 /* Split the raw target at '?' and decode both halves. Absolute form loses its scheme and host. */
 static int
 parse_target(struct http_request *req, const char **detail)
@@ -66,7 +92,7 @@ peer_is_trusted(const struct http_request *req)
 static void
 parse_client(struct http_request *req)
 {
-	const char *list = req->trusted ? field(req, "X-Forwarded-For") : NULL;
+	const char *list = req->trusted ? last_field(req, "X-Forwarded-For") : NULL;
 	const char *last = list != NULL ? strrchr(list, ',') : NULL;
 	char text[ADDR_TEXT_SIZE];
 
@@ -116,9 +142,9 @@ parse_forwarded(struct http_request *req)
 	copy_host(req, field(req, "Host"));
 	if (!req->trusted)
 		return;
-	proto = field(req, "X-Forwarded-Proto");
-	host = field(req, "X-Forwarded-Host");
-	prefix = field(req, "X-Forwarded-Prefix");
+	proto = last_field(req, "X-Forwarded-Proto");
+	host = last_field(req, "X-Forwarded-Host");
+	prefix = last_field(req, "X-Forwarded-Prefix");
 	if (proto != NULL && strcasecmp(proto, "https") == 0)
 		req->scheme = "https";
 	copy_host(req, host);

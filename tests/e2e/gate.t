@@ -68,6 +68,13 @@ def a_trusted_proxy_is_believed():
     expect(field(seen, "X-Forwarded-For") == "9.9.9.9", seen)
     expect(field(seen, "X-Forwarded-Proto") == "https", seen)
     expect(field(seen, "X-Forwarded-Host") == "h:1", seen)
+    # HAProxy adds a field of its own behind the client's.
+    _, _, body = Client(own).ask(get(
+        "/x", "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: https\r\n"
+        "x-forwarded-for: 9.9.9.9\r\nX-Forwarded-Proto: http\r\n"))
+    seen = json.loads(body)["head"]
+    expect(field(seen, "X-Forwarded-For") == "9.9.9.9" and "127.0.0.1" not in seen, seen)
+    expect(field(seen, "X-Forwarded-Proto") == "http" and "https" not in seen, seen)
     own.stop()
 
 

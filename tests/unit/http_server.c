@@ -289,6 +289,19 @@ forwarded_fields_are_believed_from_the_unix_peer_alone(void **state)
 	assert_answer(ask(false, request), 200, "|http://inner|127.0.0.1|");
 }
 
+/* Some proxies append to the client's field, others add one of their own behind it. */
+static void
+the_last_forwarded_field_is_the_proxys_own(void **state)
+{
+	static const char request[] =
+	    "GET /echo HTTP/1.1\r\nHost: inner\r\nX-Forwarded-For: 127.0.0.1\r\n"
+	    "X-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\nx-forwarded-for: 9.8.7.6\r\n"
+	    "X-Forwarded-Proto: http\r\nX-Forwarded-Host: outer\r\nConnection: close\r\n\r\n";
+
+	(void)state;
+	assert_answer(ask(true, request), 200, "|http://outer|9.8.7.6|");
+}
+
 static void
 garbage_gets_an_answer(void **state)
 {
@@ -554,6 +567,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    LIVE(rows_of_requests_are_answered),
 	    LIVE(forwarded_fields_are_believed_from_the_unix_peer_alone),
+	    LIVE(the_last_forwarded_field_is_the_proxys_own),
 	    LIVE(garbage_gets_an_answer),
 	    LIVE(an_answer_may_come_later),
 	    LIVE(a_vanished_client_is_noticed),
