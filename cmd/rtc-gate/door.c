@@ -9,15 +9,6 @@
 #include "http/http_proxy.h"
 #include "log/log.h"
 
-/* An address for counting: of IPv6 the network of 64 bits that one customer gets. */
-static bool
-same_source(const struct addr *a, const struct addr *b)
-{
-	if (a->sa.sa_family == AF_INET6 && b->sa.sa_family == AF_INET6)
-		return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, 8) == 0;
-	return addr_same_host(a, b);
-}
-
 static bool
 over_limits(const struct client *client)
 {
@@ -29,7 +20,7 @@ over_limits(const struct client *client)
 	if (client->wants_header) /* all clients of a proxy have its address until then */
 		return false;
 	for (const struct client *o = client->gate->clients; o != NULL; o = o->next)
-		if (!o->wants_header && same_source(&o->peer, &client->peer))
+		if (!o->wants_header && addr_same_source(&o->peer, &client->peer))
 			count++;
 	return count > c->per_address_max;
 }

@@ -63,6 +63,7 @@ struct csession {
 	char secret[SECRET_CHARS + 1];
 	char *credential;	     /* owned; NULL if none */
 	char client[ADDR_TEXT_SIZE]; /* as the endpoint told */
+	struct addr source;	     /* the same, for limits; family 0: it told none */
 	char agent[AGENT_SIZE];
 	struct stream *stream;
 	struct csession *stream_prev, *stream_next;   /* among the stream's players */

@@ -123,7 +123,7 @@ parse_ice(struct csession *cs, const json_t *o, struct refusal *r)
 }
 
 static int
-check_limits(struct control *c, const char *client, struct refusal *r)
+check_limits(struct control *c, const struct addr *source, struct refusal *r)
 {
 	unsigned same = 0;
 	struct csession *cs;
@@ -133,7 +133,7 @@ check_limits(struct control *c, const char *client, struct refusal *r)
 	if (c->waiting_count >= UNCONNECTED_MAX)
 		return refuse(r, "limit", "too many sessions wait to be connected (4096)");
 	DL_FOREACH2(c->waiting, cs, waiting_next)
-	same += strcmp(cs->client, client) == 0;
+	same += addr_same_source(&cs->source, source);
 	if (same >= UNCONNECTED_PER_ADDRESS_MAX)
 		return refuse(r, "client-limit",
 			      "too many sessions of this address wait to be connected (512)");
@@ -222,7 +222,8 @@ parse_session(struct csession *cs, const json_t *q, struct refusal *r)
 		return refuse(r, "bad-request", "credential: at most 256 characters");
 	if (credential != NULL && *credential != '\0')
 		cs->credential = strdup(credential);
-	if (check_limits(cs->control, cs->client, r) < 0)
+	addr_parse(&cs->source, cs->client, 0);
+	if (check_limits(cs->control, &cs->source, r) < 0)
 		return -EINVAL;
 	rc = tracks_parse(&cs->shared.tracks, json_object_get(q, "tracks"), r->detail,
 			  sizeof(r->detail));

@@ -265,7 +265,7 @@ has_place(const struct door *door, bool local, const char *peer)
 	unsigned same = 0;
 
 	for (const struct guest *g = door->guests; g != NULL; g = g->next)
-		same += !local && strcmp(g->peer, peer) == 0;
+		same += !local && addr_text_same_source(g->peer, peer);
 	return door->guest_count < PENDING_MAX && same < PENDING_PEER_MAX;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "log/log.h"
@@ -88,7 +89,7 @@ ws_has_room(const struct ws *ws, const char *peer)
 	unsigned same = 0;
 
 	for (const struct conn *c = ws->conns; c != NULL; c = c->next)
-		same += strcmp(c->peer, peer) == 0;
+		same += addr_text_same_source(c->peer, peer);
 	return ws->count < ws->limits->connections && same < ws->limits->per_address;
 }
 

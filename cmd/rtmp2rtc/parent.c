@@ -92,7 +92,7 @@ count_of(const struct addr *peer)
 	unsigned count = 0;
 
 	for (const struct child *c = p.children; c != NULL; c = c->next)
-		count += addr_same_host(&c->peer, peer);
+		count += addr_same_source(&c->peer, peer);
 	return count;
 }
 

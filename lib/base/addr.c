@@ -63,8 +63,7 @@ addr_parse(struct addr *a, const char *text, uint16_t port)
 	else
 		return -EINVAL;
 	addr_set_port(&out, port);
-	*a = out;
-	return 0;
+	return addr_from_sockaddr(a, &out.sa);
 }
 
 int
@@ -146,6 +145,24 @@ addr_same_host(const struct addr *a, const struct addr *b)
 		return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
 	return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, 16) == 0 &&
 	       a->v6.sin6_scope_id == b->v6.sin6_scope_id;
+}
+
+bool
+addr_same_source(const struct addr *a, const struct addr *b)
+{
+	if (a->sa.sa_family == AF_INET6 && b->sa.sa_family == AF_INET6)
+		return memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, 8) == 0;
+	return addr_same_host(a, b);
+}
+
+bool
+addr_text_same_source(const char *a, const char *b)
+{
+	struct addr left, right;
+
+	if (addr_parse(&left, a, 0) < 0 || addr_parse(&right, b, 0) < 0)
+		return strcmp(a, b) == 0;
+	return addr_same_source(&left, &right);
 }
 
 bool

@@ -20,7 +20,8 @@ struct addr {
 
 /*
  * Parse "1.2.3.4", "1.2.3.4:5", "::1", "[::1]:5" (never a name; never asks a resolver). port is
- * used when the text has none. Returns 0 or -EINVAL; *a is untouched on error.
+ * used when the text has none. An IPv4-mapped IPv6 address becomes plain IPv4. Returns 0 or
+ * -EINVAL; *a is untouched on error.
  */
 int addr_parse(struct addr *a, const char *text, uint16_t port);
 
@@ -43,7 +44,14 @@ void addr_set_port(struct addr *a, uint16_t port);
 
 bool addr_equal(const struct addr *a, const struct addr *b);	 /* family, address and port */
 bool addr_same_host(const struct addr *a, const struct addr *b); /* without the port */
-uint64_t addr_hash(const struct addr *a);			 /* of family, address and port */
+/*
+ * The same one for limits: of IPv6 the network of 64 bits that one customer gets (RFC 6177 s.2),
+ * for whoever has it has all of its addresses. The second compares texts; what is no address is
+ * only the same as itself.
+ */
+bool addr_same_source(const struct addr *a, const struct addr *b);
+bool addr_text_same_source(const char *a, const char *b);
+uint64_t addr_hash(const struct addr *a); /* of family, address and port */
 
 bool addr_is_loopback(const struct addr *a);
 bool addr_is_private(const struct addr *a); /* RFC 1918, 4193, 3927, 4291 link-local, 6598 */

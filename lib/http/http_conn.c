@@ -89,7 +89,7 @@ too_many_of(const struct http_conn *conn)
 	if (max == 0 || conn->peer.sa.sa_family == 0)
 		return false;
 	for (const struct http_conn *c = conn->server->conns; c != NULL; c = c->next)
-		if (addr_same_host(&c->peer, &conn->peer))
+		if (addr_same_source(&c->peer, &conn->peer))
 			count++;
 	return count > max;
 }

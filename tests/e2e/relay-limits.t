@@ -167,6 +167,21 @@ t.ok([3000 < s < 10000 for s in steps if s != 1] == [True] * (CHANGES - 1), 'eac
 
 t.equal(relay.stop(), 0, 'it ends with status 0')
 
+# Sessions that nobody connects, of one IPv6 network: each has an address of its own.
+relay = Relay()
+signal = relay.connect('signal')
+
+
+def waits(address):
+    return signal.ask('session.create', **session('play', 'live/a', client={'address': address}))
+
+
+taken = [waits(f'2001:db8:7:7::{i:x}') for i in range(520)]
+t.ok([a['ok'] for a in taken] == [True] * 512 + [False] * 8 and taken[-1]['error'] == 'client-limit',
+     f"520 addresses of one network: {sum(a['ok'] for a in taken)} sessions wait", taken[-1])
+t.ok(waits('2001:db8:7:8::1')['ok'], 'another network has places')
+t.equal(relay.stop(), 0, 'it ends with status 0')
+
 # What a stranger gets for 20 octets: one address and nothing else; of IPv6 it has 12 octets more.
 for bind, octets in ('127.0.0.1:0', 32), ('[::1]:0', 44):
     other = Relay(bind=bind)

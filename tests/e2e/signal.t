@@ -31,12 +31,13 @@ def clean_up():
             p.wait()
 
 
-def start(name, *args):
+def start(name, *args, run=RUN.name):
     """The program, the port that its log names."""
     r, w = os.pipe()
-    log = open(os.path.join(RUN.name, f'{name}.log'), 'w')
+    os.makedirs(run, exist_ok=True)
+    log = open(os.path.join(run, f'{name}.log'), 'w')
     p = subprocess.Popen([f'{BIN}/{name}', *args, '-R', str(w)], pass_fds=[w], stderr=log,
-                         stdout=subprocess.DEVNULL)
+                         stdout=subprocess.DEVNULL, env={**os.environ, 'RTC_RUN': run})
     running.append(p)
     os.close(w)
     os.read(r, 1)
@@ -183,6 +184,17 @@ tap.ok(sum(w.ok for w in many) == 37 and '503' in many[-1].head, 'more connectio
        sum(w.ok for w in many))
 for w in many:
     w.close()
+# Of the gate's word the last address counts, and of IPv6 its network: per address there may be 3.
+other, _ = start('rtc-signal', '-l', '127.0.0.1:0', '--max-per-address', '3', run=os.path.join(RUN.name, 'other'))
+for what, address, want in (('addresses that the client made up', '192.0.2.{}, 198.51.100.1', 3),
+                            ('addresses of one IPv6 network', '2001:db8:1:2::{}', 3),
+                            ('addresses of several', '2001:db8:{}::1', 5)):
+    some = [Ws(os.path.join(RUN.name, 'other', 'signal.sock'), X_Forwarded_For=address.format(i + 1)) for i in range(5)]
+    tap.equal(sum(w.ok for w in some), want, f'five of {what}: {want} are taken')
+    for w in some:
+        w.close()
+other.terminate()
+tap.equal(other.wait(10), 0, 'it ends with 0')
 full = []
 wait_for(lambda: full.append(Ws(port)) or full[-1].ok)
 full = [w for w in full if w.ok] + [Ws(port) for _ in range(5)]

@@ -52,6 +52,31 @@ mapped_addresses_become_ipv4(void **state)
 }
 
 static void
+sources_are_addresses_or_networks_of_64_bits(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} rows[] = {
+	    {"192.0.2.1", "192.0.2.1:7", true},
+	    {"192.0.2.1", "192.0.2.2", false},
+	    {"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
+	    {"2001:db8:1:2::1", "2001:db8:1:3::1", false},
+	    {"::ffff:192.0.2.1", "192.0.2.1", true},
+	    {"::ffff:192.0.2.1", "::ffff:192.0.2.2", false}, /* no network of IPv6 */
+	    {"gate", "gate", true},
+	    {"gate", "192.0.2.1", false},
+	    {"", "192.0.2.1", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		assert_int_equal(addr_text_same_source(rows[i].a, rows[i].b), rows[i].same);
+		assert_int_equal(addr_text_same_source(rows[i].b, rows[i].a), rows[i].same);
+	}
+}
+
+static void
 address_classes(void **state)
 {
 	static const struct {
@@ -164,6 +189,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(addresses_parse_and_format),
 	    cmocka_unit_test(mapped_addresses_become_ipv4),
+	    cmocka_unit_test(sources_are_addresses_or_networks_of_64_bits),
 	    cmocka_unit_test(address_classes),
 	    cmocka_unit_test(names_follow_the_allow_list),
 	    cmocka_unit_test(secrets_hex_and_ntp),
