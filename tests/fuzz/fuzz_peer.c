@@ -41,7 +41,7 @@ begin(int i, struct dtls_ctx *ctx)
 	    .pli = true,
 	    .fir = true,
 	    .remb = true,
-	    .ext = {1, 3, 5},
+	    .ext = {.mid = 1, .twcc = 3, .abs_send_time = 5},
 	    .direction = PEER_SEND | PEER_RECEIVE,
 	    .codecs = {{.name = "H264", .clock_rate = 90000, .pt = 96, .rtx_pt = 97}}};
 	struct peer_remote r = {.lite = i == 0,
