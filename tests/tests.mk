@@ -89,8 +89,11 @@ check-tsan: all $(B)/prove.yml $(HELPERS) $(UNITS_TSAN) npm
 	@$(ENV) $(TSAN) $(FIXED) $(PROVE) $(UNITS_TSAN) $(E2E_TSAN) tools/reports
 
 tidy:
-	$(MAKE) B=build-clang CC=clang OPT=-O0 all
+	$(MAKE) B=build-clang CC=clang OPT=-O0 all fuzz-objects
 	@$(ENV) $(PROVE) tools/tidy
+
+# They are built by clang alone, which has warnings of its own.
+fuzz-objects: $(patsubst %,$(B)/tests/fuzz/%.o,$(FUZZ))
 
 fuzz:
 	$(MAKE) B=build-fuzz CC=clang OPT=-O1 run-fuzz \
@@ -155,4 +158,5 @@ replay/%: $(B)/tests/fuzz/fuzz_%.t
 e2e/%: all $(HELPERS) $(PRELOADS) npm
 	@$(ENV) prove --exec '' -v tests/e2e/$*.t
 
-.PHONY: check check-build check-long check-asan check-tsan asan tsan tidy fuzz run-fuzz bench npm
+.PHONY: check check-build check-long check-asan check-tsan asan tsan tidy fuzz fuzz-objects \
+        run-fuzz bench npm
