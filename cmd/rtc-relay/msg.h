@@ -35,6 +35,7 @@ enum msg_type {
 	M_INTEREST,  /* struct msg_interest */
 	/* worker to worker */
 	M_RAW,	    /* struct msg_raw, octets */
+	M_HELD,	    /* struct msg_path: its peer has answered there */
 	M_TCP,	    /* struct msg_tcp, octets; also from the control thread */
 	M_PACKET,   /* struct msg_packet, payload */
 	M_KEYFRAME, /* struct msg_keyframe */
@@ -102,6 +103,7 @@ struct msg_interest {
 struct msg_raw {
 	uint64_t serial;
 	struct ice_tuple tuple;
+	unsigned from; /* worker */
 };
 struct msg_tcp {
 	int fd; /* a connection; the octets are what was read from it */

@@ -33,6 +33,7 @@ static msg_fn *const dispatch[M_TYPES] = {
     [M_LOCAL_TEXT] = local_text,
     [M_STOP] = stop,
     [M_RAW] = ingress_forwarded,
+    [M_HELD] = path_held,
     [M_TCP] = wtcp_adopt,
     [M_PACKET] = stream_packet,
     [M_KEYFRAME] = stream_keyframe_message,

@@ -70,6 +70,7 @@ struct wpath {
 		struct addr remote, local;
 	} key; /* zero-padded: hashed as octets */
 	struct known *known;
+	uint64_t held_us; /* of another worker's session: until when it is nobody else's */
 	UT_hash_handle hh;
 };
 
@@ -318,6 +319,7 @@ void ws_heard(struct wsession *ws);			   /* something authenticated came */
 void ws_send_rtcp(struct wsession *ws, uint8_t *buf, size_t size, size_t cap);
 void path_learn(struct worker *w, struct known *k, const struct ice_tuple *tuple);
 struct known *path_find(struct worker *w, const struct ice_tuple *tuple);
+void path_held(struct worker *w, const struct chan_msg *msg); /* M_HELD */
 
 /* worker_tcp.c: ICE-TCP. A connection lives on the worker of its session. */
 int wtcp_open(struct worker *w);			       /* w->tcp; 0 or -errno */

@@ -61,7 +61,7 @@ static void
 forward(struct worker *w, struct known *k, int owner, const struct ice_tuple *from,
 	const uint8_t *buf, size_t size)
 {
-	struct msg_raw raw = {k->session->serial, *from};
+	struct msg_raw raw = {k->session->serial, *from, w->index};
 
 	if (owner < 0 || (unsigned)owner >= w->count || w->to[owner] == NULL)
 		return;
@@ -295,6 +295,19 @@ ingress_datagram(struct worker *w, const struct ice_tuple *from, uint8_t *buf, s
 		forward(w, k, atomic_load(&k->session->owner), from, buf, size);
 }
 
+/* Tell the worker to whose socket a proven path leads that it is taken: it asks nobody before it
+ * gives a path to another session. */
+static void
+hold_path(struct wsession *ws, const struct msg_raw *raw)
+{
+	const struct worker *w = ws->worker;
+	const struct ice_path *path = ice_lite_path(ws->ice, &raw->tuple);
+	struct msg_path msg = {raw->serial, raw->tuple};
+
+	if (path != NULL && path->state == ICE_PATH_VALID && path->check_us == w->now_us)
+		chan_post(w->to[raw->from], M_HELD, &msg, sizeof(msg), NULL, 0);
+}
+
 void
 ingress_forwarded(struct worker *w, const struct chan_msg *msg)
 {
@@ -309,4 +322,6 @@ ingress_forwarded(struct worker *w, const struct chan_msg *msg)
 		return;
 	memcpy(buf, msg->data + sizeof(raw), size);
 	ingress_session(ws, &raw.tuple, buf, size);
+	if (stun_accepts(buf, size))
+		hold_path(ws, &raw);
 }

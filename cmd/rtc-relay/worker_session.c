@@ -65,8 +65,22 @@ is_held(const struct worker *w, const struct wpath *p, const struct ice_tuple *t
 	const struct ice_path *path =
 	    ws != NULL && ws->ice != NULL ? ice_lite_path(ws->ice, tuple) : NULL;
 
+	if (ws == NULL)
+		return w->now_us < p->held_us;
 	return path != NULL && path->state == ICE_PATH_VALID &&
 	       w->now_us < path->check_us + PATH_HOLD_US;
+}
+
+void
+path_held(struct worker *w, const struct chan_msg *msg)
+{
+	struct msg_path m;
+	struct wpath *p;
+
+	memcpy(&m, msg->data, sizeof(m));
+	p = path_entry(w, &m.tuple);
+	if (p != NULL && p->known->session->serial == m.serial)
+		p->held_us = w->now_us + PATH_HOLD_US;
 }
 
 void

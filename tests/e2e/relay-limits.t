@@ -182,6 +182,33 @@ t.ok([a['ok'] for a in taken] == [True] * 512 + [False] * 8 and taken[-1]['error
 t.ok(waits('2001:db8:7:8::1')['ok'], 'another network has places')
 t.equal(relay.stop(), 0, 'it ends with status 0')
 
+# Nor where the kernel gives the path's datagrams to another worker than the session's.
+relay = Relay('-w', '2')
+signal, admin = relay.connect('signal'), relay.connect('admin')
+port = ('127.0.0.1', signal.hello['listen'][0]['port'])
+a, check_a = ice('play', 'live/path')
+b, check_b = ice('play', 'live/path', dtls=None)
+first = stunlib.client()
+check_a(first)
+stunlib.receive(first, 0.2)
+for _ in range(40):
+    sock, before = stunlib.client(), admin.ask('stats')['crossed']
+    check_a(sock)
+    own = [m for m in stunlib.receive(sock, 0.2) if stunlib.kind_of(m) == stunlib.BINDING]
+    if admin.ask('stats')['crossed'] > before:
+        break
+t.ok(own, "the relay checks an address whose datagrams cross from worker to worker")
+sock.sendto(stunlib.message(stunlib.SUCCESS, own[0][8:20], pwd=PWD, fingerprint=True), port)
+check_a(sock)
+stunlib.receive(sock, 0.2)
+check_b(sock)
+t.ok(stunlib.SUCCESS in map(stunlib.kind_of, stunlib.receive(sock, 0.3)), 'another session is answered there')
+with open('tests/vectors/dtls/client-hello.hex') as f:
+    hello = bytes.fromhex(''.join(line for line in f if line[0] != '#'))[2:]
+sock.sendto(hello, port)
+t.ok([m for m in stunlib.receive(sock, 0.5) if m[0] == 22], 'what comes from there still reaches the first')
+t.equal(relay.stop(), 0, 'it ends with status 0')
+
 # What a stranger gets for 20 octets: one address and nothing else; of IPv6 it has 12 octets more.
 for bind, octets in ('127.0.0.1:0', 32), ('[::1]:0', 44):
     other = Relay(bind=bind)
