@@ -397,7 +397,11 @@ op_session_update(struct peer *peer, json_t *q)
 	m.serial = cs->shared.serial;
 	random_ice_text(m.local.ufrag, 8);
 	random_ice_text(m.local.pwd, 24);
+	/* Its name from now on: another session cannot choose it. */
+	HASH_DELETE(by_ufrag, cs->control->by_ufrag, cs);
 	*cs->restart = m;
+	HASH_ADD_KEYPTR(by_ufrag, cs->control->by_ufrag, cs->restart->local.ufrag,
+			(unsigned)strlen(cs->restart->local.ufrag), cs);
 	control_post_all(peer->control, M_RESTART, &m, sizeof(m));
 	reply_ok(peer, q,
 		 json_pack("{s:s, s:{s:s, s:s}}", "session", cs->shared.id, "ice", "ufrag",

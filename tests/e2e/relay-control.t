@@ -128,6 +128,14 @@ t.ok(admin_events.wait_event('session.end', session=waiting['session'], reason='
      'no common codec ends the waiting player, with the reason')
 
 # a given ufrag yields until it is connected
+# The name that a restart gave belongs to its session, the one before does not: two never share one.
+moved = signal.ask('session.create', **session('play', 'live/moved'))
+name = signal.ask('session.update', secret=moved['secret'], ice={'ufrag': 'abcd', 'pwd': PWD})['ice']['ufrag']
+for local, found in (moved['ice']['ufrag'], True), (name, False):
+    signal.ask('session.create', **session('play', 'live/moved', ice={
+        'ufrag': 'J8X7', 'pwd': PWD, 'local_ufrag': local, 'local_pwd': PWD}))
+    t.equal(signal.ask('session.get', secret=moved['secret'])['ok'], found,
+            'a newcomer chooses the ' + ('former name' if found else 'present name: it takes the place'))
 ice = {'ufrag': 'J8X7', 'pwd': PWD, 'local_ufrag': '6pk11386', 'local_pwd': PWD}
 one = signal.ask('session.create', **session(stream='live/r1', ice=ice, dtls=None))
 t.equal(one['ice'], {'ufrag': '6pk11386', 'pwd': PWD}, 'given credentials are used')
