@@ -39,6 +39,8 @@ struct arg {
 };
 
 static const struct arg args[] = {
+    {"rtc-server", "daemon", "--daemon", ARG_IF_ON, NULL},
+    {"rtc-server", "pid", "--pid", ARG_VALUE, NULL},
     {"rtc-relay", "rtc_server.listen", "--udp", ARG_VALUE, NULL},
     {"rtc-relay", "rtc_server.workers", "--workers", ARG_VALUE, NULL},
     {"rtc-relay", "vhost.rtc.stun_timeout", "--stun-timeout", ARG_VALUE, NULL},
@@ -97,6 +99,8 @@ static const struct arg endpoint_args[] = {
 static int
 find_program(const char *name)
 {
+	if (strcmp(name, "rtc-server") == 0)
+		return 0; /* which runs them */
 	for (size_t i = 0; i < ARRAY_COUNT(programs); i++)
 		if (strcmp(programs[i].name, name) == 0)
 			return (int)i;
@@ -248,6 +252,40 @@ tcp_is_gates(const struct settings *s)
 	return false;
 }
 
+/* Names of the reference: `trace` of the first list is what the second, which is newer, calls info.
+ */
+static const char *
+log_level(const struct settings *s)
+{
+	static const struct {
+		const char *name, *first, *second;
+	} rows[] = {
+	    {"error", "error", "error"},
+	    {"warn", "warn", "warn"},
+	    {"info", "trace", "info"},
+	    {"debug", "verbose info", "trace debug"},
+	};
+	const struct setting *v2 = settings_get(s, "srs_log_level_v2");
+	bool is_v2 = strcmp(v2->origin, "default") != 0;
+	const char *text = is_v2 ? v2->values[0] : settings_text(s, "srs_log_level");
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+		if (settings_is_word(text, is_v2 ? rows[i].second : rows[i].first))
+			return rows[i].name;
+	return "info";
+}
+
+static void
+print_server(const struct settings *s)
+{
+	const char *level = log_level(s);
+
+	if (strcmp(settings_text(s, "srs_log_tank"), "file") == 0)
+		print_values(settings_get(s, "srs_log_file"), "--log-file");
+	if (strcmp(level, "info") != 0)
+		printf("--log-level\n%s\n", level);
+}
+
 static void
 print_relay(const struct settings *s)
 {
@@ -289,10 +327,8 @@ static const struct {
 	const char *program;
 	void (*print)(const struct settings *);
 } further[] = {
-    {"rtc-relay", print_relay},
-    {"rtc-whip", print_endpoint},
-    {"rtc-whep", print_endpoint},
-    {"rtc-gate", print_gate},
+    {"rtc-server", print_server}, {"rtc-relay", print_relay}, {"rtc-whip", print_endpoint},
+    {"rtc-whep", print_endpoint}, {"rtc-gate", print_gate},
 };
 
 int
@@ -306,5 +342,49 @@ show_argv(const struct settings *s, const char *program)
 	for (size_t i = 0; i < ARRAY_COUNT(further); i++)
 		if (strcmp(further[i].program, program) == 0)
 			further[i].print(s);
+	return 0;
+}
+
+/* Directives that no row names, by the beginning of their names. */
+static const struct {
+	const char *program, *prefix;
+} further_settings[] = {
+    {"rtc-server", "srs_log_"},	     {"rtc-relay", "rtc_server.tcp."},
+    {"rtc-whip", "rtc_server.tcp."}, {"rtc-whep", "rtc_server.tcp."},
+    {"rtc-gate", "http_api."},	     {"rtc-gate", "http_server."},
+};
+
+static bool
+is_setting_of(const char *program, const char *name)
+{
+	bool is_endpoint = strcmp(program, "rtc-whip") == 0 || strcmp(program, "rtc-whep") == 0;
+
+	for (size_t i = 0; i < ARRAY_COUNT(args); i++)
+		if (strcmp(args[i].program, program) == 0 && strcmp(args[i].option, name) == 0)
+			return true;
+	for (size_t i = 0; is_endpoint && i < ARRAY_COUNT(endpoint_args); i++)
+		if (strcmp(endpoint_args[i].option, name) == 0)
+			return true;
+	for (size_t i = 0; i < ARRAY_COUNT(further_settings); i++)
+		if (strcmp(further_settings[i].program, program) == 0 &&
+		    strncmp(further_settings[i].prefix, name, strlen(further_settings[i].prefix)) ==
+			0)
+			return true;
+	return false;
+}
+
+int
+show_settings(const struct settings *s, const char *program)
+{
+	if (find_program(program) < 0)
+		return -ENOENT;
+	for (size_t i = 0; i < directive_count; i++) {
+		if (!is_setting_of(program, directives[i].name))
+			continue;
+		printf("%s", directives[i].name);
+		for (size_t k = 0; k < s->of[i].count; k++)
+			printf(" %s", s->of[i].values[k]);
+		putchar('\n');
+	}
 	return 0;
 }

@@ -22,10 +22,12 @@ struct command_line {
 	bool check, json, quiet;
 };
 
-static const char usage_text[] = "usage: rtc-conf [-jnq] [-c file] [-s name=value] [--show]\n"
-				 "       rtc-conf [-q] [-c file] [-s name=value] argv program\n"
-				 "       rtc-conf [-q] [-c file] [-s name=value] get name\n"
-				 "       rtc-conf [-q] [-c file] [-s name=value] programs\n";
+static const char usage_text[] =
+    "usage: rtc-conf [-jnq] [-c file] [-s name=value] [--show]\n"
+    "       rtc-conf [-q] [-c file] [-s name=value] argv program\n"
+    "       rtc-conf [-q] [-c file] [-s name=value] get name\n"
+    "       rtc-conf [-q] [-c file] [-s name=value] programs\n"
+    "       rtc-conf [-q] [-c file] [-s name=value] settings program\n";
 
 static const char help_text[] =
     "  -c, --config FILE      read this file\n"
@@ -132,6 +134,16 @@ command_argv(const struct settings *s, const struct command_line *c, const char 
 }
 
 static int
+command_settings(const struct settings *s, const struct command_line *c, const char *operand)
+{
+	(void)c;
+	if (show_settings(s, operand) == 0)
+		return EX_OK;
+	fprintf(stderr, "rtc-conf: %s: no program of this name is configured\n", operand);
+	return EX_USAGE;
+}
+
+static int
 command_get(const struct settings *s, const struct command_line *c, const char *operand)
 {
 	const struct setting *t = settings_get(s, operand);
@@ -160,10 +172,8 @@ static const struct command {
 	int operands;
 	int (*run)(const struct settings *, const struct command_line *, const char *);
 } commands[] = {
-    {"show", 0, command_show},
-    {"argv", 1, command_argv},
-    {"get", 1, command_get},
-    {"programs", 0, command_programs},
+    {"show", 0, command_show},	       {"argv", 1, command_argv},	  {"get", 1, command_get},
+    {"programs", 0, command_programs}, {"settings", 1, command_settings},
 };
 
 static int

@@ -12,5 +12,8 @@ void show_json(const struct settings *s);
 void show_programs(const struct settings *s);
 /* The arguments of a program, one a line, its name not included. -ENOENT if it is none of ours. */
 int show_argv(const struct settings *s, const char *program);
+/* The directives that these come from, one a line with its values: what differs between two times
+ * can be named. -ENOENT. */
+int show_settings(const struct settings *s, const char *program);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -166,6 +167,46 @@ command_stats(const struct request *r)
 	return EX_OK;
 }
 
+/* "NAME=VALUE" into the request: on and off, a number, a word. What is wrong is the relay's to say.
+ */
+static bool
+add_setting(json_t *request, const char *text)
+{
+	size_t n = strcspn(text, "=");
+	const char *value = text + n + 1;
+	char name[32], *end;
+	json_t *v;
+	long number;
+
+	if (text[n] != '=' || n == 0 || n >= sizeof(name))
+		return false;
+	memcpy(name, text, n);
+	name[n] = '\0';
+	number = strtol(value, &end, 10);
+	if (strcmp(value, "on") == 0 || strcmp(value, "off") == 0)
+		v = json_boolean(strcmp(value, "on") == 0);
+	else
+		v = *end == '\0' && end != value ? json_integer(number) : json_string(value);
+	return json_object_get(request, name) == NULL && json_object_set_new(request, name, v) == 0;
+}
+
+static int
+command_set(const struct request *r)
+{
+	json_t *reply, *request = json_pack("{s:s}", "op", "settings.set");
+	int code = EX_OK;
+
+	for (int i = 0; i < r->count; i++)
+		if (!add_setting(request, r->operands[i])) {
+			fprintf(stderr, "rtc-ctl: %s: want NAME=VALUE\n", r->operands[i]);
+			json_decref(request);
+			return EX_USAGE;
+		}
+	if (ask(r, request, &reply, &code))
+		json_decref(reply);
+	return code;
+}
+
 /* Print it if it is wanted; true if it was. */
 static bool
 show_event(const struct request *r, const json_t *event)
@@ -226,6 +267,7 @@ static const struct command commands[] = {
     {"streams", 0, 0, command_streams}, {"sessions", 0, 1, command_sessions},
     {"kick", 1, INT_MAX, command_kick}, {"stats", 0, 0, command_stats},
     {"events", 0, 0, command_events},	{"version", 0, 0, command_version},
+    {"set", 1, INT_MAX, command_set},
 };
 
 const struct command *

@@ -18,6 +18,7 @@ struct command_line {
 static const char usage_text[] = "usage: rtc-ctl [-j] [-S socket] streams\n"
 				 "       rtc-ctl [-j] [-S socket] sessions [stream]\n"
 				 "       rtc-ctl [-S socket] kick session ...\n"
+				 "       rtc-ctl [-S socket] set name=value ...\n"
 				 "       rtc-ctl [-j] [-S socket] stats\n"
 				 "       rtc-ctl [-fj] [-e event] [-t seconds] [-S socket] events\n"
 				 "       rtc-ctl [-j] [-S socket] version\n";

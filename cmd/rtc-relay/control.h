@@ -179,6 +179,7 @@ void op_sessions_list(struct peer *peer, json_t *request);
 void op_session_kick(struct peer *peer, json_t *request);
 void op_stats(struct peer *peer, json_t *request);
 void op_events_subscribe(struct peer *peer, json_t *request);
+void op_settings_set(struct peer *peer, json_t *request);
 
 /* control_signal.c: a refusal, as it will be answered; always -EINVAL. */
 struct refusal {

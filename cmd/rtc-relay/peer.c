@@ -27,6 +27,7 @@ static const struct {
     {"sessions.list", ROLE_ADMIN, op_sessions_list},
     {"session.kick", ROLE_ADMIN, op_session_kick},
     {"stats", ROLE_ADMIN, op_stats},
+    {"settings.set", ROLE_ADMIN, op_settings_set},
     {"events.subscribe", ROLE_ADMIN, op_events_subscribe},
 };
 

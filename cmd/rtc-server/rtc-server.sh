@@ -21,7 +21,8 @@ attempts_max=3		# first starts of a program that may fail before we give up
 
 usage() {
 	cat <<-'EOF'
-	usage: rtc-server [-c file] [-s name=value] [-a program=argument] [-r dir] [-R fd] [--demo]
+	usage: rtc-server [-df] [-c file] [-s name=value] [-a program=argument] [-r dir] [-R fd]
+	                  [--pid file] [--log-file file] [--log-level level] [--demo]
 	EOF
 }
 
@@ -33,6 +34,11 @@ help() {
 	  -a, --arg PROGRAM=ARGUMENT  append an argument to a program's; may be repeated
 	  -r, --run DIR               where sockets and pid files live (RTC_RUN)
 	  -R, --ready-fd FD           write a newline to FD when everything is up
+	  -d, --daemon                go on in the background; end with 0 when everything is up
+	  -f, --foreground            do not, whatever the configuration says
+	      --pid FILE              write our process id there
+	      --log-file FILE         append the log to it
+	      --log-level LEVEL       error, warn, info (the default), debug
 	      --demo                  publish a test picture and print what to open
 	  -h, --help                  this text
 	  -V, --version               the version
@@ -40,6 +46,9 @@ help() {
 }
 
 say() {		# level text
+	case $log_level:$1 in
+	error:info | error:warn | warn:info) return ;;
+	esac
 	printf 'rtc-server: %s: %s\n' "$1" "$2" >&2
 }
 
@@ -62,7 +71,15 @@ clock() {
 
 config=
 demo=
+daemon=		# 1: yes; 0: no, whatever the configuration says
+pid_file=
+log_file=
+log_level=${RTC_LOG-}
 ready_fd=
+again=		# this command line, quoted
+for word do
+	again="$again$(quote "$word")"
+done
 conf_args=
 extra=		# lines of PROGRAM=ARGUMENT
 run=${RTC_RUN-}
@@ -73,7 +90,8 @@ need() {	# option and how many words are left: the option wants a value
 
 while [ $# -gt 0 ]; do
 	case $1 in
-	--config=* | --set=* | --arg=* | --run=* | --ready-fd=*)
+	--config=* | --set=* | --arg=* | --run=* | --ready-fd=* | --pid=* | --log-file=* | \
+	    --log-level=*)
 		option=${1%%=*} value=${1#*=}
 		shift
 		set -- "$option" "$value" "$@"
@@ -91,6 +109,11 @@ while [ $# -gt 0 ]; do
 "; shift 2 ;;
 	-r | --run) need "$1" $#; run=$2; shift 2 ;;
 	-R | --ready-fd) need "$1" $#; ready_fd=$2; shift 2 ;;
+	-d | --daemon) daemon=1; shift ;;
+	-f | --foreground) daemon=0; shift ;;
+	--pid) need "$1" $#; pid_file=$2; shift 2 ;;
+	--log-file) need "$1" $#; log_file=$2; shift 2 ;;
+	--log-level) need "$1" $#; log_level=$2; shift 2 ;;
 	--demo) demo=1; shift ;;
 	-h | --help) help; exit 0 ;;
 	-V | --version) echo "rtc-server $version"; exit 0 ;;
@@ -134,6 +157,25 @@ conf() {
 conf -n || exit
 programs=$(conf -q programs) || exit
 
+# What the configuration says of ourselves; the command line comes first.
+option=
+while IFS= read -r line; do
+	case $option$line in
+	--daemon) daemon=${daemon:-1} ;;
+	--pid | --log-file | --log-level) option="$line " ;;
+	'--pid '*) pid_file=${pid_file:-$line} option='' ;;
+	'--log-file '*) log_file=${log_file:-$line} option='' ;;
+	'--log-level '*) log_level=${log_level:-$line} option='' ;;
+	esac
+done <<EOF
+$(conf -q argv rtc-server)
+EOF
+case $log_level in
+'' | error | warn | info | debug) ;;
+*) die 64 "$log_level: log levels are error, warn, info and debug" ;;
+esac
+[ -z "$log_level" ] || export RTC_LOG="$log_level"
+
 # Every --arg reaches a program: a token that protects nothing must not pass in silence.
 while IFS= read -r line; do
 	name=${line%%=*}
@@ -154,6 +196,43 @@ run=$(cd "$run" && pwd -P) || exit 73
 [ ${#run} -le $run_max ] || die 73 \
     "$run: ${#run} characters are too many for sockets in it (-r DIR or RTC_RUN: at most $run_max)"
 export RTC_RUN="$run"
+
+open_file() {	# file: it can be appended to
+	fault=$( (mkdir -p "$(dirname "$1")" && : >>"$1") 2>&1) ||
+		die 73 "$1: cannot be written: ${fault##*: }"
+}
+
+# This script again in a session of its own. We end when it is ready, or with its code; what it
+# wrote into its log meanwhile says why.
+go_behind() {
+	fifo=$run/server/daemon.$$
+	rm -f "$fifo"
+	mkfifo "$fifo" || exit 73
+	logged=0
+	if [ -n "$log_file" ]; then
+		open_file "$log_file"
+		logged=$(wc -c <"$log_file")
+	fi
+	session=
+	! command -v setsid >/dev/null 2>&1 || session=setsid
+	eval "exec $session \"\$self\" $again -f -R 8" 8>"$fifo" 6>&- </dev/null >/dev/null &
+	child=$!
+	trap 'kill -TERM $child; wait $child; rm -f "$fifo"; exit 130' INT TERM HUP
+	if read -r _ <"$fifo"; then
+		rm -f "$fifo"
+		echo >&6
+		exit 0
+	fi
+	rm -f "$fifo"
+	wait "$child"
+	code=$?
+	[ -z "$log_file" ] || tail -c +$((logged + 1)) "$log_file" >&2
+	exit "$code"
+}
+if [ "$daemon" = 1 ] && [ -z "$demo" ]; then
+	go_behind
+fi
+
 exec 9>"$run/server/lock" || exit 73
 
 # The lock is also held by what cleans up after a killed predecessor: give it time.
@@ -167,6 +246,14 @@ take_lock() {
 	done
 }
 take_lock || die 75 "another rtc-server runs in $run"
+if [ -n "$log_file" ]; then
+	open_file "$log_file"
+	exec 2>>"$log_file"
+fi
+if [ -n "$pid_file" ]; then
+	open_file "$pid_file"
+	echo $$ >"$pid_file"
+fi
 rm -f "$run/pid/"* "$run/server/"*.pid "$run/server/"*.fifo
 mkfifo "$run/server/status.fifo" "$run/server/leash.fifo" || exit 73
 exec 4<>"$run/server/status.fifo"
@@ -261,6 +348,12 @@ supervise() {
 	while [ -z "$stopping" ]; do
 		clock
 		began_ms=$now_ms
+		if [ "$readiness" = fd ]; then	# its arguments may be others by now
+			set -- "$1"
+			while IFS= read -r line; do
+				[ -z "$line" ] || set -- "$@" "$line"
+			done <"$run/server/$name.argv"
+		fi
 		run_once "$@"
 		[ -z "$stopping" ] || break
 		if ! may_restart; then
@@ -341,7 +434,7 @@ leave() {	# code
 	trap '' TERM INT HUP
 	stop
 	echo bye >&5
-	rm -f "$run/server/"*.fifo
+	rm -f "$run/server/"*.fifo ${pid_file:+"$pid_file"}
 	exit "$1"
 }
 
@@ -357,6 +450,7 @@ finish() {
 	read -r word <"$run/server/leash.fifo" && [ "$word" = bye ] && exit 0
 	say error "the supervisor is gone: stopping the programs"
 	stop
+	rm -f ${pid_file:+"$pid_file"}
 ) &
 exec 5>"$run/server/leash.fifo"
 trap finish TERM INT HUP
@@ -374,13 +468,9 @@ argv_of() {	# program
 }
 
 start_program() {	# program arguments, one a line
-	program=$1
 	printf '%s\n' "$2" >"$run/server/$1.argv"
-	set --
-	while IFS= read -r line; do
-		[ -z "$line" ] || set -- "$@" "$line"
-	done <"$run/server/$program.argv"
-	start "$program" fd "$bin/$program" "$@"
+	conf -q settings "$1" >"$run/server/$1.settings"
+	start "$1" fd "$bin/$1"
 }
 
 # --- the configuration again ------------------------------------------------------------------
@@ -431,6 +521,45 @@ replace_program() {	# program arguments
 	start_program "$1" "$before" || forget "$1"
 }
 
+# Name what has changed since the program began, other than what is given.
+tell_waiting() {	# program names
+	changed=
+	for word in $(conf -q settings "$1" | grep -vxF -f "$run/server/$1.settings" |
+	    cut -d' ' -f1); do
+		is_one_of "$word" "${2-}" || changed="$changed $word"
+	done
+	say warn "$1: waits for a restart of rtc-server:${changed:- other arguments}"
+}
+
+# The relay takes some of it for sessions that come.
+relay_live="vhost.rtc.stun_timeout vhost.rtc.nack vhost.rtc.twcc"
+
+without_live() {
+	sed '/^--stun-timeout$/{
+		N
+		d
+	}
+	/^--no-nack$/d
+	/^--no-twcc$/d'
+}
+
+reload_relay() {	# arguments
+	"$bin/rtc-ctl" set "stun_timeout=$(conf -q get vhost.rtc.stun_timeout)" \
+	    "nack=$(conf -q get vhost.rtc.nack)" "twcc=$(conf -q get vhost.rtc.twcc)" \
+	    4>&- 5>&- 6>&- 9>&- || {
+		tell_waiting rtc-relay
+		return
+	}
+	say info "rtc-relay: new sessions get the new settings"
+	if [ "$(without_live <"$run/server/rtc-relay.argv")" = \
+	    "$(printf '%s\n' "$1" | without_live)" ]; then
+		printf '%s\n' "$1" >"$run/server/rtc-relay.argv"
+		conf -q settings rtc-relay >"$run/server/rtc-relay.settings"
+	else
+		tell_waiting rtc-relay "$relay_live"
+	fi
+}
+
 reload_program() {	# program: one that runs and goes on
 	new=$(argv_of "$1") || return
 	if [ "$new" = "$(cat "$run/server/$1.argv")" ]; then
@@ -438,8 +567,10 @@ reload_program() {	# program: one that runs and goes on
 		[ "$1" != rtc-gate ] || signal_pids HUP "$run/pid/$1"
 	elif is_one_of "$1" "$stateless"; then
 		replace_program "$1" "$new"
+	elif [ "$1" = rtc-relay ]; then
+		reload_relay "$new"
 	else
-		say warn "$1: other arguments would drop what runs: restart rtc-server for them"
+		tell_waiting "$1"
 	fi
 }
 
@@ -450,6 +581,8 @@ reload() {
 		return
 	fi
 	wanted=$(echo $wanted)
+	[ "$(conf -q settings rtc-server)" = "$(cat "$run/server/rtc-server.settings")" ] ||
+		tell_waiting rtc-server
 	for each in $wanted; do
 		if is_one_of "$each" "$started"; then
 			reload_program "$each"
@@ -513,6 +646,7 @@ print_addresses() {
 	EOF
 }
 
+conf -q settings rtc-server >"$run/server/rtc-server.settings"
 for each in $programs; do
 	arguments=$(argv_of "$each") || leave 78
 	start_program "$each" "$arguments"

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,8 +20,11 @@ static _Atomic int max_level = LOG_INFO;
 void
 log_init(const char *program, enum log_level level)
 {
+	const char *text = getenv("RTC_LOG");
+	int asked = text != NULL && level == LOG_INFO ? log_level_parse(text) : -EINVAL;
+
 	program_name = program;
-	max_level = (int)level;
+	max_level = asked >= 0 ? asked : (int)level;
 }
 
 void

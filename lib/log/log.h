@@ -11,7 +11,7 @@
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* Name the program (borrowed) and the most verbose level that is written. Default: "?", LOG_INFO.
- */
+ * The environment's RTC_LOG ("error", "warn", "info", "debug") takes the place of LOG_INFO. */
 void log_init(const char *program, enum log_level level);
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);

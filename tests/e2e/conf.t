@@ -131,6 +131,7 @@ ok "JSON is valid and typed" sh -c \
 # told or which programs run, or is said to have no effect.
 cat >"$dir/on.conf" <<'EOF'
 listen 1935;
+srs_log_tank file;
 rtmps { enabled on; key /rk; cert /rc; }
 http_api { enabled on; https { enabled on; key /k1; cert /c1; } }
 http_server { enabled on; https { enabled on; key /k2; cert /c2; } }
@@ -145,7 +146,7 @@ vhost __defaultVhost__ {
 EOF
 outcome() {	# flags
 	"$conf" -n -c "$dir/on.conf" "$@" 2>&1
-	for p in $(get -c "$dir/on.conf" "$@" programs); do
+	for p in rtc-server $(get -c "$dir/on.conf" "$@" programs); do
 		echo "$p $(get -c "$dir/on.conf" "$@" argv "$p" | paste -sd' ')"
 	done
 }
@@ -154,6 +155,8 @@ other() {	# a directive and its value: another that fits
 	*=true) echo off ;;
 	*=false) echo on ;;
 	*.protocol=*) echo tcp ;;
+	*_tank=*) echo console ;;
+	*log_level*=*) echo warn ;;
 	*ip_family=*) echo ipv6 ;;
 	*dtls_role=*) echo active ;;
 	*dtls_version=*) echo dtls1.0 ;;
@@ -178,6 +181,24 @@ done <"$dir/all")
 is "$silent" "" "no directive is without effect and without a word about it"
 ok "all of them were changed" [ "$(wc -l <"$dir/all")" -ge 60 ]
 
+is "$(get argv rtc-server)" "" "rtc-server gets nothing by default"
+server() { get argv rtc-server "$@" | paste -sd' '; }
+is "$(SRS_DAEMON=on SRS_PID=/p server -s srs_log_tank=file -s srs_log_level=warn)" \
+    "--daemon --pid /p --log-file ./objs/srs.log --log-level warn" "or what the file says of it"
+is "$(server -s srs_log_file=/l)" "" "a log file alone is not used"
+level() { server "$@" | sed 's/^--log-level //'; }
+for row in verbose=debug info=debug trace= warn=warn error=error; do
+	is "$(level -s "srs_log_level=${row%=*}")" "${row#*=}" "srs_log_level ${row%=*}"
+done
+for row in trace=debug debug=debug info= warn=warn error=error; do
+	is "$(level -s srs_log_level=error -s "srs_log_level_v2=${row%=*}")" "${row#*=}" \
+	    "srs_log_level_v2 ${row%=*}"
+done
+is "$(get settings rtc-relay | paste -sd+)" "rtc_server.listen 8000+rtc_server.workers 1+rtc_server.tcp.enabled \
+off+rtc_server.tcp.listen 8000+rtc_server.ecdsa on+vhost.rtc.nack on+vhost.rtc.twcc on+vhost.rtc.stun_timeout 30" \
+    "what decides the relay's arguments"
+exits 64 "settings of an unknown program" "$conf" settings rtc-nothing
+
 bad() {
 	printf '%b' "$1" >"$dir/bad.conf"
 	exits 78 "$3: exit 78" "$conf" -n -c "$dir/bad.conf"
@@ -190,11 +211,11 @@ bad 'vhost __defaultVhost__ { rtc {\n nack yes; } }' \
 bad 'rtc_server { tcp on; }' 'rtc_server.tcp is a block' "a value for a block"
 bad 'rtc_server { listen 1 2; }' "takes one value, 2 given" "two values for one"
 
-printf 'rtc_server {\n lisetn 1; }\nrtc_servr { }\ndaemon on;\n' >"$dir/odd.conf"
+printf 'rtc_server {\n lisetn 1; }\nrtc_servr { }\nwork_dir on;\n' >"$dir/odd.conf"
 exits 0 "unknown directives do not stop the server" "$conf" -n -c "$dir/odd.conf"
 like "$out" 'odd.conf:2:2: warning: .*did you mean rtc_server.listen\?' "a misspelled directive"
 like "$out" 'odd.conf:3:1: warning: .*did you mean rtc_server\?' "a misspelled block"
-like "$out" 'odd.conf:4:1: warning: daemon is known but has no effect' "a directive without effect"
+like "$out" 'odd.conf:4:1: warning: work_dir is known but has no effect' "a directive without effect"
 exits 0 "a variable that nobody reads" env SRS_RTC_SERVR_LISTEN=1 "$conf" -n
 like "$out" 'SRS_RTC_SERVR_LISTEN: warning' "it is named"
 exits 78 "a variable with a bad value" env SRS_RTC_SERVER_LISTEN=x "$conf" -n

@@ -86,6 +86,8 @@ class Relay(threading.Thread):
             return {"total": len(rows), "sessions": rows[start:start + n]}
         if op == "session.kick" and request["session"] != "s-a":
             return {"ok": False, "error": "not-found", "detail": "no session " + request["session"]}
+        if op == "settings.set" and "bad" in request:
+            return {"ok": False, "error": "bad-request", "detail": "no such setting"}
         if op == "stats":
             return {"uptime_ms": 5, "sessions": 2}
         return {}
@@ -124,6 +126,15 @@ def orders(sock, relay):
     r = run("-S", sock, "kick", "s-x", "s-a")
     ok(r.returncode == 1 and "not-found: no session s-x" in r.stderr, "kick of nobody: exit 1", r)
     ok(relay.seen[-1]["session"] == "s-a", "the next one is kicked all the same")
+    r = run("-S", sock, "set", "stun_timeout=9", "nack=off", "twcc=on", "log=warn")
+    asked = {k: v for k, v in relay.seen[-1].items() if k not in ("v", "id")}
+    ok(r.returncode == 0 and r.stdout == "" and asked == {
+        "op": "settings.set", "stun_timeout": 9, "nack": False, "twcc": True, "log": "warn"}, "set", asked)
+    r = run("-S", sock, "set", "bad=1")
+    ok(r.returncode == 1 and "bad-request: no such setting" in r.stderr, "one that is refused: exit 1", r)
+    for bad in [["nack"], ["=1"], ["nack=on", "nack=off"], ["op=stats"], ["a" * 40 + "=1"]]:
+        r = run("-S", sock, "set", *bad)
+        ok(r.returncode == 64 and "want NAME=VALUE" in r.stderr, f"set {bad}: exit 64", r)
     r = run("-S", sock, "stats")
     ok(r.stdout.split() == ["uptime_ms", "5", "sessions", "2"], "stats", r)
     ok(json.loads(run("-S", sock, "-j", "stats").stdout) == {"uptime_ms": 5, "sessions": 2},
@@ -157,7 +168,7 @@ def faults(top, sock):
     r = run("stats", env={**os.environ, "RTC_RUN": top + "/nowhere"})
     ok(r.returncode == 69 and "rtc-relay is not running" in r.stderr
        and top + "/nowhere/relay/admin.sock" in r.stderr, "no relay: exit 69, named", r)
-    for args in [[], ["nonsense"], ["kick"], ["streams", "x"], ["--nonsense"],
+    for args in [[], ["nonsense"], ["kick"], ["set"], ["streams", "x"], ["--nonsense"],
                  ["-t", "x", "events"]]:
         r = run("-S", sock, *args)
         ok(r.returncode == 64 and r.stderr.count("usage:") == 1 and r.stdout == "",

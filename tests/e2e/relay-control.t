@@ -108,6 +108,26 @@ t.ok(admin_events.wait_event('session.end', session=play['session'], reason='kic
 t.equal(admin.ask('session.kick', session='s-nobody')['error'], 'not-found', 'kicking nobody')
 t.equal(admin.ask('streams.list')['total'], 0, 'an empty stream is gone')
 
+# settings: all of them or none, and for sessions that come
+for bad in ({'stun_timeout': 0}, {'stun_timeout': 3601}, {'stun_timeout': '9'}, {'nack': 1}, {'twcc': 'on'},
+            {'log': 'loud'}, {'nock': True}, {'log': 3}, {'stun_timeout': 9, 'log': ''}):
+    t.equal(admin.ask('settings.set', **bad)['error'], 'bad-request', f'settings.set {bad}')
+before = admin.ask('settings.set')
+t.equal([before[k] for k in ('stun_timeout', 'nack', 'twcc')], [30, True, True], 'nothing was changed')
+t.equal(signal.ask('settings.set', nack=False)['error'], 'unknown-op', 'it is not for the signal socket')
+probe = session('play', 'live/probe')      # without DTLS it lives as long as it is checked
+del probe['dtls']
+old = signal.ask('session.create', **probe)
+now = admin.ask('settings.set', stun_timeout=1, nack=False, twcc=False, log='debug')
+t.equal([now[k] for k in ('stun_timeout', 'nack', 'twcc')], [1, False, False], 'settings are changed')
+new = signal.ask('session.create', **probe)
+t.ok(admin_events.wait_event('session.end', session=new['session'], reason='timeout') is not None,
+     'a session that comes has the new timeout')
+t.ok(old['session'] in [s['session'] for s in admin.ask('sessions.list')['sessions']],
+     'one that was there has the old one')
+signal.ask('session.delete', secret=old['secret'])
+admin.ask('settings.set', stun_timeout=30, nack=True, twcc=True, log='info')
+
 # the same credential takes over at once; silence does after 2 s
 first = signal.ask('session.create', **session(credential='key'))
 t.equal(signal.ask('session.create', **session(credential='other'))['error'], 'stream-busy',

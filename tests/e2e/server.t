@@ -41,6 +41,11 @@ for p in rtc-relay rtc-whip rtc-whep rtmp2rtc rtc2rtmp rtc-signal rtc-web rtc-ga
 	ln "$bin/stand-in" "$bin/$p"
 done
 export NOTES="$dir/notes"
+cat >"$bin/rtc-ctl" <<'EOF'
+#!/bin/sh
+echo "rtc-ctl $*" >>"$NOTES"
+EOF
+chmod +x "$bin/rtc-ctl"
 
 start_server() {	# shell, arguments; returns when it is ready or dead
 	shell=$1
@@ -180,6 +185,49 @@ like "$(cat "$NOTES")" '^rtc-relay --udp 8123 ' "--set reaches the program"
 like "$(cat "$NOTES")" '^rtc-whip .*--token-file /a b -R 3$' "--arg reaches the program"
 stop_server TERM
 
+# In the background: ready or not before it returns; log and pid in files.
+behind() { "$shell" "$bin/rtc-server" -r "$run" "$@"; }	# shell is one word: what the rest runs is #!/bin/sh
+for s in dash bash; do
+	command -v "$s" >/dev/null || continue
+	shell=$s
+	: >"$NOTES"
+	rm -rf "$dir/var"
+	cat >"$dir/behind.conf" <<-EOF
+	daemon on; pid $dir/var/run/pid; srs_log_tank file; srs_log_file $dir/var/log/rtc.log;
+	rtc_server { enabled on; }
+	vhost __defaultVhost__ { rtc { enabled on; } }
+	EOF
+	exits 0 "$s: daemon on" behind -c "$dir/behind.conf"
+	is "$out" "" "$s: without a word"
+	is "$(cut -d' ' -f1 "$NOTES" | paste -sd' ')" "rtc-relay rtc-whip rtc-whep rtc-web rtc-gate" \
+	    "$s: everything is up"
+	server=$(cat "$dir/var/run/pid")
+	ok "$s: the pid file names it" kill -0 "$server"
+	is "$(ps -o sid= -p "$server" | tr -d ' ')" "$server" "$s: it has a session of its own"
+	like "$(cat "$dir/var/log/rtc.log")" '^rtc-server: info: ready: rtc-relay' "$s: its log is in the file"
+	exits 75 "$s: a second one" behind -c "$dir/behind.conf"
+	like "$out" 'another rtc-server runs' "$s: is told why not"
+	pids=$(cat "$run/pid/"*)
+	kill -HUP "$server"
+	ok "$s: SIGHUP is a wish" waits 4000 grep -q 'SIGHUP: reading' "$dir/var/log/rtc.log"
+	kill -TERM "$server"
+	ok "$s: it stops" waits 4000 gone "$server"
+	ok "$s: with all of it" all_gone
+	ok "$s: and its pid file" [ ! -e "$dir/var/run/pid" ]
+	server=
+	echo "exit 71" >"$dir/rtc-whip.does"
+	exits 71 "$s: one that cannot be started ends with that code" behind -c "$dir/behind.conf"
+	like "$out" 'rtc-whip: exited with code 71: could not be started' "$s: and says so"
+	rm "$dir/rtc-whip.does"
+	ok "$s: leaves no pid file" [ ! -e "$dir/var/run/pid" ]
+	exits 73 "$s: a log that cannot be written" behind -c "$dir/behind.conf" --log-file /proc/none/log
+done
+exits 64 "a level that there is not" "$bin/rtc-server" -r "$run" -c conf/rtc.conf --log-level loud
+start_server dash -f --log-level warn -s daemon=on
+is "$(cat "$dir/log")" "" "-f: in the foreground, and without what is only said"
+stop_server TERM
+is "$code" 0 "and it ends with 0"
+
 # SIGHUP reads the configuration again; what carries media stays as it is.
 said() { [ "$(grep -cE "$1" "$dir/log")" -ge "${2:-1}" ]; }
 hup() {		# how often it was ready before
@@ -206,9 +254,19 @@ for s in $shells; do
 	ok "$shell: the gate is another process" changed rtc-gate "$gate"
 	like "$(tail -n 2 "$NOTES")" '^rtc-gate .*--listen 1986 ' "$shell: with the new port"
 	like "$(tail -n 2 "$NOTES")" '^rtmp2rtc --listen 1935 -R 3' "$shell: what was off is on"
-	like "$(cat "$dir/log")" 'rtc-relay: other arguments would drop what runs' \
+	like "$(cat "$dir/log")" 'rtc-relay: waits for a restart of rtc-server: rtc_server.listen$' \
 	    "$shell: the relay's change is told"
 	is "$(pids_of rtc-relay)" "${held%% *}" "$shell: and waits"
+	edit 's/nack .*on;/nack off;/; s/8001;/8000;/; s/aac_bitrate 128000;/aac_bitrate 64000;/'
+	hup 3
+	like "$(cat "$NOTES")" '^rtc-ctl set stun_timeout=30 nack=off twcc=on$' \
+	    "$shell: the relay is told what it can take"
+	like "$(cat "$dir/log")" 'rtc2rtmp: waits for a restart of rtc-server: vhost.rtc.aac_bitrate$' \
+	    "$shell: another waits"
+	is "$(pids_of rtc-relay)" "${held%% *}" "$shell: the relay is the same"
+	kill -KILL "$(pid_of rtc-relay)"
+	ok "$shell: it comes back" waits 4000 changed rtc-relay "${held%% *}"
+	like "$(tail -n 1 "$NOTES")" '^rtc-relay --udp 8000 .*--no-nack -R 3$' "$shell: with the new settings"
 	gate=$(pid_of rtc-gate)
 	echo nonsense >>"$file"
 	kill -HUP "$server"
@@ -222,7 +280,7 @@ for s in $shells; do
 	fi
 	edit '$d; s/8080;/8082;/'
 	echo 'refuse 8082' >"$dir/rtc-gate.does"
-	hup 3
+	hup 4
 	like "$(cat "$dir/log")" 'rtc-gate: does not start with the new arguments: the old ones' \
 	    "$shell: arguments that the gate cannot live with"
 	like "$(tail -n 1 "$NOTES")" '^rtc-gate .*--listen 1986 .*--listen 8080 ' "$shell: it has its old ones"
@@ -230,7 +288,7 @@ for s in $shells; do
 	rm "$dir/rtc-gate.does"
 	gate=$(pid_of rtc-gate)
 	edit '/^http_/,/^}/s/enabled .*on;/enabled off;/'
-	hup 4
+	hup 5
 	ok "$shell: without a port the gate is stopped" gone "$gate"
 	whip=$(pid_of rtc-whip)
 	kill -KILL "$whip"

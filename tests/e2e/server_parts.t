@@ -18,7 +18,8 @@ cleanup() {
 trap cleanup EXIT
 
 mkfifo "$dir/ready"
-"$RTC_BIN/rtc-server" -c conf/rtc.conf -s "rtc_server.listen=$media" -s "http_api.listen=$api" \
+cp conf/rtc.conf "$dir/rtc.conf"
+"$RTC_BIN/rtc-server" -c "$dir/rtc.conf" -s "rtc_server.listen=$media" -s "http_api.listen=$api" \
     -s "http_server.listen=$web" -s rtc_signal.listen=0 -R 7 7>"$dir/ready" 2>"$dir/log" &
 server=$!
 read -r _ <"$dir/ready"
@@ -64,6 +65,23 @@ for p in rtc-relay rtc-whip rtc-whep rtc2rtmp rtc-signal rtc-web rtc-gate; do
 done
 is "$(grep -c 'restarting after' "$dir/log")" 7 "each was restarted once" || sed 's/^/# /' "$dir/log"
 is "$(sed 's/: .*//' "$dir/log" | sort -u | grep -cv '^rtc[-2]')" 0 "every line of the log names its program"
+
+# What the relay takes while it runs: the session that is there stays.
+"$RTC_BIN/rtc-publish" -q --test --duration 30 "http://127.0.0.1:$api/rtc/v1/whip/?app=live&stream=kept" &
+publisher=$!
+kept() { "$RTC_BIN/rtc-ctl" -j sessions live/kept | jq -r 'select(.state == "connected").session'; }
+has_kept() { [ -n "$(kept)" ]; }
+ok "somebody publishes" waits 10000 has_kept
+session=$(kept) relay=$(pid_of rtc-relay)
+sed 's/nack .*on;/nack off; stun_timeout 2;/' conf/rtc.conf >"$dir/rtc.conf"
+kill -HUP "$server"
+ok "SIGHUP with other settings of the relay" waits 8000 grep -q 'new sessions get the new settings' "$dir/log"
+ok "and that is all" waits 8000 sh -c "[ \$(grep -c ' ready:' '$dir/log') = 2 ]"
+is "$(kept)" "$session" "the session is the same"
+is "$(pid_of rtc-relay)" "$relay" "and the relay"
+is "$(grep -c 'waits for a restart' "$dir/log")" 0 "nothing waits for a restart"
+kill "$publisher"
+wait "$publisher"
 
 pids=$(cat "$RTC_RUN/pid/"*)
 began_ms=$(now_ms)

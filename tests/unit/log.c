@@ -53,6 +53,32 @@ a_line_names_program_level_and_subsystem(void **state)
 	assert_string_equal(captured(), "prog: warn: sub: 3 of four\n");
 }
 
+/* What the program's own options say comes before the environment. */
+static void
+the_environment_names_a_level(void **state)
+{
+	static const struct {
+		const char *text;
+		enum log_level given;
+		bool error, warn, debug;
+	} rows[] = {
+	    {"error", LOG_INFO, true, false, false},  {"warn", LOG_INFO, true, true, false},
+	    {"debug", LOG_INFO, true, true, true},    {"error", LOG_DEBUG, true, true, true},
+	    {"debug", LOG_ERROR, true, false, false}, {"loud", LOG_INFO, true, true, false},
+	    {"", LOG_INFO, true, true, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		setenv("RTC_LOG", rows[i].text, 1);
+		log_init("prog", rows[i].given);
+		assert_int_equal(log_enabled(LOG_ERROR), rows[i].error);
+		assert_int_equal(log_enabled(LOG_WARN), rows[i].warn);
+		assert_int_equal(log_enabled(LOG_DEBUG), rows[i].debug);
+	}
+	unsetenv("RTC_LOG");
+}
+
 static void
 levels_are_filtered(void **state)
 {
@@ -127,6 +153,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_line_names_program_level_and_subsystem),
+	    cmocka_unit_test(the_environment_names_a_level),
 	    cmocka_unit_test(levels_are_filtered),
 	    cmocka_unit_test(control_characters_are_replaced),
 	    cmocka_unit_test(long_lines_are_cut_to_one),
