@@ -67,10 +67,11 @@ struct sdp_policy {
 
 /*
  * Decide what of an offer is served. offer outlives plan. At most one audio and one video m-line
- * are accepted, the first usable of each kind. Codecs: those that the relay forwards (H264, H265,
- * VP8, VP9, AV1; opus, PCMU, PCMA, G722): for a publisher H264 first, Constrained Baseline in
- * packetization-mode 1 before the others; for a player all of them in the offer's order.
- * Returns 0, or -EPROTO with *problem set. plan is untouched on error.
+ * are accepted, the first usable of each kind; a publisher that would send more is refused. Codecs:
+ * those that the relay forwards (H264, H265, VP8, VP9, AV1; opus, PCMU, PCMA, G722): for a
+ * publisher H264 first, Constrained Baseline in packetization-mode 1 before the others; for a
+ * player all of them in the offer's order. Returns 0, or -EPROTO with *problem set. plan is
+ * untouched on error.
  */
 int sdp_negotiate_offer(struct sdp_plan *plan, const struct sdp *offer,
 			const struct sdp_policy *policy, struct sdp_problem *problem);

@@ -387,6 +387,28 @@ check_codec_filter(const struct sdp_policy *policy, struct sdp_problem *problem)
 	return -EPROTO;
 }
 
+/* RFC 9725 s.4.4.2: of more tracks of a kind than one is served, none is. A player's are let go. */
+static int
+check_one_of_kind(const struct sdp *offer, const struct sdp_policy *policy,
+		  struct sdp_problem *problem)
+{
+	unsigned sent[2] = {0, 0};
+
+	for (size_t i = 0; i < offer->media_count && policy->role == SDP_PUBLISH; i++) {
+		const struct sdp_media *m = &offer->media[i];
+
+		if (!may_accept(offer, m) || (m->direction & SDP_SENDONLY) == 0 ||
+		    ++sent[m->kind] == 1)
+			continue;
+		sdp_problem_set(problem, SDP_UNSUPPORTED,
+				"the offer sends more than one %s track: publish the others as "
+				"streams of their own",
+				m->kind_name);
+		return -EPROTO;
+	}
+	return 0;
+}
+
 int
 sdp_negotiate_offer(struct sdp_plan *plan, const struct sdp *offer, const struct sdp_policy *policy,
 		    struct sdp_problem *problem)
@@ -395,6 +417,8 @@ sdp_negotiate_offer(struct sdp_plan *plan, const struct sdp *offer, const struct
 	bool taken[2] = {false, false}, active = false;
 	int r = check_codec_filter(policy, problem);
 
+	if (r == 0)
+		r = check_one_of_kind(offer, policy, problem);
 	if (r < 0)
 		return r;
 	memset(&p, 0, sizeof(p));

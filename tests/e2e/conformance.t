@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 # runs under: address
 # runs beside others
-"""The conformance program against rtc-whip, alone and behind rtc-gate, with and without a token; and
-against a server that keeps no rule, which it must find out."""
+"""The conformance program against rtc-whip, alone and behind rtc-gate (http and https), nginx and haproxy,
+with and without a token; and against a server that keeps no rule, which it must find out."""
 import http.server
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from relaylib import BIN, Relay, Tap
+import frontlib
+from relaylib import BIN, Relay, Tap, wait_for
 
 LIMIT_S = 90
 t = Tap()
@@ -42,7 +44,36 @@ def passes(where, *args):
     p, rows = conform(*args)
     for verdict, name in rows:
         t.ok(verdict == 'ok', f'{where}: {name}', p.stdout if verdict != 'ok' else '')
-    t.ok(p.returncode == 0 and len(rows) > 60, f'{where}: {len(rows)} rows', p.stdout + p.stderr)
+    t.ok(p.returncode == 0 and len(rows) > 80, f'{where}: {len(rows)} rows', p.stdout + p.stderr)
+
+
+def free_port():
+    with socket.create_server(('127.0.0.1', 0)) as s:
+        return s.getsockname()[1]
+
+
+def is_open(port):
+    with socket.socket() as s:
+        return s.connect_ex(('127.0.0.1', port)) == 0
+
+
+def behind(name, token):
+    plain, api, tls = free_port(), free_port(), free_port()
+    command = getattr(frontlib, name)(relay.dir, plain, api, tls)
+    with open(os.path.join(relay.dir, name + '.log'), 'w+') as log:
+        front = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            if not t.ok(wait_for(lambda: is_open(plain) and is_open(tls), 15), f'{name} starts'):
+                log.seek(0)
+                print('# ' + log.read().replace('\n', '\n# '))
+                return
+            whip = '/rtc/v1/whip/?app=live&stream=' + name
+            passes(f'behind {name}', '-t', token, f'http://127.0.0.1:{plain}{whip}')
+            passes(f'behind {name} by https', '-k', '-t', token, f'https://127.0.0.1:{tls}{whip}')
+            passes(f'behind {name} under a prefix', '-t', token, f'http://127.0.0.1:{plain}/media{whip}')
+        finally:
+            front.terminate()
+            front.wait(10)
 
 
 class Careless(http.server.BaseHTTPRequestHandler):
@@ -67,6 +98,11 @@ try:
     start('rtc-whip', '-S', os.path.join(relay.dir, 'whip.sock'), '-c', '192.0.2.1', '-t', token)
     port = start('rtc-gate', '-l', '127.0.0.1:0')
     passes('behind the gate', '-t', token, f'http://127.0.0.1:{port}/rtc/v1/whip/?app=live&stream=b')
+    port = start('rtc-gate', '--tls-listen', '127.0.0.1:0', '--self-signed', os.path.join(relay.dir, 'tls'))
+    passes('behind the gate by https', '-k', '-t', token, f'https://127.0.0.1:{port}/rtc/v1/whip/?app=live&stream=c')
+    frontlib.certificate(relay.dir)
+    for name in ('nginx', 'haproxy'):
+        behind(name, token)
     careless = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Careless)
     threading.Thread(target=careless.serve_forever, daemon=True).start()
     p, rows = conform(f'http://127.0.0.1:{careless.server_port}/')

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import frontlib
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 BIN = os.path.abspath(os.environ.get("RTC_BIN", "build/bin"))
@@ -61,20 +63,6 @@ def is_open(port):
         return True
     except OSError:
         return False
-
-
-def write(source, name, rows):
-    """A configuration with other paths and ports."""
-    with open(os.path.join(ROOT, "conf", source)) as f:
-        text = f.read()
-    for old, new in rows:
-        if old not in text:
-            raise RuntimeError("%s: %s is not in it" % (source, old))
-        text = text.replace(old, new)
-    path = os.path.join(RUN, name)
-    with open(path, "w") as f:
-        f.write(text.replace("/run/rtckit", RUN))
-    return path
 
 
 class Answer:
@@ -206,37 +194,14 @@ def main():
 
 
 def start_fronts():
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=front",
-                    "-keyout", RUN + "/key.pem", "-out", RUN + "/cert.pem"], check=True,
-                   stderr=subprocess.DEVNULL)
-    with open(RUN + "/both.pem", "w") as both:
-        for name in ("cert.pem", "key.pem"):
-            with open(os.path.join(RUN, name)) as f:
-                both.write(f.read())
-    os.mkdir(RUN + "/nginx")
-    nginx = write("nginx.conf", "nginx.conf", [
-        ("# user rtckit;", "user root;" if os.getuid() == 0 else ""),
-        ("listen 8080;", "listen 127.0.0.1:%d;" % ports["nginx"]),
-        ("listen 1985;", "listen 127.0.0.1:%d;" % ports["nginx api"]),
-        ("# listen 443 ssl;", "listen 127.0.0.1:%d ssl;" % ports["nginx tls"]),
-        ("# ssl_certificate     /etc/ssl/example.pem", "ssl_certificate " + RUN + "/cert.pem"),
-        ("# ssl_certificate_key /etc/ssl/private/example.key",
-         "ssl_certificate_key " + RUN + "/key.pem")])
-    haproxy = write("haproxy.cfg", "haproxy.cfg", [
-        ("bind :8080", "bind 127.0.0.1:%d" % ports["haproxy"]),
-        ("bind :1985", "bind 127.0.0.1:%d" % ports["haproxy api"]),
-        ("# bind :443 ssl crt /etc/ssl/private/example-with-key.pem",
-         "bind 127.0.0.1:%d ssl crt %s/both.pem" % (ports["haproxy tls"], RUN))])
+    frontlib.certificate(RUN)
     # And before the gate: TLS passes through, the client's address comes by the PROXY protocol.
-    with open(haproxy, "a") as f:
-        f.write("listen through\n    mode tcp\n    bind 127.0.0.1:%d\n"
-                "    server gate 127.0.0.1:%d send-proxy-v2\n" % (ports["through"], ports["gate"]))
+    through = ("listen through\n    mode tcp\n    bind 127.0.0.1:%d\n"
+               "    server gate 127.0.0.1:%d send-proxy-v2\n" % (ports["through"], ports["gate"]))
     run("gate", os.path.join(BIN, "rtc-gate"), "--tls-listen", "127.0.0.1:%d" % ports["gate"],
         "--self-signed", RUN + "/tls", "--proxy-protocol", "127.0.0.1")
-    path = os.environ["PATH"] + ":/usr/sbin"
-    run("nginx", shutil.which("nginx", path=path), "-c", nginx, "-g", "daemon off;")
-    run("haproxy", shutil.which("haproxy", path=path), "-db", "-f", haproxy)
+    run("nginx", *frontlib.nginx(RUN, *(ports["nginx" + n] for n in ("", " api", " tls"))))
+    run("haproxy", *frontlib.haproxy(RUN, *(ports["haproxy" + n] for n in ("", " api", " tls")), through))
     for front in ("nginx", "haproxy"):
         ok(until(lambda: is_open(ports[front]) and is_open(ports[front + " tls"])),
            front + " starts", log_of(front))

@@ -146,10 +146,10 @@ static const struct {
     {"a section outside the bundle is refused",
      HEAD AUDIO VIDEO_LINE "a=mid:2\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:96 H264/90000\r\n",
      "A-", "- - -"},
-    {"a second video is refused",
+    {"a second video that does not send is refused alone",
      "v=0\r\na=group:BUNDLE 1 2\r\na=fingerprint:sha-256 " PRINT
      "\r\na=ice-ufrag:QbvL\r\na=ice-pwd:ZxOs8nEubsZK1dgJItuXn1\r\n" VIDEO VIDEO_LINE
-     "a=mid:2\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:96 H264/90000\r\n",
+     "a=mid:2\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:96 H264/90000\r\n",
      "V-", "- - -"},
     {"a section that only receives is inactive",
      HEAD VIDEO "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\n"
@@ -235,6 +235,10 @@ static const struct {
      "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=sendonly\r\na=rtpmap:111 opus/48000/2\r\n",
      SDP_PUBLISH, NULL, SDP_UNSUPPORTED, "a=rtcp-mux"},
     {HEAD "a=ice-lite\r\n" AUDIO, SDP_PUBLISH, NULL, SDP_UNSUPPORTED, "ice-lite"},
+    {"v=0\r\na=group:BUNDLE 1 2\r\na=fingerprint:sha-256 " PRINT
+     "\r\na=ice-ufrag:QbvL\r\na=ice-pwd:ZxOs8nEubsZK1dgJItuXn1\r\n" VIDEO VIDEO_LINE
+     "a=mid:2\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:96 H264/90000\r\n",
+     SDP_PUBLISH, NULL, SDP_UNSUPPORTED, "more than one video"},
     {HEAD AUDIO VIDEO, SDP_PLAY, NULL, SDP_UNSUPPORTED, "a=recvonly"},
     {HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\n", SDP_PUBLISH,
      NULL, SDP_UNSUPPORTED, "a=sendonly"},
