@@ -112,6 +112,19 @@ out:
 	return good;
 }
 
+/*
+ * What each client's DTLS offers: of OBS libdatachannel's with OpenSSL, of browsers Chromium's, of
+ * ffmpeg its WHIP muxer's (the server, whose curves OpenSSL chooses). Left out is what this OpenSSL
+ * lacks: Chromium also offers X25519MLKEM768, and DTLS 1.3.
+ */
+static const struct dtls_manner manners[] = {
+    [DOCTOR_ANYONE] = {NULL, NULL},
+    [DOCTOR_OBS] = {"SRTP_AEAD_AES_256_GCM:SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80", "P-256"},
+    [DOCTOR_BROWSER] = {"SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM:SRTP_AEAD_AES_128_GCM",
+			"X25519:P-256:P-384"},
+    [DOCTOR_FFMPEG] = {"SRTP_AES128_CM_SHA1_80", NULL},
+};
+
 bool
 offer_make(struct exam *x, const struct peer_events *events)
 {
@@ -123,7 +136,7 @@ offer_make(struct exam *x, const struct peer_events *events)
 				     .connect_timeout_us = (uint64_t)(x->o.client.timeout_s * 1e6),
 				     .ntp_base = clock_ntp() - clock_us_to_ntp(now_us)};
 
-	x->dtls = dtls_ctx_new();
+	x->dtls = dtls_ctx_new_like(&manners[x->o.as]);
 	config.dtls = x->dtls;
 	x->peer = x->dtls != NULL ? peer_new(&config, now_us) : NULL;
 	return x->peer != NULL && write_offer(x, peer_local(x->peer));

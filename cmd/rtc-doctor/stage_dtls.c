@@ -274,6 +274,8 @@ cause_of(const struct exam *x)
 		return DOCTOR_DTLS_PATH;
 	if (strstr(x->ended_words, "fingerprint") != NULL)
 		return DOCTOR_DTLS_FINGERPRINT;
+	if (strstr(x->ended_words, "SRTP protection profile") != NULL)
+		return DOCTOR_DTLS_PROFILE;
 	if (client && x->hello_seen) /* both begin */
 		return DOCTOR_DTLS_ROLE;
 	if (x->dtls_seen == 0)

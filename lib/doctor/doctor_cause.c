@@ -371,6 +371,10 @@ static const struct doctor_row rows[DOCTOR_CAUSES] = {
 	FAIL_ALL("dtls-fingerprint", CLIENT_DTLS,
 		 "the certificate is not the one of the SDP: HTTP and media lead to different "
 		 "servers or instances; restart the server, or correct the load balancer"),
+    [DOCTOR_DTLS_PROFILE] =
+	FAIL_ALL("dtls-profile", CLIENT_DTLS,
+		 "server and client have no SRTP profile in common: update the server; "
+		 "AES128_CM_SHA1_80 is the one that every client has"),
     [DOCTOR_DTLS_FAILED] = FAIL_ALL(
 	"dtls-failed", CLIENT_DTLS,
 	"the encryption of the media could not be agreed: update the server; it needs DTLS "

@@ -50,6 +50,13 @@ struct dtls_ctx *dtls_ctx_new(void);
 /* The same with an RSA-2048 certificate, for peers without ECDSA. A handshake costs some 20 times
  * the time then (and this call some 100 ms). */
 struct dtls_ctx *dtls_ctx_new_rsa(void);
+/* What another stack offers, to be like it: lists as OpenSSL takes them, in order of preference,
+ * borrowed for the call; NULL: our own. */
+struct dtls_manner {
+	const char *profiles; /* "SRTP_AES128_CM_SHA1_80" ... */
+	const char *groups;   /* "P-256:X25519" */
+};
+struct dtls_ctx *dtls_ctx_new_like(const struct dtls_manner *manner);
 void dtls_ctx_free(struct dtls_ctx *ctx);
 const char *dtls_ctx_fingerprint(const struct dtls_ctx *ctx); /* SHA-256, upper case, colons */
 

@@ -73,8 +73,10 @@ ssl_ctx_options(SSL_CTX *ssl)
 }
 
 static SSL_CTX *
-ssl_ctx_make(struct dtls_ctx *ctx, const SSL_METHOD *method)
+ssl_ctx_make(struct dtls_ctx *ctx, const SSL_METHOD *method, const struct dtls_manner *manner)
 {
+	const char *curves = manner->groups != NULL ? manner->groups : groups;
+	const char *srtp = manner->profiles != NULL ? manner->profiles : profiles;
 	SSL_CTX *ssl = SSL_CTX_new(method);
 
 	if (ssl == NULL)
@@ -83,8 +85,8 @@ ssl_ctx_make(struct dtls_ctx *ctx, const SSL_METHOD *method)
 	if (SSL_CTX_set_min_proto_version(ssl, DTLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_max_proto_version(ssl, DTLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_cipher_list(ssl, ciphers) != 1 ||
-	    SSL_CTX_set1_groups_list(ssl, groups) != 1 ||
-	    SSL_CTX_set_tlsext_use_srtp(ssl, profiles) != 0 || /* 0 is success here */
+	    SSL_CTX_set1_groups_list(ssl, curves) != 1 ||
+	    SSL_CTX_set_tlsext_use_srtp(ssl, srtp) != 0 || /* 0 is success here */
 	    SSL_CTX_use_certificate(ssl, ctx->cert) != 1 ||
 	    SSL_CTX_use_PrivateKey(ssl, ctx->key) != 1) {
 		SSL_CTX_free(ssl);
@@ -93,8 +95,10 @@ ssl_ctx_make(struct dtls_ctx *ctx, const SSL_METHOD *method)
 	return ssl;
 }
 
+static const struct dtls_manner own_manner;
+
 static struct dtls_ctx *
-ctx_make(bool is_rsa)
+ctx_make(bool is_rsa, const struct dtls_manner *manner)
 {
 	struct dtls_ctx *ctx = calloc(1, sizeof(*ctx));
 
@@ -103,8 +107,8 @@ ctx_make(bool is_rsa)
 	ctx->method = dtls_bio_method_new();
 	if (ctx->method == NULL || !cert_make(ctx, is_rsa))
 		goto fail;
-	ctx->ssl[DTLS_SERVER] = ssl_ctx_make(ctx, DTLS_server_method());
-	ctx->ssl[DTLS_CLIENT] = ssl_ctx_make(ctx, DTLS_client_method());
+	ctx->ssl[DTLS_SERVER] = ssl_ctx_make(ctx, DTLS_server_method(), manner);
+	ctx->ssl[DTLS_CLIENT] = ssl_ctx_make(ctx, DTLS_client_method(), manner);
 	if (ctx->ssl[DTLS_SERVER] == NULL || ctx->ssl[DTLS_CLIENT] == NULL)
 		goto fail;
 	return ctx;
@@ -116,13 +120,19 @@ fail:
 struct dtls_ctx *
 dtls_ctx_new(void)
 {
-	return ctx_make(false);
+	return ctx_make(false, &own_manner);
 }
 
 struct dtls_ctx *
 dtls_ctx_new_rsa(void)
 {
-	return ctx_make(true);
+	return ctx_make(true, &own_manner);
+}
+
+struct dtls_ctx *
+dtls_ctx_new_like(const struct dtls_manner *manner)
+{
+	return ctx_make(false, manner);
 }
 
 void

@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 import time
 import urllib.error
@@ -249,6 +250,66 @@ class Ice:
                 self.sock.sendto(b'\xffgarbage', peer)
             elif kind_of(data) == 1 and self.how != 'silent' and (self.how != 'lossy' or count % 2):
                 self.sock.sendto(ice_reply(data, PWD, self.how), peer)
+
+
+class Dtls:
+    """A media port that answers checks and leaves DTLS to openssl, which does one SRTP profile (and some
+    curves) only; active: as the client. An answer must have its fingerprint."""
+
+    def __init__(self, folder, profile, curves=None, active=False):
+        name = f'{folder}/dtls-{profile}-{curves}-{active}'
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=fake',
+                        '-keyout', name + '.key', '-out', name + '.pem'], check=True, stderr=subprocess.DEVNULL)
+        with open(name + '.pem', 'rb') as f:
+            digest = x509.load_pem_x509_certificate(f.read()).fingerprint(hashes.SHA256())
+        self.fingerprint = 'sha-256 ' + ':'.join(f'{octet:02X}' for octet in digest)
+        self.inner = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.inner.bind(('127.0.0.1', 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind(('127.0.0.1', 0))
+            to = f'127.0.0.1:{s.getsockname()[1]}'
+        self.active, self.process = active, None
+        here = '127.0.0.1:%d' % self.inner.getsockname()[1]
+        self.command = ['openssl', *(['s_client', '-connect', here, '-bind', to] if active else
+                                     ['s_server', '-accept', to, '-quiet']),
+                        '-dtls1_2', '-use_srtp', profile, '-cert', name + '.pem', '-key', name + '.key',
+                        *(['-curves', curves] if curves else [])]
+        self.openssl = (to.split(':')[0], int(to.split(':')[1]))
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((ADDRESS, 0))
+        self.port, self.peer = self.sock.getsockname()[1], None
+        if not active:
+            self.begin()
+        thread(self.run)
+        thread(self.back)
+
+    def begin(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+
+    def run(self):
+        while True:
+            data, peer = self.sock.recvfrom(4096)
+            if kind_of(data) == 1:
+                self.sock.sendto(ice_reply(data, PWD, 'good'), peer)
+                if b'\x00\x25\x00\x00' in data:     # USE-CANDIDATE: not a check of many
+                    self.peer = peer
+                if self.active and self.peer and not self.process:
+                    self.begin()
+            elif 20 <= data[0] <= 63:
+                self.peer = peer
+                self.inner.sendto(data, self.openssl)
+
+    def back(self):
+        while True:
+            data = self.inner.recv(4096)
+            if self.peer:
+                self.sock.sendto(data, self.peer)
+
+    def stop(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
 
 
 class IceTcp:
