@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 
 enum {
 	SECOND_US = 1000000,
@@ -68,16 +69,46 @@ count_number(struct verdict_card *c, int number)
 	c->last = number;
 }
 
+/* Keep at most VERDICT_LATENCIES_MAX samples, replaced evenly. */
+static void
+keep_sample(struct verdict_samples *s, int64_t us)
+{
+	size_t at;
+
+	if (us < 0 || us > UINT32_MAX)
+		return;
+	at = s->count < VERDICT_LATENCIES_MAX
+		 ? s->count++
+		 : (size_t)(s->seen * 2654435761u % VERDICT_LATENCIES_MAX);
+	s->seen++;
+	s->us[at] = (uint32_t)us;
+}
+
+/* From the drawing of the card until now; nothing if it was recorded, or drawn by another clock. */
+static void
+read_clock(struct verdict *v, const struct media_picture *p)
+{
+	uint32_t drawn_ms, now_ms = (uint32_t)clock_unix_ms();
+
+	if (testcard_read_clock(p->luma, p->stride, p->width, p->height, &drawn_ms) == 0 &&
+	    now_ms - drawn_ms < VERDICT_LIVE_MS)
+		keep_sample(&v->seeing, (int64_t)(now_ms - drawn_ms) * 1000);
+}
+
 static void
 see_picture(void *arg, const struct media_picture *p)
 {
 	struct verdict *v = arg;
+	int number;
 
 	v->width = p->width;
 	v->height = p->height;
 	if (v->picture != NULL)
 		v->picture(NULL, p);
-	count_number(&v->card, testcard_read(p->luma, p->stride, p->width, p->height));
+	number = testcard_read(p->luma, p->stride, p->width, p->height);
+	count_number(&v->card, number);
+	if (number >= 0)
+		read_clock(v, p);
 }
 
 /* A freeze as getStats() has it: longer than three mean intervals, and than the mean plus 150 ms.
@@ -100,21 +131,6 @@ watch_interval(struct verdict *v, uint64_t now_us)
 		return;
 	}
 	v->interval_us += ((double)gap_us - v->interval_us) / INTERVAL_WEIGHT;
-}
-
-/* Keep at most VERDICT_LATENCIES_MAX samples, replaced evenly. */
-static void
-keep_latency(struct verdict *v, int64_t latency_us)
-{
-	size_t at;
-
-	if (latency_us < 0 || latency_us > UINT32_MAX)
-		return;
-	at = v->latency_count < VERDICT_LATENCIES_MAX
-		 ? v->latency_count++
-		 : (size_t)(v->latency_seen * 2654435761u % VERDICT_LATENCIES_MAX);
-	v->latency_seen++;
-	v->latencies_us[at] = (uint32_t)latency_us;
 }
 
 /* A publisher may be followed by one of another codec. */
@@ -145,7 +161,7 @@ see_frame(struct verdict *v, const struct receiver_unit *u, int64_t latency_us)
 	v->last_frame_us = u->arrival_us;
 	v->frames++;
 	v->keyframes += u->unit.keyframe;
-	keep_latency(v, latency_us);
+	keep_sample(&v->arrival, latency_us);
 }
 
 /* ---- audio ---- */

@@ -13,7 +13,8 @@
 enum {
 	VERDICT_FREEZE_US = 150000,   /* over the mean interval, or three of them: a freeze */
 	VERDICT_LATENCIES_MAX = 4096, /* samples kept, evenly over the run */
-	VERDICT_STEPS_MAX = 1024      /* steps of the tone remembered */
+	VERDICT_STEPS_MAX = 1024,     /* steps of the tone remembered */
+	VERDICT_LIVE_MS = 10000	      /* a card that is older was recorded */
 };
 
 /* What is wanted; a negative number or false: nothing. */
@@ -28,6 +29,13 @@ struct verdict_card {
 	uint64_t count, unreadable, repeated, disordered;
 	uint64_t restarts;	      /* the numbers began anew: a file that is repeated */
 	int64_t first, last, missing; /* missing: between neighbours that came */
+};
+
+/* Of delays, for their median. */
+struct verdict_samples {
+	uint32_t us[VERDICT_LATENCIES_MAX];
+	size_t count;
+	uint64_t seen;
 };
 
 struct verdict {
@@ -46,9 +54,8 @@ struct verdict {
 	uint8_t steps[VERDICT_STEPS_MAX];
 	size_t step_count;
 	int step_candidate;
-	uint32_t latencies_us[VERDICT_LATENCIES_MAX];
-	size_t latency_count;
-	uint64_t latency_seen;
+	struct verdict_samples arrival; /* capture to arrival, by the sender's clock */
+	struct verdict_samples seeing;	/* drawn to decoded, by the test card's clock */
 };
 
 int verdict_init(struct verdict *v, uint64_t start_us); /* 0 or -ENOMEM */

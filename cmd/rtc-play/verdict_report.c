@@ -53,15 +53,33 @@ compare_u32(const void *a, const void *b)
 
 /* Of a sorted copy; 0 without samples. */
 static double
-latency_ms(const struct verdict *v, double fraction)
+latency_ms(const struct verdict_samples *s, double fraction)
 {
 	uint32_t sorted[VERDICT_LATENCIES_MAX];
 
-	if (v->latency_count == 0)
+	if (s->count == 0)
 		return 0;
-	memcpy(sorted, v->latencies_us, v->latency_count * sizeof(sorted[0]));
-	qsort(sorted, v->latency_count, sizeof(sorted[0]), compare_u32);
-	return sorted[(size_t)((double)(v->latency_count - 1) * fraction)] / 1000.0;
+	memcpy(sorted, s->us, s->count * sizeof(sorted[0]));
+	qsort(sorted, s->count, sizeof(sorted[0]), compare_u32);
+	return sorted[(size_t)((double)(s->count - 1) * fraction)] / 1000.0;
+}
+
+static json_t *
+latency_json(const struct verdict_samples *s)
+{
+	return s->count == 0
+		   ? json_null()
+		   : json_pack("{sf sf}", "median", latency_ms(s, 0.5), "p95", latency_ms(s, 0.95));
+}
+
+static void
+latency_print(const struct verdict_samples *s, const char *by, FILE *out)
+{
+	if (s->count == 0)
+		fprintf(out, "- (%s)", by);
+	else
+		fprintf(out, "median %.0f ms, 95 %% within %.0f ms (%s)", latency_ms(s, 0.5),
+			latency_ms(s, 0.95), by);
 }
 
 static bool
@@ -89,16 +107,14 @@ video_json(const struct verdict *v, uint64_t now_us)
 {
 	if (v->frames == 0)
 		return json_null();
-	return json_pack("{ss si si sf sI sI sI sI sf sf so so}", "codec", payload_name(v->codec),
-			 "width", (int)v->width, "height", (int)v->height, "fps", fps_of(v, now_us),
-			 "frames", (json_int_t)v->frames, "keyframes", (json_int_t)v->keyframes,
-			 "undecodable", (json_int_t)v->undecodable, "freezes",
-			 (json_int_t)v->freezes, "freeze_ms", (double)v->freeze_us / 1000,
-			 "freeze_max_ms", (double)v->freeze_max_us / 1000, "card", card_json(v),
-			 "latency_ms",
-			 v->latency_count == 0 ? json_null()
-					       : json_pack("{sf sf}", "median", latency_ms(v, 0.5),
-							   "p95", latency_ms(v, 0.95)));
+	return json_pack("{ss si si sf sI sI sI sI sf sf so so so}", "codec",
+			 payload_name(v->codec), "width", (int)v->width, "height", (int)v->height,
+			 "fps", fps_of(v, now_us), "frames", (json_int_t)v->frames, "keyframes",
+			 (json_int_t)v->keyframes, "undecodable", (json_int_t)v->undecodable,
+			 "freezes", (json_int_t)v->freezes, "freeze_ms",
+			 (double)v->freeze_us / 1000, "freeze_max_ms",
+			 (double)v->freeze_max_us / 1000, "card", card_json(v), "latency_ms",
+			 latency_json(&v->arrival), "picture_latency_ms", latency_json(&v->seeing));
 }
 
 static json_t *
@@ -173,10 +189,13 @@ verdict_print(const struct verdict *v, const struct peer *peer, uint64_t now_us,
 			"card     %" PRIu64 " numbers, %" PRId64 " to %" PRId64 ", %" PRId64
 			" missing, %" PRIu64 " disordered\n",
 			c->count, c->first, c->last, c->missing, c->disordered);
-	if (v->latency_count > 0)
-		fprintf(out,
-			"latency  median %.0f ms, 95 %% within %.0f ms (by the sender's clock)\n",
-			latency_ms(v, 0.5), latency_ms(v, 0.95));
+	if (v->frames > 0) {
+		fputs("latency  ", out);
+		latency_print(&v->arrival, "to arrival, by the sender's clock", out);
+		fputs("; picture ", out);
+		latency_print(&v->seeing, "drawn to decoded, by the test card's clock", out);
+		fputc('\n', out);
+	}
 	if (v->windows == 0)
 		return;
 	fprintf(out, "audio    opus, %.1f s, tone steps",

@@ -14,6 +14,15 @@ clock_now_us(void)
 }
 
 uint64_t
+clock_unix_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+uint64_t
 clock_ntp(void)
 {
 	struct timespec ts;

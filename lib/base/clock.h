@@ -9,6 +9,8 @@
 
 uint64_t clock_now_us(void); /* CLOCK_MONOTONIC, microseconds */
 
+uint64_t clock_unix_ms(void); /* wall clock, milliseconds since 1970 */
+
 /* Wall clock as an NTP timestamp (RFC 5905 s.6): seconds since 1900 and 2^-32 fractions. */
 uint64_t clock_ntp(void);
 

@@ -268,6 +268,16 @@ add_note(struct file_source *f, const AVCodecParameters *p, const char *why)
 		 used > 0 ? "; " : "", avcodec_get_name(p->codec_id), why);
 }
 
+static void
+note_unknown(struct file_source *f, enum media_kind kind)
+{
+	size_t used = strlen(f->base.note);
+
+	snprintf(f->base.note + used, sizeof(f->base.note) - used,
+		 "%s%s in a codec that this FFmpeg does not know: left out", used > 0 ? "; " : "",
+		 kind == MEDIA_VIDEO ? "picture" : "sound");
+}
+
 static int
 open_video(struct file_source *f, struct file_stream *st, const char *why,
 	   struct media_words *words)
@@ -291,6 +301,10 @@ open_stream(struct file_source *f, enum media_kind kind, struct media_words *wor
 	st->last_us = -1;
 	if (index < 0)
 		return 0;
+	if (f->format->streams[index]->codecpar->codec_id == AV_CODEC_ID_NONE) {
+		note_unknown(f, kind); /* Opus in FLV, for one */
+		return 0;
+	}
 	st->av = f->format->streams[index];
 	f->base.has[kind] = true;
 	why = media_pass_why_not(st->av->codecpar, f->cfg.codec);

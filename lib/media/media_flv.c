@@ -7,12 +7,14 @@
 #include "base/bytes.h"
 #include "flv/flv.h"
 #include "media/media_ff.h"
+#include "media/media_opus.h"
 
 enum { MS_US = 1000, METADATA_MAX = 640 };
 
 struct media_flv {
 	AVIOContext *pb;
 	enum payload_codec codec;
+	enum flv_codec audio; /* AAC or Opus */
 	uint32_t last_ms[MEDIA_KINDS];
 	uint8_t record[PAYLOAD_CONFIG_MAX]; /* of the last keyframe */
 	size_t record_size;
@@ -21,6 +23,7 @@ struct media_flv {
 };
 
 static const enum flv_codec codecs[PAYLOAD_CODECS] = {
+    [PAYLOAD_H264] = FLV_AVC,
     [PAYLOAD_H265] = FLV_HEVC,
     [PAYLOAD_VP9] = FLV_VP9,
     [PAYLOAD_AV1] = FLV_AV1,
@@ -30,6 +33,20 @@ bool
 media_flv_takes(enum payload_codec codec)
 {
 	return codecs[codec] != FLV_CODEC_NONE;
+}
+
+bool
+media_flv_is_own(const struct media_writer_config *c, enum payload_codec codec)
+{
+	return (c->has[MEDIA_AUDIO] && c->aac == NULL) ||
+	       (c->has[MEDIA_VIDEO] && media_flv_takes(codec) && codec != PAYLOAD_H264);
+}
+
+/* H264 in the old form, which every reader knows. */
+static bool
+is_enhanced(const struct media_flv *f)
+{
+	return f->codec != PAYLOAD_H264;
 }
 
 /* A tag whose body is in two parts. */
@@ -62,7 +79,7 @@ put_video(struct media_flv *f, uint32_t ts_ms, const struct flv_video *v)
 static int
 put_audio(struct media_flv *f, uint32_t ts_ms, enum flv_kind kind, const uint8_t *data, size_t size)
 {
-	const struct flv_audio a = {.codec = FLV_AAC, .kind = kind, .data = data, .size = size};
+	const struct flv_audio a = {.codec = f->audio, .kind = kind, .data = data, .size = size};
 	uint8_t head[FLV_BODY_HEAD_MAX];
 	int n = flv_write_audio(head, sizeof(head), &a);
 
@@ -78,7 +95,7 @@ put_record(struct media_flv *f, uint32_t ts_ms, const uint8_t *unit, size_t size
 	struct flv_video v = {.codec = codecs[f->codec],
 			      .kind = FLV_SEQUENCE_HEADER,
 			      .keyframe = true,
-			      .enhanced = true,
+			      .enhanced = is_enhanced(f),
 			      .data = f->record};
 
 	if (n <= 0)
@@ -93,19 +110,23 @@ put_record(struct media_flv *f, uint32_t ts_ms, const uint8_t *unit, size_t size
 static int
 put_metadata(struct media_flv *f, const struct media_writer_config *c)
 {
-	struct flv_metadata m = {.video = codecs[f->codec], .encoder = "rtckit"};
+	struct flv_metadata m = {.encoder = "rtckit"};
 	uint8_t body[METADATA_MAX];
 	uint32_t width, height;
 	int n;
 
-	if (payload_unit_size(f->codec, c->keyframe, c->keyframe_size, &width, &height) == 0) {
+	if (c->has[MEDIA_VIDEO])
+		m.video = codecs[f->codec];
+	if (c->has[MEDIA_VIDEO] &&
+	    payload_unit_size(f->codec, c->keyframe, c->keyframe_size, &width, &height) == 0) {
 		m.width = width;
 		m.height = height;
 	}
 	if (c->has[MEDIA_AUDIO]) {
-		m.audio = FLV_AAC;
-		m.audio_rate_hz = c->aac->rate_hz;
-		m.audio_channel_count = c->aac->channel_count;
+		m.audio = f->audio;
+		m.audio_rate_hz = c->aac != NULL ? c->aac->rate_hz : MEDIA_AUDIO_RATE;
+		m.audio_channel_count =
+		    c->aac != NULL ? c->aac->channel_count : MEDIA_AUDIO_CHANNELS;
 	}
 	n = flv_metadata_write(body, sizeof(body), &m);
 	return n < 0 ? 0 : put_tag(f, FLV_SCRIPT, 0, body, 0, body, (size_t)n);
@@ -115,16 +136,19 @@ static int
 begin(struct media_flv *f, const struct media_writer_config *c)
 {
 	uint8_t header[FLV_HEADER_SIZE];
+	bool video = c->has[MEDIA_VIDEO];
 	int r;
 
-	flv_write_header(header, sizeof(header), c->has[MEDIA_AUDIO], true);
+	flv_write_header(header, sizeof(header), c->has[MEDIA_AUDIO], video);
 	avio_write(f->pb, header, sizeof(header));
 	r = put_metadata(f, c);
-	if (r == 0)
+	if (r == 0 && video)
 		r = put_record(f, 0, c->keyframe, c->keyframe_size);
-	if (r == 0 && c->has[MEDIA_AUDIO])
-		r = put_audio(f, 0, FLV_SEQUENCE_HEADER, c->aac->config, c->aac->config_size);
-	return r;
+	if (r != 0 || !c->has[MEDIA_AUDIO])
+		return r;
+	return c->aac != NULL
+		   ? put_audio(f, 0, FLV_SEQUENCE_HEADER, c->aac->config, c->aac->config_size)
+		   : put_audio(f, 0, FLV_SEQUENCE_HEADER, media_opus_head, sizeof(media_opus_head));
 }
 
 struct media_flv *
@@ -133,13 +157,13 @@ media_flv_open(AVIOContext *pb, const struct media_writer_config *config, struct
 	struct media_flv *f = calloc(1, sizeof(*f));
 	int r;
 
-	if (f == NULL || (config->has[MEDIA_AUDIO] && config->aac == NULL)) {
-		media_fail(words, -EINVAL, "FLV wants AAC");
-		free(f);
+	if (f == NULL) {
+		media_fail(words, -ENOMEM, "out of memory");
 		return NULL;
 	}
 	f->pb = pb;
-	f->codec = config->codec;
+	f->codec = config->codec != PAYLOAD_NONE ? config->codec : PAYLOAD_H264;
+	f->audio = config->aac != NULL ? FLV_AAC : FLV_OPUS;
 	r = begin(f, config);
 	if (r == 0)
 		return f;
@@ -163,7 +187,7 @@ write_video(struct media_flv *f, uint32_t ts_ms, const struct media_unit *unit)
 	struct flv_video v = {.codec = codecs[f->codec],
 			      .kind = FLV_FRAME,
 			      .keyframe = unit->keyframe,
-			      .enhanced = true,
+			      .enhanced = is_enhanced(f),
 			      .cts_ms = (int32_t)(unit->lead_us / MS_US)};
 	int r = unit->keyframe ? put_record(f, ts_ms, unit->data, unit->size) : 0, n;
 

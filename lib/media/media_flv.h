@@ -1,6 +1,6 @@
 /*
- * media_flv.h - FLV with the codecs of enhanced RTMP (H265, AV1, VP9), which this FFmpeg's muxer
- * does not know.  Private.
+ * media_flv.h - FLV with the codecs of enhanced RTMP (H265, AV1, VP9, Opus), which this FFmpeg's
+ * muxer does not know.  Private.
  */
 #ifndef RTCKIT_MEDIA_MEDIA_FLV_H
 #define RTCKIT_MEDIA_MEDIA_FLV_H
@@ -11,8 +11,10 @@
 
 struct media_flv;
 
-/* Is this how FLV holds the codec? (H264 is FFmpeg's.) */
+/* Does FLV hold the codec? */
 bool media_flv_takes(enum payload_codec codec);
+/* Is this how it is written? Not H264 with AAC or alone, which FFmpeg's muxer knows. */
+bool media_flv_is_own(const struct media_writer_config *config, enum payload_codec codec);
 /* Header, metadata, configurations: written. config is not kept. NULL with *words. */
 struct media_flv *media_flv_open(AVIOContext *pb, const struct media_writer_config *config,
 				 struct media_words *words);

@@ -6,6 +6,10 @@
 
 enum { EXPECTED_LOSS_PERCENT = 2 }; /* what in-band FEC is spent for */
 
+const uint8_t media_opus_head[MEDIA_OPUS_HEAD_SIZE] = {
+    'O', 'p', 'u',  's',  'H', 'e', 'a', 'd', 1, MEDIA_AUDIO_CHANNELS,
+    0,	 0,   0x80, 0xbb, 0,   0,   0,	 0,   0};
+
 /* The structures are libopus's own under our name. */
 static OpusEncoder *
 encoder_of(struct media_opus_encoder *e)

@@ -9,8 +9,13 @@
 
 enum {
 	MEDIA_OPUS_PACKET_MAX = 1275, /* octets; RFC 6716 s.3.2.1 */
-	MEDIA_OPUS_FRAME_MAX = 5760   /* samples of 120 ms, the longest packet */
+	MEDIA_OPUS_FRAME_MAX = 5760,  /* samples of 120 ms, the longest packet */
+	MEDIA_OPUS_HEAD_SIZE = 19     /* octets of media_opus_head */
 };
+
+/* RFC 7845 s.5.1: the identification header of what comes by RTP; no pre-skip, since a recording
+ * joins in the middle. */
+extern const uint8_t media_opus_head[MEDIA_OPUS_HEAD_SIZE];
 
 struct media_opus_encoder;
 struct media_opus_encoder *media_opus_encoder_new(unsigned bitrate_bps); /* NULL without memory */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "media/media_ff.h"
 #include "media/media_opus.h"
 #include "media/testcard.h"
@@ -74,6 +75,7 @@ next_frame(struct test_source *t, struct media_unit *out, struct media_words *wo
 						 {f->linesize[0], f->linesize[1], f->linesize[2]}};
 
 	testcard_draw(&picture, (uint16_t)t->frame_count, (uint64_t)time_us);
+	testcard_draw_clock(&picture, (uint32_t)clock_unix_ms());
 	r = media_encoder_encode(encoder, f, time_us, keyframe, out);
 	out->duration_us = SECOND_US / t->cfg.fps;
 	out->layer = t->layer;

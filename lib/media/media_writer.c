@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "media/media_ff.h"
 #include "media/media_flv.h"
+#include "media/media_opus.h"
 
 enum {
 	SECOND_US = 1000000,
@@ -58,6 +59,12 @@ find_format(const char *path, const char *name)
 	return av_guess_format(name, name == NULL ? path : NULL, NULL);
 }
 
+static bool
+is_flv(const AVOutputFormat *of)
+{
+	return strcmp(of->name, "flv") == 0;
+}
+
 /* libavformat does not know it of every format. */
 static bool
 format_takes(const AVOutputFormat *of, enum AVCodecID id)
@@ -78,8 +85,7 @@ media_writer_takes(const char *path, const char *format, enum payload_codec code
 
 	if (of == NULL)
 		return false;
-	return format_takes(of, media_codec_id(codec)) ||
-	       (strcmp(of->name, "flv") == 0 && media_flv_takes(codec));
+	return format_takes(of, media_codec_id(codec)) || (is_flv(of) && media_flv_takes(codec));
 }
 
 bool
@@ -104,7 +110,7 @@ media_writer_check(const char *path, const char *format, bool takes[MEDIA_KINDS]
 	if (of == NULL)
 		return media_fail(words, -EINVAL, "no container format for %s (say -f FORMAT)",
 				  format != NULL ? format : path);
-	takes[MEDIA_AUDIO] = format_takes(of, AV_CODEC_ID_OPUS);
+	takes[MEDIA_AUDIO] = format_takes(of, AV_CODEC_ID_OPUS) || is_flv(of);
 	takes[MEDIA_VIDEO] = false;
 	for (unsigned i = PAYLOAD_NONE + 1; i < PAYLOAD_CODECS; i++)
 		takes[MEDIA_VIDEO] |= format_takes(of, media_codec_id(i));
@@ -230,19 +236,14 @@ tell_sets(struct media_writer *w)
 	return 0;
 }
 
-/* RFC 7845 s.5.1: the identification header; no pre-skip, since we join in the middle. */
 static int
 fill_audio(AVCodecParameters *p)
 {
-	static const uint8_t head[19] = {
-	    'O', 'p', 'u',  's',  'H', 'e', 'a', 'd', 1, MEDIA_AUDIO_CHANNELS,
-	    0,	 0,   0x80, 0xbb, 0,   0,   0,	 0,   0};
-
 	p->codec_type = AVMEDIA_TYPE_AUDIO;
 	p->sample_rate = MEDIA_AUDIO_RATE;
 	p->frame_size = MEDIA_AUDIO_FRAME;
 	av_channel_layout_default(&p->ch_layout, MEDIA_AUDIO_CHANNELS);
-	return set_extradata(p, head, sizeof(head));
+	return set_extradata(p, media_opus_head, sizeof(media_opus_head));
 }
 
 static int
@@ -349,8 +350,7 @@ begin(struct media_writer *w, const struct media_writer_config *c, struct media_
 	r = avformat_alloc_output_context2(&w->format, find_format(c->path, c->format), NULL, NULL);
 	if (r < 0 || w->packet == NULL || (piped && open_pipe(w) < 0))
 		return media_fail(words, -ENOMEM, "out of memory");
-	own_flv = c->has[MEDIA_VIDEO] && strcmp(w->format->oformat->name, "flv") == 0 &&
-		  media_flv_takes(w->codec);
+	own_flv = is_flv(w->format->oformat) && media_flv_is_own(c, w->codec);
 	for (unsigned k = 0; k < MEDIA_KINDS && r >= 0 && !own_flv; k++)
 		if (c->has[k] && takes[k])
 			r = add_stream(w, k, c, words);

@@ -1,6 +1,6 @@
 /*
- * testcard.h - the test card of docs/testcard.md: a picture that carries its number as large blocks
- * and a tone that steps each second; drawn and read.  Pure; knows no codec.
+ * testcard.h - the test card of docs/testcard.md: a picture that carries its number and the time as
+ * large blocks and a tone that steps each second; drawn and read.  Pure; knows no codec.
  */
 #ifndef RTCKIT_MEDIA_TESTCARD_H
 #define RTCKIT_MEDIA_TESTCARD_H
@@ -32,8 +32,14 @@ struct testcard_picture {
  */
 void testcard_draw(const struct testcard_picture *p, uint16_t number, uint64_t time_us);
 
+/* Put the wall clock into it: Unix time in ms, modulo 2^32. After testcard_draw(). */
+void testcard_draw_clock(const struct testcard_picture *p, uint32_t unix_ms);
+
 /* Read the number of a luma plane of any size: 0..65535, -ENODATA if there is no readable code. */
 int testcard_read(const uint8_t *luma, int stride, unsigned width, unsigned height);
+/* Its clock. 0, or -ENODATA (a card without one, or not readable): *unix_ms untouched. */
+int testcard_read_clock(const uint8_t *luma, int stride, unsigned width, unsigned height,
+			uint32_t *unix_ms);
 
 /*
  * Fill frame_count samples of an interleaved 16-bit tone that starts at sample `first` of the

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "flv/flv.h"
 #include "h264/h264.h"
 #include "media/media_decoder.h"
 #include "media/media_opus.h"
@@ -338,7 +339,9 @@ recordings_play_back(void **state)
 		s = open_file(path, false);
 		assert_int_equal(media_source_has(s, MEDIA_VIDEO), rows[i].video);
 		assert_int_equal(media_source_has(s, MEDIA_AUDIO), rows[i].audio);
-		assert_string_equal(media_source_note(s), "");
+		assert_int_equal(strstr(media_source_note(s), "left out") != NULL,
+				 strcmp(rows[i].name, "a.flv") == 0); /* its sound is Opus */
+		assert_null(strstr(media_source_note(s), "re-encoded"));
 		while ((r = media_source_next(s, &u, &words)) == 1)
 			see(&u);
 		assert_int_equal(r, 0);
@@ -352,6 +355,64 @@ recordings_play_back(void **state)
 		teardown(state);
 	}
 	setup(state);
+}
+
+static void
+push_file(struct flv_reader *r, const char *path)
+{
+	static uint8_t buf[4 << 20];
+	FILE *file = fopen(path, "rb");
+	size_t size;
+
+	assert_non_null(file);
+	size = fread(buf, 1, sizeof(buf), file);
+	fclose(file);
+	assert_in_range(size, FLV_HEADER_SIZE, sizeof(buf) - 1);
+	assert_int_equal(flv_reader_push(r, buf, size), 0);
+}
+
+/* What this FFmpeg cannot write and not read: by our own reader. H264 stays in the old form. */
+static void
+flv_holds_opus(void **state)
+{
+	unsigned frames[2] = {0}, headers[2] = {0};
+	uint32_t last_ms[2] = {0};
+	struct flv_reader r;
+	struct flv_tag tag;
+	char path[64];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/opus.flv", dir);
+	record(path, NULL);
+	flv_reader_init(&r);
+	push_file(&r, path);
+	while (flv_reader_next(&r, &tag) == 1) {
+		bool audio = tag.type == FLV_AUDIO;
+		struct flv_audio a = {0};
+		struct flv_video v = {0};
+
+		if (tag.type == FLV_SCRIPT)
+			continue;
+		assert_int_equal(audio ? flv_audio_parse(&a, tag.data, tag.size)
+				       : flv_video_parse(&v, tag.data, tag.size),
+				 0);
+		assert_int_equal(audio ? a.codec : v.codec, audio ? FLV_OPUS : FLV_AVC);
+		assert_int_equal(audio ? a.enhanced : v.enhanced, audio);
+		frames[audio] += (audio ? a.kind : v.kind) == FLV_FRAME;
+		headers[audio] += (audio ? a.kind : v.kind) == FLV_SEQUENCE_HEADER;
+		if (audio && a.kind == FLV_SEQUENCE_HEADER) {
+			assert_int_equal(a.size, MEDIA_OPUS_HEAD_SIZE);
+			assert_memory_equal(a.data, media_opus_head, a.size);
+		}
+		assert_in_range(tag.ts_ms, last_ms[audio], last_ms[audio] + 1000 / FPS + 1);
+		last_ms[audio] = tag.ts_ms;
+	}
+	flv_reader_fini(&r);
+	unlink(path);
+	assert_int_equal(frames[0], FRAMES);
+	assert_in_range(frames[1], 149, 151);
+	assert_int_equal(headers[0], 1);
+	assert_int_equal(headers[1], 1);
 }
 
 static void
@@ -398,7 +459,7 @@ what_cannot_be_read_or_written_is_said(void **state)
 	assert_int_equal(media_writer_check("x.wav", NULL, takes, &words), -EINVAL);
 	assert_int_equal(media_writer_check("x.flv", NULL, takes, &words), 0);
 	assert_true(takes[MEDIA_VIDEO]);
-	assert_false(takes[MEDIA_AUDIO]);
+	assert_true(takes[MEDIA_AUDIO]);
 }
 
 static void
@@ -444,6 +505,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(encoded_units_suit_webrtc, setup, teardown),
 	    cmocka_unit_test(impossible_test_pictures_are_refused),
 	    cmocka_unit_test_teardown(recordings_play_back, teardown),
+	    cmocka_unit_test_setup_teardown(flv_holds_opus, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_looped_file_goes_on_in_time, setup, teardown),
 	    cmocka_unit_test(what_cannot_be_read_or_written_is_said),
 	    cmocka_unit_test(a_full_disk_is_noticed),

@@ -62,6 +62,63 @@ numbers_are_read_at_every_size(void **state)
 	}
 }
 
+static int
+clock_of(const struct canvas *c, uint32_t *unix_ms)
+{
+	return testcard_read_clock(c->p.plane[0], c->p.stride[0], c->p.width, c->p.height, unix_ms);
+}
+
+static void
+the_clock_is_read_at_every_size(void **state)
+{
+	static const struct {
+		unsigned width, height;
+	} sizes[] = {{160, 90}, {320, 180}, {322, 182}, {640, 360}, {854, 480}, {1280, 720}};
+	static const uint32_t times[] = {0, 1, 0xffff, 0x10000, 0xdeadbeef, 0xffffffff};
+	uint32_t got = 77;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+		struct canvas c;
+
+		canvas_new(&c, sizes[i].width, sizes[i].height);
+		testcard_draw(&c.p, 9, 0); /* a card without a clock has none */
+		assert_int_equal(clock_of(&c, &got), -ENODATA);
+		assert_int_equal(got, 77);
+		for (size_t k = 0; k < ARRAY_COUNT(times); k++) {
+			testcard_draw(&c.p, 0x1234, k * 700000);
+			testcard_draw_clock(&c.p, times[k]);
+			assert_int_equal(clock_of(&c, &got), 0);
+			assert_int_equal(got, times[k]);
+			assert_int_equal(canvas_read(&c), 0x1234);
+		}
+		got = 77;
+		free(c.memory);
+	}
+}
+
+/* docs/testcard.md: 0x0123abcd has checks a^0^1^2^3 = a and 5^a^b^c^d = 5. */
+static void
+the_clock_is_as_documented(void **state)
+{
+	static const char high[] = "00000001001000111010", low[] = "10101011110011010101";
+	struct canvas c;
+
+	(void)state;
+	canvas_new(&c, 640, 360);
+	testcard_draw(&c.p, 0, 0);
+	testcard_draw_clock(&c.p, 0x0123abcd);
+	for (unsigned i = 0; i < TESTCARD_COLUMNS; i++) {
+		const uint8_t *at = c.p.plane[0] + i * 32 + 16;
+
+		assert_int_equal(at[100 * 640] > 128, high[i] == '1');
+		assert_int_equal(at[124 * 640] > 128, high[i] == '0');
+		assert_int_equal(at[145 * 640] > 128, low[i] == '1');
+		assert_int_equal(at[170 * 640] > 128, low[i] == '0');
+	}
+	free(c.memory);
+}
+
 /* docs/testcard.md: number 0x1234 has check 1, row A 0001 0010 0011 0100 0001. */
 static void
 layout_is_as_documented(void **state)
@@ -159,6 +216,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(numbers_are_read_at_every_size),
+	    cmocka_unit_test(the_clock_is_read_at_every_size),
+	    cmocka_unit_test(the_clock_is_as_documented),
 	    cmocka_unit_test(layout_is_as_documented),
 	    cmocka_unit_test(damage_is_refused),
 	    cmocka_unit_test(noise_and_scaling_do_no_harm),

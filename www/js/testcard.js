@@ -1,9 +1,10 @@
-// The test card of docs/testcard.md: a picture that carries its frame number, a tone that carries
-// its second. Draws it (the "test picture" of the publishing page) and reads it (the tests).
+// The test card of docs/testcard.md: a picture that carries its frame number and the time, a tone that
+// carries its second. Draws it (the "test picture" of the publishing page) and reads it (the tests).
 
 const COLUMNS = 20;
 const NUMBER_BITS = 16;
 const CHECK_SEED = 5;
+const CLOCK_SEEDS = [10, 5]; // of the upper 16 bits, the lower
 const MIN_CONTRAST = 48; // of 255, between a block and its inverse
 const STEPS = 8;
 const BASE_HZ = 400;
@@ -12,13 +13,13 @@ const AMPLITUDE = 0.25;
 const SILENCE = 1e-4; // mean square of full scale
 
 /** The 4 check bits of a 16-bit number. */
-export function cardCheck(number) {
-	return ((number >> 12) ^ (number >> 8) ^ (number >> 4) ^ number ^ CHECK_SEED) & 15;
+export function cardCheck(number, seed = CHECK_SEED) {
+	return ((number >> 12) ^ (number >> 8) ^ (number >> 4) ^ number ^ seed) & 15;
 }
 
 /** The 20 bits of row A, column 0 first. */
-export function cardBits(number) {
-	const code = ((number & 0xffff) << 4) | cardCheck(number);
+export function cardBits(number, seed = CHECK_SEED) {
+	const code = ((number & 0xffff) << 4) | cardCheck(number, seed);
 
 	return Array.from({ length: COLUMNS }, (_, c) => (code >> (COLUMNS - 1 - c)) & 1);
 }
@@ -30,19 +31,31 @@ export function drawCard(g, w, h, number, fps) {
 	g.fillStyle = '#10242e';
 	g.fillRect(0, h / 4, w, h - h / 4);
 	drawBall(g, w, h, turn);
-	cardBits(number).forEach((bit, c) => {
-		const x = Math.round((c * w) / COLUMNS);
-		const end = Math.round(((c + 1) * w) / COLUMNS);
+	drawCode(g, w, cardBits(number), 0, h / 4);
+	const now_ms = Date.now() % 2 ** 32;
 
-		g.fillStyle = bit ? '#fff' : '#000';
-		g.fillRect(x, 0, end - x, h / 8);
-		g.fillStyle = bit ? '#000' : '#fff';
-		g.fillRect(x, h / 8, end - x, h / 4 - h / 8);
+	[Math.floor(now_ms / 65536), now_ms % 65536].forEach((half, i) => {
+		drawCode(g, w, cardBits(half, CLOCK_SEEDS[i]), ((i + 2) * h) / 8, ((i + 3) * h) / 8);
 	});
 	g.fillStyle = '#f4f7f8';
 	g.font = `600 ${Math.round(h / 10)}px system-ui, sans-serif`;
 	g.textAlign = 'center';
 	g.fillText(String(number), w / 2, h * 0.9);
+}
+
+/** Blocks above their inverse, from top to bottom. */
+function drawCode(g, w, bits, top, bottom) {
+	const middle = (top + bottom) / 2;
+
+	bits.forEach((bit, c) => {
+		const x = Math.round((c * w) / COLUMNS);
+		const end = Math.round(((c + 1) * w) / COLUMNS);
+
+		g.fillStyle = bit ? '#fff' : '#000';
+		g.fillRect(x, top, end - x, middle - top);
+		g.fillStyle = bit ? '#000' : '#fff';
+		g.fillRect(x, middle, end - x, bottom - middle);
+	});
 }
 
 function drawBall(g, w, h, turn) {
