@@ -64,6 +64,7 @@ static const struct arg args[] = {
     {"rtmp2rtc", "rtmps.key", "--key", ARG_WHEN, "rtmps.enabled"},
     {"rtmp2rtc", "max_connections", "--max-children", ARG_CHANGED, NULL},
     {"rtmp2rtc", "vhost.rtc.opus_bitrate", "--opus-bitrate", ARG_CHANGED, NULL},
+    {"rtmp2rtc", "vhost.rtc.playout_delay", "--playout-delay", ARG_CHANGED, NULL},
     {"rtmp2rtc", "vhost.rtc.bframes", "--bframes", ARG_CHANGED, NULL},
     {"rtmp2rtc", "vhost.rtc.h265_to_h264", "--h265-to-h264", ARG_IF_ON, NULL},
     {"rtmp2rtc", "vhost.rtc.keep_avc_nalu_sei", "--no-sei", ARG_IF_OFF, NULL},

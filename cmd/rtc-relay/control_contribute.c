@@ -92,6 +92,7 @@ add_lanes(struct msg_publish *m, const struct csession *publisher, unsigned trac
 		m->lanes[lane].kind = t->kind;
 		m->lanes[lane].track = m->lanes[lane].index = (uint8_t)track;
 		m->lanes[lane].clock_rate = t->codecs[0].clock_rate;
+		m->lanes[lane].playout_delay_ms = t->playout_delay_ms;
 	}
 }
 
@@ -116,6 +117,7 @@ cstream_post_tracks(struct stream *s, struct control *c)
 		m.lanes[i].index = (uint8_t)(i - owner->base);
 		m.lanes[i].home = (int8_t)owner->worker;
 		m.lanes[i].clock_rate = s->merged[i].codecs[0].clock_rate;
+		m.lanes[i].playout_delay_ms = s->merged[i].playout_delay_ms;
 	}
 	control_post_all(c, M_STREAM_PUBLISH, &m, sizeof(m));
 }

@@ -73,6 +73,7 @@ struct msg_publish {
 		int8_t home;	     /* a contributor's worker */
 		uint64_t owner;	     /* serial of the session it comes from */
 		uint32_t clock_rate; /* of its first codec; all codecs of a kind share it */
+		uint16_t playout_delay_ms;
 	} lanes[LANES_MAX];
 };
 struct msg_mask {

@@ -47,9 +47,9 @@ enum {
 	TWCC_TICK_US = 100000,
 	REPORT_TICK_US = 1000000,
 	PERIODIC_US =
-	    1000000,	   /* a source that gives no keyframe in this time after PLI gives none */
-	REPLAY_SPEED = 64, /* times faster than it was, by the timestamps */
-	REPLAY_BURST = 64, /* packets of a replay sent at once */
+	    1000000,	    /* a source that gives no keyframe in this time after PLI gives none */
+	REPLAY_SPEED = 256, /* times faster than it was, by the timestamps */
+	REPLAY_BURST = 64,  /* packets of a replay sent at once */
 	REPLAY_TICK_US = 10000,
 	RESEND_RATE = 400, /* packets a second resent to one player */
 	LAYER_SILENCE_US =
@@ -58,7 +58,11 @@ enum {
 	LAYER_WINDOW_MAX_US = 3000000, /* or so long, until */
 	LAYER_WINDOW_PACKETS = 50,     /* so many were reported */
 	LAYER_FRESH_US = 100000,       /* a keyframe so young is joined as if it came now */
-	EXT_BLOCK_SIZE = 8 /* octets of the extension block of a player's packet (TWCC number) */
+	EXT_BLOCK_SIZE = 8, /* octets of the extension block of a player's packet (TWCC number), */
+	EXT_BLOCK_MAX = 16, /* and of one with a playout delay */
+	PLAYOUT_DELAY_UNIT_MS = 10,
+	REPORT_EARLY_US = 500000,     /* between sender reports to a player that is new: */
+	REPORT_EARLY_FOR_US = 5000000 /* receivers need two of each track to bring them together */
 };
 
 struct worker;
@@ -133,7 +137,9 @@ struct sink {
 	uint32_t frame_ts; /* source timestamp of the newest frame of a TCP player's video */
 	bool waiting;	   /* for a keyframe (or the first packet) of the present publisher */
 	bool has_twcc;	   /* packets carry a TWCC number */
-	uint8_t ext_twcc;
+	uint8_t ext_twcc, ext_playout; /* ids */
+	bool has_playout;	       /* keyframes carry the delay below */
+	uint16_t playout;	       /* the source's least playout delay, in units */
 	uint32_t ssrc, rtx_ssrc;
 	uint16_t rtx_seq;
 	uint64_t cursor;     /* position in the ring of the last packet considered */
@@ -154,7 +160,7 @@ struct player {
 	size_t sink_count;
 	uint32_t epoch; /* of the binding */
 	uint16_t twcc_seq;
-	uint64_t next_report_us;
+	uint64_t joined_us, next_report_us;
 	uint64_t next_burst_us;	   /* of a replay; 0: none is going on */
 	struct rtp_fit fit;	   /* layers of simulcast that its link does not take */
 	uint32_t arrived, missing; /* by its transport-wide feedback since window_us */
@@ -214,6 +220,7 @@ struct wtrack {
 	struct wclock clock;
 	uint64_t keyframe_asked_us; /* when this worker asked the home worker */
 	uint64_t first_us;
+	uint16_t playout_delay_ms;
 	bool present,
 	    periodic;	  /* periodic: keyframes come by the source's own clock, whoever asks */
 	uint8_t track;	  /* of which this is a layer */
@@ -224,6 +231,8 @@ struct wtrack {
 	struct wsession *source; /* a contributor that lives on this worker; NULL */
 	uint32_t area;		 /* pixels of the last keyframe's picture; 0 unknown */
 	uint64_t last_us;	 /* of its last packet */
+	uint32_t frame_ts;	 /* of the newest frame, */
+	int32_t frame_step;	 /* and how far that is from the one before */
 	uint64_t rate_us, rate_octets, rate_bps; /* of a layer: since when, how many, before */
 };
 
@@ -399,9 +408,10 @@ void play_bind(struct wsession *ws, const struct msg_bind *bind);
 void play_replay(struct wsession *ws, unsigned track); /* the source was found to be periodic */
 void play_join(struct wsession *ws); /* attached, or the stream has a new publisher */
 void play_fanout(struct wsession *ws, struct wstream *s);
-/* Fixed header and, with TWCC, an extension block of fixed size. Returns the octets. */
+/* Fixed header of a packet of the ring and its extension block, if any. Returns the octets. */
 size_t play_write_header(struct player *play, struct sink *sink, uint8_t *out, uint8_t pt,
-			 bool marker, uint16_t seq, uint32_t ts, uint32_t ssrc);
+			 const struct rtp_ring_slot *slot, uint16_t seq, uint32_t ts,
+			 uint32_t ssrc);
 void play_transmit(struct wsession *ws, const struct wout *o, const uint8_t *hdr, size_t hdr_size,
 		   const uint8_t *payload, size_t payload_size);
 /* A packet of the ring as this subscriber takes it: RED under its own numbers, or unwrapped. */

@@ -61,6 +61,7 @@ play_new(struct wsession *ws)
 		sink->rtx_ssrc = t->out_rtx_ssrc;
 		sink->rtx_seq = (uint16_t)random_u32();
 		sink->ext_twcc = t->ext_twcc;
+		sink->ext_playout = t->ext_playout_delay;
 		sink->has_twcc = ws->session->twcc && may_number(t);
 		/* Below 2^15: no receiver mistakes an early wrap (RFC 3711 s.3.3.1). */
 		rtp_rewrite_init(&sink->rw, (uint16_t)(random_u32() & 0x7fff), random_u32());
@@ -118,6 +119,21 @@ sink_ts(const struct sink *sink, const struct rtp_ring_slot *slot)
 	return sink->replay_ts - (uint32_t)(rtp_ts_diff(sink->replay_ts, slot->ts) / REPLAY_SPEED);
 }
 
+/*
+ * What a whole frame has waited for since it came, in timestamps; less than the next frame is off.
+ * A receiver measures when frames come against their timestamps: those of a replay count as what
+ * would come now, or it takes all that follow for early, and shows them sooner than others do.
+ */
+static uint32_t
+age_ts(const struct wtrack *t, const struct rtp_ring_slot *last, uint64_t now_us)
+{
+	uint64_t age = (now_us - last->arrival_us) * t->clock_rate / 1000000;
+
+	if (!last->marker || last->ts != t->frame_ts || t->frame_step <= 0)
+		return 0;
+	return (uint32_t)MIN_OF(age, (uint64_t)t->frame_step * 3 / 4);
+}
+
 /* The first packet of a source to this player; a keyframe of some time ago begins a replay. */
 static void
 begin(struct wsession *ws, struct sink *sink, const struct wtrack *t,
@@ -128,11 +144,14 @@ begin(struct wsession *ws, struct sink *sink, const struct wtrack *t,
 	const struct rtp_ring_slot *last = rtp_ring_get(t->ring, head, &payload);
 
 	sink->waiting = false;
+	sink->playout = t->playout_delay_ms / PLAYOUT_DELAY_UNIT_MS;
+	/* A receiver keeps what it was told: one that was told once is told again. */
+	sink->has_playout |= sink->playout != 0 && sink->ext_playout != 0;
 	sink->replay_to = sink->replay_seq = 0;
 	if (t->kind == TRACK_VIDEO && slot->arrival_us + REPLAY_AGE_US < now && last != NULL) {
 		sink->replay_to = head;
 		sink->replay_seq = last->seq;
-		sink->replay_ts = last->ts;
+		sink->replay_ts = last->ts + age_ts(t, last, now);
 	}
 	rtp_rewrite_switch(&sink->rw, slot->seq, sink_ts(sink, slot), now, t->clock_rate);
 }
@@ -164,6 +183,7 @@ play_join(struct wsession *ws)
 		return;
 	for (size_t i = 0; i < play->sink_count; i++)
 		join_track(ws, &play->sinks[i]);
+	play->joined_us = ws->worker->now_us;
 	play->next_report_us = ws->worker->now_us + FIRST_REPORT_US;
 	ws_arm(ws);
 }
@@ -192,14 +212,36 @@ play_bind(struct wsession *ws, const struct msg_bind *bind)
 		play_join(ws);
 }
 
-/* Fixed header and, with TWCC, an extension block of fixed size. Returns the octets. */
-size_t
-play_write_header(struct player *play, struct sink *sink, uint8_t *out, uint8_t pt, bool marker,
-		  uint16_t seq, uint32_t ts, uint32_t ssrc)
+/*
+ * A keyframe's block says how long its pictures wait: 12 bits each of the least and the most, the
+ * latter being what receivers take without a word. Those that follow go by it, too.
+ */
+static size_t
+write_keyframe_ext(struct player *play, const struct sink *sink, uint8_t *out)
 {
+	uint8_t delay[3], number[2];
+	struct rtp_ext exts[2] = {{sink->ext_playout, delay, sizeof(delay)},
+				  {sink->ext_twcc, number, sizeof(number)}};
+	int n;
+
+	put_be24(delay,
+		 (uint32_t)sink->playout << 12 | PLAYOUT_DELAY_MAX_MS / PLAYOUT_DELAY_UNIT_MS);
+	if (sink->has_twcc)
+		put_be16(number, play->twcc_seq++);
+	n = rtp_ext_write(out, EXT_BLOCK_MAX, exts, sink->has_twcc ? 2 : 1);
+	return n > 0 ? (size_t)n : 0;
+}
+
+size_t
+play_write_header(struct player *play, struct sink *sink, uint8_t *out, uint8_t pt,
+		  const struct rtp_ring_slot *slot, uint16_t seq, uint32_t ts, uint32_t ssrc)
+{
+	bool says_delay = sink->has_playout && (slot->flags & RTP_RING_KEYFRAME) != 0;
 	uint8_t *ext = out + RTP_HEADER_SIZE;
 
-	rtp_write_header(out, pt, marker, sink->has_twcc, seq, ts, ssrc);
+	rtp_write_header(out, pt, slot->marker, sink->has_twcc || says_delay, seq, ts, ssrc);
+	if (says_delay)
+		return RTP_HEADER_SIZE + write_keyframe_ext(play, sink, ext);
 	if (!sink->has_twcc)
 		return RTP_HEADER_SIZE;
 	memset(ext, 0, EXT_BLOCK_SIZE);
@@ -281,7 +323,7 @@ static void
 forward_packet(struct wsession *ws, const struct wout *o, struct sink *sink, const struct wtrack *t,
 	       const struct rtp_ring_slot *slot, const uint8_t *payload)
 {
-	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_SIZE];
+	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_MAX];
 	uint64_t out_seq, now = ws->worker->now_us;
 	struct sink_part part;
 	uint32_t out_ts;
@@ -308,8 +350,8 @@ forward_packet(struct wsession *ws, const struct wout *o, struct sink *sink, con
 	}
 	if (rtp_rewrite_map(&sink->rw, slot->seq, sink_ts(sink, slot), now, &out_seq, &out_ts) < 0)
 		return;
-	n = play_write_header(ws->play, sink, hdr, sink->pt[slot->tag], slot->marker,
-			      (uint16_t)out_seq, out_ts, sink->ssrc);
+	n = play_write_header(ws->play, sink, hdr, sink->pt[slot->tag], slot, (uint16_t)out_seq,
+			      out_ts, sink->ssrc);
 	sink->packets++;
 	sink->octets += (uint32_t)part.size;
 	play_send_part(ws, o, hdr, n, slot, &part);

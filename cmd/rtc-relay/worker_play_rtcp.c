@@ -49,7 +49,7 @@ resend_packet(void *arg, uint16_t seq)
 	struct sink *sink = r->sink;
 	const struct wtrack *t = &r->ws->stream->tracks[sink->source];
 	const struct rtp_rewrite *rw = &sink->rw;
-	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_SIZE], wrapped[RTP_PACKET_MAX];
+	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_MAX], wrapped[RTP_PACKET_MAX];
 	const uint8_t *payload;
 	const struct rtp_ring_slot *slot;
 	struct sink_part part;
@@ -79,14 +79,14 @@ resend_packet(void *arg, uint16_t seq)
 		return;
 	ts = rtp_rewrite_ts(rw, rw == &sink->rw ? sink_ts(sink, slot) : slot->ts);
 	if (sink->rtx_pt[slot->tag] != PT_NONE && sink->rtx_ssrc != 0) {
-		n = play_write_header(r->ws->play, sink, hdr, sink->rtx_pt[slot->tag], slot->marker,
+		n = play_write_header(r->ws->play, sink, hdr, sink->rtx_pt[slot->tag], slot,
 				      sink->rtx_seq++, ts, sink->rtx_ssrc);
 		put_be16(wrapped, seq);
 		memcpy(wrapped + 2, part.payload, part.size);
 		play_transmit(r->ws, &r->out, hdr, n, wrapped, part.size + 2);
 	} else if (!sink->has_twcc) {
-		n = play_write_header(r->ws->play, sink, hdr, sink->pt[slot->tag], slot->marker,
-				      seq, ts, sink->ssrc);
+		n = play_write_header(r->ws->play, sink, hdr, sink->pt[slot->tag], slot, seq, ts,
+				      sink->ssrc);
 		play_send_part(r->ws, &r->out, hdr, n, slot, &part);
 	}
 	STAT_ADD(r->ws->session->stats.resent, 1);
@@ -246,7 +246,10 @@ play_timeout(struct wsession *ws)
 	if (ws->send == NULL || play->next_report_us == 0 ||
 	    play->next_report_us > ws->worker->now_us)
 		return;
-	play->next_report_us = ws->worker->now_us + REPORT_TICK_US;
+	play->next_report_us =
+	    ws->worker->now_us + (ws->worker->now_us - play->joined_us < REPORT_EARLY_FOR_US
+				      ? REPORT_EARLY_US
+				      : REPORT_TICK_US);
 	if (ws->stream == NULL || ws->stream->epoch != play->epoch)
 		return;
 	rtcp_start(&out, buf, RTCP_COMPOUND_MAX);

@@ -118,6 +118,7 @@ stream_publish(struct worker *w, const struct chan_msg *msg)
 		t->home = m.lanes[i].home;
 		t->owner = m.lanes[i].owner;
 		t->clock_rate = m.lanes[i].clock_rate;
+		t->playout_delay_ms = m.lanes[i].playout_delay_ms;
 	}
 	sort_lanes(s);
 	stream_link(s, w);
@@ -386,6 +387,9 @@ stream_append(struct wstream *s, struct worker *w, unsigned track, const struct 
 		return;
 	t->last_us = w->now_us;
 	t->rate_octets += slot->payload_size;
+	if (slot->ts != t->frame_ts)
+		t->frame_step = rtp_ts_diff(slot->ts, t->frame_ts);
+	t->frame_ts = slot->ts;
 	if (t->first_us == 0) {
 		t->first_us = w->now_us;
 		if (!t->clock.from_source)

@@ -210,6 +210,7 @@ begin_publication(void)
 					     .stream = c.stream,
 					     .credential = c.credential,
 					     .opus_bps = c.options->opus_bps,
+					     .playout_delay_ms = c.options->playout_delay_ms,
 					     .video = c.options->video};
 	const char *words = "";
 

@@ -174,6 +174,8 @@ known_tracks(struct ingest *in)
 {
 	json_t *tracks = json_array();
 	char fmtp[PAYLOAD_FMTP_SIZE];
+	size_t i;
+	json_t *track;
 
 	in->opus_index = in->twin_index = TRACK_NONE;
 	if (in->video.codec != PAYLOAD_NONE)
@@ -187,6 +189,10 @@ known_tracks(struct ingest *in)
 		    tracks, in->twin_index,
 		    video_track(PAYLOAD_H264, TWIN_PT, video_twin_fmtp(&in->video, fmtp), true));
 	}
+	/* The picture alone need not wait for anything. */
+	json_array_foreach(tracks, i, track) if (in->audio.codec != FLV_CODEC_NONE)
+	    json_object_set_new(track, "playout_delay_ms",
+				json_integer((json_int_t)in->config.playout_delay_ms));
 	if (in->audio.codec == FLV_AAC)
 		json_array_append_new(tracks, aac_track(&in->audio));
 	if (in->audio.codec != FLV_CODEC_NONE) {

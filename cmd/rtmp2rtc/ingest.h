@@ -15,7 +15,7 @@ struct ingest_config {
 	uv_loop_t *loop;
 	const char *media_socket, *stream; /* borrowed for the source's life */
 	const char *credential;		   /* copied; NULL: one of its own */
-	unsigned opus_bps;
+	unsigned opus_bps, playout_delay_ms;
 	struct video_config video;
 };
 struct ingest_events {

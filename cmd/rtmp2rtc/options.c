@@ -20,6 +20,7 @@ enum {
 	OPT_KEY,
 	OPT_BFRAMES,
 	OPT_NO_SEI,
+	OPT_PLAYOUT_DELAY,
 	OPT_H265_TO_H264,
 	OPT_HOOK,
 	OPT_LOG_LEVEL
@@ -41,6 +42,7 @@ static const char usage_text[] =
     "      --bframes MODE            for WebRTC players: drop, transcode or keep (drop)\n"
     "      --h265-to-h264            encode H.265 anew for players that have none\n"
     "      --no-sei                  leave out the picture's SEI\n"
+    "      --playout-delay MS        browsers show a picture with sound no sooner (120)\n"
     "      --max-children N          connections in all (500)\n"
     "      --max-per-address N       of them from one address (100)\n"
     "      --connection FD           serve the one connection on this descriptor\n"
@@ -61,6 +63,7 @@ static const struct option long_options[] = {
     {"bframes", required_argument, NULL, OPT_BFRAMES},
     {"h265-to-h264", no_argument, NULL, OPT_H265_TO_H264},
     {"no-sei", no_argument, NULL, OPT_NO_SEI},
+    {"playout-delay", required_argument, NULL, OPT_PLAYOUT_DELAY},
     {"hook", no_argument, NULL, OPT_HOOK},
     {"max-children", required_argument, NULL, OPT_MAX_CHILDREN},
     {"max-per-address", required_argument, NULL, OPT_MAX_PER_ADDRESS},
@@ -175,6 +178,9 @@ take(struct options *o, int opt, const char *arg)
 	case OPT_NO_SEI:
 		o->video.drop_sei = true;
 		break;
+	case OPT_PLAYOUT_DELAY:
+		o->playout_delay_ms = number(arg, 0, 10000, "playout-delay");
+		break;
 	case OPT_HOOK:
 		o->hook = true;
 		break;
@@ -208,6 +214,7 @@ options_parse(struct options *o, int argc, char **argv)
 	int opt;
 
 	*o = (struct options){.opus_bps = 48000,
+			      .playout_delay_ms = 120,
 			      .children_max = 500,
 			      .per_address_max = 100,
 			      .ready_fd = -1,

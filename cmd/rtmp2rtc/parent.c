@@ -277,11 +277,11 @@ on_signal(void *arg, int signum)
 static void
 make_args(char **args, bool tls)
 {
-	static char opus[16],
+	static char opus[16], delay[16],
 	    connection[] = "--connection", opus_flag[] = "--opus-bitrate", relay[] = "--relay",
 	    token[] = "--token-file", level[] = "--log-level", cert[] = "--cert", key[] = "--key",
 	    bframes[] = "--bframes", sei[] = "--no-sei", h265[] = "--h265-to-h264",
-	    hook[] = "--hook", name[] = "rtmp2rtc";
+	    hook[] = "--hook", delay_flag[] = "--playout-delay", name[] = "rtmp2rtc";
 	const struct {
 		char *flag;
 		const char *value;
@@ -289,6 +289,7 @@ make_args(char **args, bool tls)
 		    {token, p.options->token_file},
 		    {level, p.options->log_level},
 		    {opus_flag, opus},
+		    {delay_flag, delay},
 		    {bframes, bframe_modes[p.options->video.bframes]},
 		    {cert, tls ? p.options->cert : NULL},
 		    {key, tls ? p.options->key : NULL},
@@ -296,6 +297,7 @@ make_args(char **args, bool tls)
 	size_t n = 0;
 
 	snprintf(opus, sizeof(opus), "%u", p.options->opus_bps);
+	snprintf(delay, sizeof(delay), "%u", p.options->playout_delay_ms);
 	snprintf(p.fd_text, sizeof(p.fd_text), "%d", CHILD_FD);
 	args[n++] = name;
 	if (p.options->video.h265_to_h264)

@@ -172,6 +172,7 @@ pipe_run(const struct options *o, const char *media_socket)
 					     .media_socket = media_socket,
 					     .stream = o->stream,
 					     .opus_bps = o->opus_bps,
+					     .playout_delay_ms = o->playout_delay_ms,
 					     .video = o->video};
 	const char *words = "";
 

@@ -36,7 +36,7 @@ static const struct {
     {SDP_EXT_RID, EXT_PUBLISH},
     {SDP_EXT_REPAIRED_RID, EXT_PUBLISH},
     {SDP_EXT_AUDIO_LEVEL, EXT_PUBLISH},
-    {SDP_EXT_PLAYOUT_DELAY, EXT_PUBLISH},
+    {SDP_EXT_PLAYOUT_DELAY, EXT_PUBLISH | EXT_PLAY},
     {SDP_EXT_COLOR_SPACE, EXT_PUBLISH},
     /* Not video-orientation: a sender that may not use it turns the picture itself, and so does
      * every player see it upright. */

@@ -21,6 +21,8 @@ static const struct {
      offsetof(struct track, ext_repaired_rid)},
     {"http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
      offsetof(struct track, ext_twcc)},
+    {"http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
+     offsetof(struct track, ext_playout_delay)},
 };
 
 static const struct {
@@ -203,6 +205,7 @@ parse_track(struct track *t, const json_t *o, char *detail, size_t size)
 	const char *kind = json_string_value(json_object_get(o, "kind"));
 	const char *mid = json_string_value(json_object_get(o, "mid"));
 	const char *mode = json_string_value(json_object_get(o, "mode"));
+	json_int_t delay_ms;
 	int rc;
 
 	if (kind == NULL || (strcmp(kind, "audio") != 0 && strcmp(kind, "video") != 0))
@@ -211,8 +214,11 @@ parse_track(struct track *t, const json_t *o, char *detail, size_t size)
 		return complain(detail, size, "tracks.mid: a token of at most 32 characters");
 	if (mode != NULL && strcmp(mode, "live") != 0 && strcmp(mode, "on-demand") != 0)
 		return complain(detail, size, "tracks.mode: live or on-demand");
+	if (!get_int(o, "playout_delay_ms", 0, PLAYOUT_DELAY_MAX_MS, 0, &delay_ms))
+		return complain(detail, size, "tracks.playout_delay_ms: 0..10000");
 	t->kind = strcmp(kind, "video") == 0 ? TRACK_VIDEO : TRACK_AUDIO;
 	t->on_demand = mode != NULL && strcmp(mode, "on-demand") == 0;
+	t->playout_delay_ms = (uint16_t)delay_ms;
 	text_copy(t->mid, sizeof(t->mid), mid != NULL ? mid : "");
 	t->ssrc_count = parse_ssrcs(t->ssrcs, json_object_get(o, "ssrcs"));
 	t->rtx_ssrc_count = parse_ssrcs(t->rtx_ssrcs, json_object_get(o, "rtx_ssrcs"));
@@ -288,6 +294,9 @@ list_json(const struct tracks *t, bool with_red)
 			      "codecs", codecs);
 		if (track->on_demand)
 			json_object_set_new(o, "mode", json_string("on-demand"));
+		if (track->playout_delay_ms > 0)
+			json_object_set_new(o, "playout_delay_ms",
+					    json_integer(track->playout_delay_ms));
 		json_array_append_new(array, o);
 	}
 	return array;

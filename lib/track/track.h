@@ -22,6 +22,7 @@ enum {
 	CODEC_NAME_SIZE = 17,
 	CODEC_FMTP_MAX = 512,
 	RED_PRIMARY = 254,
+	PLAYOUT_DELAY_MAX_MS = 10000,
 	PT_NONE = 255
 };
 
@@ -51,9 +52,11 @@ struct track {
 	uint8_t kind; /* enum track_kind */
 	uint8_t codec_count, ssrc_count, rtx_ssrc_count, rid_count;
 	uint8_t ext_mid, ext_rid, ext_repaired_rid, ext_twcc; /* ids; 0 not negotiated */
-	bool on_demand;					      /* a contributor's track */
-	struct codec *codecs;				      /* owned */
-	uint32_t ssrcs[TRACK_SSRCS_MAX];		      /* a publisher's, from SDP */
+	uint8_t ext_playout_delay;
+	uint16_t playout_delay_ms;	 /* a publisher's wish to WebRTC players: show no sooner */
+	bool on_demand;			 /* a contributor's track */
+	struct codec *codecs;		 /* owned */
+	uint32_t ssrcs[TRACK_SSRCS_MAX]; /* a publisher's, from SDP */
 	uint32_t rtx_ssrcs[TRACK_SSRCS_MAX];
 	char rids[TRACK_RIDS_MAX][TRACK_RID_SIZE];
 	uint32_t out_ssrc, out_rtx_ssrc; /* a player's: what the relay sends with; 0 no RTX */

@@ -57,7 +57,9 @@ every_member_is_read(void **state)
 	    "{\"id\":2,\"uri\":\"urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\"},"
 	    "{\"id\":3,\"uri\":\"urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\"},"
 	    "{\"id\":255,\"uri\":\"http://www.ietf.org/id/"
-	    "draft-holmer-rmcat-transport-wide-cc-extensions-01\"},{\"id\":9,\"uri\":\"urn:x\"}],"
+	    "draft-holmer-rmcat-transport-wide-cc-extensions-01\"},{\"id\":9,\"uri\":\"urn:x\"},"
+	    "{\"id\":5,\"uri\":\"http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\"}],"
+	    "\"playout_delay_ms\":10000,"
 	    "\"ssrcs\":[1,4294967295,0,-1,4294967296,\"5\",2,3,4,5,6,7,8,9],"
 	    "\"rtx_ssrcs\":[77],\"rids\":[\"hi\",\"lo\"]}]");
 	const struct track *v = &t.list[1];
@@ -87,6 +89,9 @@ every_member_is_read(void **state)
 	assert_int_equal(v->ext_rid, 2);
 	assert_int_equal(v->ext_repaired_rid, 3);
 	assert_int_equal(v->ext_twcc, 255);
+	assert_int_equal(v->ext_playout_delay, 5);
+	assert_int_equal(v->playout_delay_ms, 10000);
+	assert_int_equal(t.list[0].playout_delay_ms, 0);
 	assert_int_equal(v->ssrc_count, TRACK_SSRCS_MAX); /* the rest is learnt from packets */
 	assert_int_equal(v->ssrcs[1], UINT32_MAX);
 	assert_int_equal(v->ssrcs[2], 2);
@@ -154,6 +159,9 @@ what_is_wrong_is_named(void **state)
 	    {WITH_TRACK("\"mid\":\"a b\"," CODECS), "tracks.mid"},
 	    {WITH_TRACK("\"mid\":\"123456789012345678901234567890123\"," CODECS), "tracks.mid"},
 	    {WITH_TRACK("\"mode\":\"later\"," CODECS), "tracks.mode"},
+	    {WITH_TRACK("\"playout_delay_ms\":10001," CODECS), "tracks.playout_delay_ms"},
+	    {WITH_TRACK("\"playout_delay_ms\":-1," CODECS), "tracks.playout_delay_ms"},
+	    {WITH_TRACK("\"playout_delay_ms\":\"1\"," CODECS), "tracks.playout_delay_ms"},
 	    {WITH_TRACK("\"codecs\":[]"), "tracks.codecs"},
 	    {WITH_TRACK("\"codecs\":7"), "tracks.codecs"},
 	    {WITH_CODEC("\"clock_rate\":90000,\"pt\":96"), "tracks.codecs.name"},
@@ -199,7 +207,8 @@ what_is_wrong_is_named(void **state)
 static void
 what_is_written_reads_back_the_same(void **state)
 {
-	struct tracks a = parsed("[" AUDIO ",{\"kind\":\"video\",\"mid\":\"1\",\"codecs\":[{"
+	struct tracks a = parsed("[" AUDIO ",{\"kind\":\"video\",\"mid\":\"1\","
+				 "\"playout_delay_ms\":120,\"codecs\":[{"
 				 "\"name\":\"H264\",\"clock_rate\":90000,\"pt\":96,"
 				 "\"fmtp\":\"profile-level-id=42e01f\"}]}]");
 	json_t *written = tracks_json(&a), *again;
@@ -210,6 +219,7 @@ what_is_written_reads_back_the_same(void **state)
 	assert_int_equal(tracks_parse(&b, written, detail, sizeof(detail)), 0);
 	again = tracks_json(&b);
 	assert_true(json_equal(written, again));
+	assert_int_equal(b.list[1].playout_delay_ms, 120);
 	json_decref(written);
 	json_decref(again);
 	tracks_free(&a);
