@@ -323,7 +323,8 @@ input_shrunk(struct dtls *d, const uint8_t *buf, size_t size)
 	case DTLS_RECORD_NOTHING:
 		return -EBADMSG;
 	case DTLS_RECORD_FINISHED:
-		if (d->flight != NULL)
+		if (d->flight != NULL &&
+		    dtls_record_renumber(&d->record, d->flight, d->flight_size, &d->repeats) == 0)
 			dtls_queue_push(d, d->flight, d->flight_size);
 		return 0;
 	case DTLS_RECORD_CLOSED:

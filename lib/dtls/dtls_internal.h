@@ -33,7 +33,9 @@ struct dtls_out {
 /* Record protection of epoch 1 by itself, for dtls_shrink(). */
 struct dtls_record {
 	uint8_t suite;
-	uint8_t local_key[32], remote_key[32], local_iv[12], remote_iv[12];
+	struct dtls_record_side {
+		uint8_t key[32], iv[12];
+	} local, remote;
 };
 
 enum dtls_record_event {
@@ -49,6 +51,7 @@ struct dtls {
 	struct dtls_record record; /* then */
 	uint8_t *flight;	   /* server: the last flight, owned; repeated when asked */
 	size_t flight_size;
+	unsigned repeats; /* records of it that were repeated after dtls_shrink() */
 	enum dtls_role role;
 	enum dtls_state state;
 	bool checked;	   /* the peer's certificate matched */
@@ -76,6 +79,12 @@ int dtls_record_init(struct dtls_record *r, SSL *ssl, enum dtls_role role);
 /* What an authentic record of the datagram says. */
 enum dtls_record_event dtls_record_input(const struct dtls_record *r, const uint8_t *buf,
 					 size_t size);
+/*
+ * Gives each record of our last flight a number that was not used (RFC 6347 s.4.1): a peer that saw
+ * a part of it would drop the rest as replayed. Counts in *repeats. 0 or -EINVAL.
+ */
+int dtls_record_renumber(const struct dtls_record *r, uint8_t *flight, size_t size,
+			 unsigned *repeats);
 /* Writes a close_notify into out (DTLS_CLOSE_SIZE octets). Its size or -EINVAL. */
 int dtls_record_close_notify(const struct dtls_record *r, uint8_t *out);
 

@@ -37,6 +37,8 @@ enum {
  * cannot have used with the same nonce.
  */
 static const uint64_t close_sequence = 1ull << 32;
+/* The first of the numbers of repeated records: below that, so that it is not stale after them. */
+static const uint64_t repeat_sequence = 1ull << 31;
 
 static const struct {
 	int cipher_nid;
@@ -83,6 +85,7 @@ int
 dtls_record_init(struct dtls_record *r, SSL *ssl, enum dtls_role role)
 {
 	int nid = SSL_CIPHER_get_cipher_nid(SSL_get_current_cipher(ssl));
+	struct dtls_record_side *client, *server;
 	size_t key, iv;
 	uint8_t block[KEY_BLOCK_MAX], *p = block;
 
@@ -94,11 +97,13 @@ dtls_record_init(struct dtls_record *r, SSL *ssl, enum dtls_role role)
 		if (!key_block(ssl, block, 2 * (key + iv)))
 			return -EINVAL;
 		r->suite = (uint8_t)i;
-		memcpy(role == DTLS_CLIENT ? r->local_key : r->remote_key, p, key);
-		memcpy(role == DTLS_CLIENT ? r->remote_key : r->local_key, p + key, key);
+		client = role == DTLS_CLIENT ? &r->local : &r->remote;
+		server = role == DTLS_CLIENT ? &r->remote : &r->local;
+		memcpy(client->key, p, key);
+		memcpy(server->key, p + key, key);
 		p += 2 * key;
-		memcpy(role == DTLS_CLIENT ? r->local_iv : r->remote_iv, p, iv);
-		memcpy(role == DTLS_CLIENT ? r->remote_iv : r->local_iv, p + iv, iv);
+		memcpy(client->iv, p, iv);
+		memcpy(server->iv, p + iv, iv);
 		OPENSSL_cleanse(block, sizeof(block));
 		return 0;
 	}
@@ -127,9 +132,10 @@ aad_make(uint8_t *aad, const uint8_t *head, size_t plain_size)
 	put_be16(aad + 11, (uint16_t)plain_size);
 }
 
-/* Open one whole record; plain has PLAIN_MAX octets. Its size, or -EACCES. */
+/* Open one whole record that this side sealed; plain has PLAIN_MAX octets. Its size, or -EACCES. */
 static int
-record_open(const struct dtls_record *r, const uint8_t *record, size_t size, uint8_t *plain)
+record_open(const struct dtls_record *r, const struct dtls_record_side *side, const uint8_t *record,
+	    size_t size, uint8_t *plain)
 {
 	size_t iv_size = suites[r->suite].iv_size;
 	size_t extra = iv_size == NONCE_SIZE ? 0 : EXPLICIT_SIZE;
@@ -144,11 +150,11 @@ record_open(const struct dtls_record *r, const uint8_t *record, size_t size, uin
 	plain_size = size - HEADER_SIZE - extra - TAG_SIZE;
 	if (plain_size > PLAIN_MAX)
 		return -EACCES;
-	nonce_make(nonce, r->remote_iv, iv_size, record, record + HEADER_SIZE);
+	nonce_make(nonce, side->iv, iv_size, record, record + HEADER_SIZE);
 	aad_make(aad, record, plain_size);
 	ctx = EVP_CIPHER_CTX_new();
 	ok = ctx != NULL &&
-	     EVP_DecryptInit_ex(ctx, suites[r->suite].evp(), NULL, r->remote_key, nonce) == 1 &&
+	     EVP_DecryptInit_ex(ctx, suites[r->suite].evp(), NULL, side->key, nonce) == 1 &&
 	     EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE,
 				 (void *)(uintptr_t)(body + plain_size)) == 1 &&
 	     EVP_DecryptUpdate(ctx, NULL, &n, aad, AAD_SIZE) == 1 &&
@@ -158,38 +164,82 @@ record_open(const struct dtls_record *r, const uint8_t *record, size_t size, uin
 	return ok ? (int)plain_size : -EACCES;
 }
 
-int
-dtls_record_close_notify(const struct dtls_record *r, uint8_t *out)
+/* A record of epoch 1 of our own; out has room for plain and RECORD_EXTRA. Its size or -EINVAL. */
+static int
+record_seal(const struct dtls_record *r, uint8_t type, uint64_t sequence, const uint8_t *plain,
+	    size_t plain_size, uint8_t *out)
 {
-	static const uint8_t alert[2] = {ALERT_WARNING, ALERT_CLOSE_NOTIFY};
 	size_t iv_size = suites[r->suite].iv_size;
 	size_t extra = iv_size == NONCE_SIZE ? 0 : EXPLICIT_SIZE;
 	uint8_t nonce[NONCE_SIZE], aad[AAD_SIZE], *body = out + HEADER_SIZE + extra;
 	EVP_CIPHER_CTX *ctx;
 	int n, ok;
 
-	memcpy(out, (const uint8_t[]){RECORD_ALERT, 0xfe, 0xfd}, 3);
-	put_be64(out + 3, 1ull << 48 | close_sequence); /* epoch 1 */
-	put_be16(out + 11, (uint16_t)(extra + sizeof(alert) + TAG_SIZE));
+	memcpy(out, (const uint8_t[]){type, 0xfe, 0xfd}, 3);
+	put_be64(out + 3, 1ull << 48 | sequence); /* epoch 1 */
+	put_be16(out + 11, (uint16_t)(extra + plain_size + TAG_SIZE));
 	/* OpenSSL counts its explicit nonces up from a random 64-bit number: so draw another. */
 	if (extra > 0 && RAND_bytes(out + HEADER_SIZE, EXPLICIT_SIZE) != 1)
 		return -EINVAL;
-	nonce_make(nonce, r->local_iv, iv_size, out, out + HEADER_SIZE);
-	aad_make(aad, out, sizeof(alert));
+	nonce_make(nonce, r->local.iv, iv_size, out, out + HEADER_SIZE);
+	aad_make(aad, out, plain_size);
 	ctx = EVP_CIPHER_CTX_new();
 	ok = ctx != NULL &&
-	     EVP_EncryptInit_ex(ctx, suites[r->suite].evp(), NULL, r->local_key, nonce) == 1 &&
+	     EVP_EncryptInit_ex(ctx, suites[r->suite].evp(), NULL, r->local.key, nonce) == 1 &&
 	     EVP_EncryptUpdate(ctx, NULL, &n, aad, AAD_SIZE) == 1 &&
-	     EVP_EncryptUpdate(ctx, body, &n, alert, sizeof(alert)) == 1 &&
+	     EVP_EncryptUpdate(ctx, body, &n, plain, (int)plain_size) == 1 &&
 	     EVP_EncryptFinal_ex(ctx, body + n, &n) == 1 &&
-	     EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, body + sizeof(alert)) == 1;
+	     EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, body + plain_size) == 1;
 	EVP_CIPHER_CTX_free(ctx);
-	return ok ? (int)(HEADER_SIZE + extra + sizeof(alert) + TAG_SIZE) : -EINVAL;
+	return ok ? (int)(HEADER_SIZE + extra + plain_size + TAG_SIZE) : -EINVAL;
+}
+
+int
+dtls_record_close_notify(const struct dtls_record *r, uint8_t *out)
+{
+	static const uint8_t alert[2] = {ALERT_WARNING, ALERT_CLOSE_NOTIFY};
+
+	return record_seal(r, RECORD_ALERT, close_sequence, alert, sizeof(alert), out);
+}
+
+/* One record under another number: as it was in epoch 0, sealed anew in epoch 1. */
+static int
+renumber(const struct dtls_record *r, uint64_t sequence, uint8_t *record, size_t size)
+{
+	uint8_t plain[PLAIN_MAX], sealed[DTLS_FLIGHT_MAX];
+	int n;
+
+	if (be16(record + 3) == 0) {
+		put_be64(record + 3, sequence);
+		return 0;
+	}
+	n = record_open(r, &r->local, record, size, plain);
+	if (n < 0 || (size_t)n + HEADER_SIZE + EXPLICIT_SIZE + TAG_SIZE > sizeof(sealed) ||
+	    record_seal(r, record[0], sequence, plain, (size_t)n, sealed) != (int)size)
+		return -EINVAL;
+	memcpy(record, sealed, size);
+	return 0;
+}
+
+int
+dtls_record_renumber(const struct dtls_record *r, uint8_t *flight, size_t size, unsigned *repeats)
+{
+	size_t at = 0;
+
+	while (at + HEADER_SIZE <= size) {
+		size_t record = HEADER_SIZE + be16(flight + at + 11);
+
+		if (record > size - at ||
+		    renumber(r, repeat_sequence + (*repeats)++, flight + at, record) < 0)
+			return -EINVAL;
+		at += record;
+	}
+	return 0;
 }
 
 /*
  * Replays are harmless here: an alert that was authentic once ended the association, and a repeated
- * Finished is answered with octets that were sent before, about as many as came.
+ * Finished is answered with what was sent before, about as many octets as came.
  */
 enum dtls_record_event
 dtls_record_input(const struct dtls_record *r, const uint8_t *buf, size_t size)
@@ -204,7 +254,7 @@ dtls_record_input(const struct dtls_record *r, const uint8_t *buf, size_t size)
 
 		if (record > size)
 			break;
-		n = ours ? record_open(r, buf, record, plain) : -EACCES;
+		n = ours ? record_open(r, &r->remote, buf, record, plain) : -EACCES;
 		if (n >= 0 && buf[0] == RECORD_HANDSHAKE)
 			return DTLS_RECORD_FINISHED;
 		if (n == 2 && plain[1] == ALERT_CLOSE_NOTIFY)

@@ -29,7 +29,7 @@ const bound = (address) =>
 export class Proxy {
 	/**
 	 * loss: share of the packets of each direction, once lossy is set; burst: so many in a row.
-	 * Both may be changed at any time.
+	 * Both may be changed at any time; chosen(way, packet): drop this one, too.
 	 */
 	static async start(address, target_port, loss = 0) {
 		const it = new Proxy();
@@ -67,8 +67,8 @@ export class Proxy {
 		return true;
 	}
 
-	drops(way) {
-		const lost = this.isLost(way);
+	drops(way, packet) {
+		const lost = this.isLost(way) || Boolean(this.chosen?.(way, packet));
 
 		this.lost += lost ? 1 : 0;
 		this.forwarded += lost ? 0 : 1;
@@ -82,14 +82,14 @@ export class Proxy {
 			this.clients.set(key, { from, socket: this.upstream(from) });
 		const socket = await this.clients.get(key).socket;
 
-		if (!this.drops('in')) socket.send(packet, this.target_port, this.address);
+		if (!this.drops('in', packet)) socket.send(packet, this.target_port, this.address);
 	}
 
 	async upstream(client) {
 		const socket = await bound(this.address);
 
 		socket.on('message', (packet) => {
-			if (!this.drops('out')) this.outside.send(packet, client.port, client.address);
+			if (!this.drops('out', packet)) this.outside.send(packet, client.port, client.address);
 		});
 		return socket;
 	}

@@ -1,0 +1,3 @@
+#!/bin/sh
+# runs under: address
+exec "${0%/*}/lib/run" srs-talk.mjs
