@@ -242,6 +242,15 @@ log_end(const struct csession *cs)
 
 	if (failed && !log_allow(&c->dtls_log, c->now_us, &held))
 		return;
+	if (cs->reason == END_NO_CODEC) {
+		char sends[NAMES_SIZE], takes[NAMES_SIZE];
+
+		log_info("session", "%s %s %s ended: no-codec: the publisher sends %s; it takes %s",
+			 cs->shared.id, session_kind_names[cs->shared.kind], cs->stream->name,
+			 tracks_codec_names(&cs->stream->tracks, sends, sizeof(sends)),
+			 tracks_codec_names(&cs->shared.tracks, takes, sizeof(takes)));
+		return;
+	}
 	log_info("session", "%s %s %s ended: %s%s%s", cs->shared.id,
 		 session_kind_names[cs->shared.kind], cs->stream->name, end_names[cs->reason],
 		 failed ? ": " : "", failed ? dtls_error(cs->dtls) : "");

@@ -177,6 +177,30 @@ e = events.wait_event('session.unmatched', 10, stream='live/both') or {}
 tap.equal((e.get('sends'), e.get('takes', '')[:3]), ('VP8', 'VP9'), 'and for who joins later, too')
 tap.equal([p.wait(PATIENCE_S) for p in (late, vp9_only)], [55, 55], 'they get nothing and say so')
 both.close()
+# A player that is there when the codec changes by a takeover: told, kept, and served again when it can be.
+signal = relay.connect('signal')
+
+
+def takes_over(name, pt):
+    return signal.ask('session.create', kind='publish', stream='live/turn', credential='key',
+                      ice={'ufrag': 'abcd', 'pwd': 'l91z529147ri9163933p51c4'},
+                      dtls={'role': 'server', 'fingerprint': {'hash': 'sha-256', 'value': ':'.join(['AB'] * 32)}},
+                      tracks=[{'mid': '0', 'kind': 'video', 'codecs': [codec(name, pt)]},
+                              {'mid': '1', 'kind': 'audio', 'codecs': [codec('opus', 111, channels=2)]}])['ok']
+
+
+tap.ok(takes_over('VP9', 98), 'a publisher of VP9')
+watcher = play('turn', '--codec', 'vp9', '--wait', '30')
+tap.ok(wait_for(lambda: sessions('turn'), 20), 'a player of VP9 connects')
+watching = [s['session'] for s in sessions('turn')]
+tap.ok(takes_over('AV1', 45), 'AV1 takes over')
+e = events.wait_event('session.unmatched', 10, stream='live/turn') or {}
+tap.equal((e.get('media'), e.get('sends'), e.get('takes', '')[:3], [e.get('session')]),
+          ('video', 'AV1', 'VP9', watching), 'an event names both lists')
+tap.ok(takes_over('VP9', 98) and events.wait_event('session.unmatched', 1, stream='live/turn') is None and
+       [s['session'] for s in sessions('turn')] == watching, 'VP9 comes back: the player is still there')
+watcher.terminate()
+watcher.wait(PATIENCE_S)
 code, r, err = report_of(play('vp8', '--codec', 'vp8', file=path('x.mp4')))
 tap.ok(code == 64 and 'VP8' in err, 'a container that cannot hold the codec: wrong usage', f'{code} {err}')
 for p in publishers.values():

@@ -144,8 +144,21 @@ t.ok(wait_for(lambda: signal.ask('session.create', **session(credential='third')
 waiting = signal.ask('session.create', **session('play', 'live/wait', tracks=tracks(codec('VP8'))))
 t.ok(waiting['ok'], 'a player may come before its publisher')
 signal.ask('session.create', **session('publish', 'live/wait'))
-t.ok(admin_events.wait_event('session.end', session=waiting['session'], reason='no-codec') is not None,
-     'no common codec ends the waiting player, with the reason')
+e = admin_events.wait_event('session.end', session=waiting['session'], reason='no-codec')
+t.ok(e is not None and 'H264' in e['sends'] and e['takes'] == 'VP8',
+     'no common codec ends the waiting player, both lists named', e)
+
+# so it is when another publisher takes over with another codec; who can take that stays
+signal.ask('session.create', **session('publish', 'live/turn', tracks=tracks(codec('VP8')), credential='key'))
+old, both = [signal.ask('session.create', **session('play', 'live/turn', tracks=tracks(*c)))
+             for c in ([codec('VP8')], [codec('VP8'), codec('AV1', 45)])]
+t.ok(old['ok'] and both['ok'], 'players of VP8 come')
+t.ok(signal.ask('session.create', **session('publish', 'live/turn', tracks=tracks(codec('AV1', 45)),
+                                            credential='key'))['ok'], 'AV1 takes over')
+e = admin_events.wait_event('session.end', session=old['session'], reason='no-codec')
+t.ok(e is not None and (e['sends'], e['takes']) == ('AV1', 'VP8'), 'who takes VP8 alone ends, both lists named', e)
+t.ok([s['session'] for s in admin.ask('sessions.list', stream='live/turn')['sessions'] if s['kind'] == 'play'] ==
+     [both['session']], 'who takes both stays')
 
 # a given ufrag yields until it is connected
 # The name that a restart gave belongs to its session, the one before does not: two never share one.

@@ -160,6 +160,13 @@ static const struct {
 	  "a=extmap:x y\r\n" AUDIO "a=candidate:rubbish\r\na=ssrc:x cname:y\r\na=rtpmap:200 x/1\r\n"
 	  "a=setup:holdconn\r\na=ssrc-group:FID 1 2 3 4 5 6\r\na=rid:x sideways\r\n",
      "A", "111 opus -1"},
+    {"ice-options in any words, extmap-allow-mixed and extensions at session level",
+     HEAD "a=ice-options:ice2,trickle trickle\r\na=extmap-allow-mixed\r\n"
+	  "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\n" AUDIO "a=ice-options:trickle\r\n",
+     "A", "111 opus -1"},
+    {"msid-semantic with and without a blank, ssrc-groups without ssrcs",
+     HEAD "a=msid-semantic: WMS\r\na=msid-semantic:WMS *\r\n" AUDIO "a=ssrc-group:FID 5 6\r\n", "A",
+     "111 opus -1"},
     {"octets over 0x7f in a name",
      "v=0\r\ns=caf\xc3\xa9\r\na=fingerprint:sha-256 " PRINT
      "\r\na=ice-ufrag:QbvL\r\na=ice-pwd:ZxOs8nEubsZK1dgJItuXn1\r\na=group:BUNDLE 0\r\n" AUDIO,
