@@ -17,6 +17,7 @@
 
 enum {
 	RECORD_HEADER_SIZE = 13, /* RFC 6347 s.4.1 */
+	VERSION_1_2 = 0xfd,	 /* behind 0xfe */
 	RECORD_CHANGE_CIPHER_SPEC = 20,
 	RECORD_HANDSHAKE = 22,
 	HANDSHAKE_CLIENT_HELLO = 1, /* RFC 5246 s.7.4 */
@@ -263,7 +264,8 @@ encrypted_min(const struct dtls *d)
 /*
  * Whole records of known types and versions only, and none too short for its cipher: OpenSSL ends a
  * handshake or a connection over some forms of nonsense that anyone on the path could throw in
- * (the last up to 3.0.20).
+ * (the last up to 3.0.20). Of a record of another version than the agreed one it skips the header
+ * alone, and reads its contents as further records, which nobody has looked at.
  */
 static bool
 records_are_sane(const struct dtls *d, const uint8_t *buf, size_t size)
@@ -272,6 +274,8 @@ records_are_sane(const struct dtls *d, const uint8_t *buf, size_t size)
 		size_t record;
 
 		if (size < RECORD_HEADER_SIZE || buf[0] < 20 || buf[0] > 23 || buf[1] != 0xfe)
+			return false;
+		if (d->state == DTLS_CONNECTED && buf[2] != VERSION_1_2)
 			return false;
 		record = RECORD_HEADER_SIZE + be16(buf + 11);
 		if (record > size || record == RECORD_HEADER_SIZE)
@@ -352,16 +356,6 @@ dtls_input(struct dtls *d, uint64_t now_us, const uint8_t *buf, size_t size)
 		return -EBADMSG;
 	if (d->ssl == NULL)
 		return input_shrunk(d, buf, size);
-	/* Once connected, plaintext says nothing: of a repeated flight the Finished counts, which
-	 * comes last. OpenSSL ends a connection over some that is not even well-formed. */
-	while (d->state == DTLS_CONNECTED && size > 0 && be16(buf + 3) == 0) {
-		size_t record = RECORD_HEADER_SIZE + be16(buf + 11);
-
-		buf += record;
-		size -= record;
-	}
-	if (size == 0)
-		return -EBADMSG;
 	d->heard = true;
 	d->in = buf;
 	d->in_size = size;
