@@ -1,5 +1,7 @@
 // Every publisher times every player: waves of publishers, all players at once, a window in which
 // both sides' counts must grow alike.
+import { loadavg } from 'node:os';
+import { Process } from './processes.mjs';
 import { note, ok } from './tap.mjs';
 import { pause, until } from './wait.mjs';
 
@@ -108,6 +110,18 @@ export class Matrix {
 		this.table.set(pair.id, cell);
 	}
 
+	// Whose fault it was: what the relay got and sent, lost and was asked for, of each session.
+	async explain(id) {
+		const ctl = new Process('rtc-ctl', ['-j', 'sessions', `live/${id}`], {
+			ready: false,
+			name: `ctl-${id}`,
+		});
+
+		await ctl.exited;
+		note(`load ${loadavg().map((n) => n.toFixed(1))}; what the relay says of live/${id}:`);
+		for (const line of ctl.output.trim().split('\n')) note(line);
+	}
+
 	async start(list) {
 		const { clients, stack, picture, kind } = this;
 
@@ -135,6 +149,7 @@ export class Matrix {
 			await this.measure(due);
 			due = due.filter((pair) => !(pair.ratio >= RATIO_MIN) || pair.heard === false);
 		}
+		for (const id of new Set(due.map((pair) => pair.source.id))) await this.explain(id);
 		for (const pair of pairs) {
 			const refused = pair.player === 'rtckit' && !pair.common;
 			const error = refused
