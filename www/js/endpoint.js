@@ -2,7 +2,7 @@
 
 // Parameters that concern the page; every other one travels to the server (eip, codec, vhost ...).
 export const PAGE_ONLY = new Set([
-	...['autostart', 'source', 'schema', 'host', 'port', 'token', 'muted'],
+	...['autostart', 'source', 'schema', 'host', 'port', 'token', 'muted', 'ice'],
 	...['size', 'fps', 'bitrate', 'vcodec'],
 ]);
 const PATHS = { whip: '/rtc/v1/whip/', whep: '/rtc/v1/whep/' };
@@ -18,6 +18,7 @@ export function pageParams(search = location.search) {
 		host: query.get('host') || location.hostname,
 		port: query.get('port') || (query.get('host') ? '' : location.port),
 		token: query.get('token') || '',
+		relay: query.get('ice') === 'relay',
 		autostart: /^(true|1|yes)$/.test(query.get('autostart') || ''),
 		source: query.get('source') || 'camera',
 		size: query.get('size') || 'auto',

@@ -20,7 +20,7 @@ export class Keeper {
 		Object.assign(this, { kind, params, makePc, onState, onStats });
 		this.makeSession =
 			makeSession ||
-			((pc) => new Session(kind, endpoint(kind, params), params.token, pc));
+			((pc) => new Session(kind, endpoint(kind, params), params.token, pc, params));
 		this.session = null;
 		this.running = false;
 		this.attempt = 0;

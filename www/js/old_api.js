@@ -58,6 +58,11 @@ export class OldSession extends Session {
 		this.streamurl = streamurl;
 	}
 
+	/** The interface has no Links. */
+	iceServers() {
+		return [];
+	}
+
 	async exchange(sdp) {
 		const answer = await ask(this.url, {
 			method: 'POST',

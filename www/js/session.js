@@ -1,13 +1,15 @@
 // One WHIP (RFC 9725) or WHEP session: offer by POST, answer, DELETE of the session's URL.
+import { iceServersOf } from './ice_servers.js';
 import { HttpProblem, NoPath, Unreachable } from './words.js';
 
 const ANSWER_MAX_MS = 8000;
 const CONNECT_MAX_MS = 12000;
+const SERVERS_MAX_MS = 2000;
 
 /** fetch() with an end. Throws Unreachable. */
-export async function ask(url, options) {
+export async function ask(url, options, max_ms = ANSWER_MAX_MS) {
 	const stop = new AbortController();
-	const timer = setTimeout(() => stop.abort(), ANSWER_MAX_MS);
+	const timer = setTimeout(() => stop.abort(), max_ms);
 
 	try {
 		return await fetch(url, { ...options, signal: stop.signal });
@@ -42,11 +44,15 @@ export function candidatesOf(sdp) {
 }
 
 export class Session {
-	/** kind is `whip` or `whep`; pc has its transceivers and is owned from now on. */
-	constructor(kind, url, token, pc) {
+	/**
+	 * kind is `whip` or `whep`; pc has its transceivers and is owned from now on. relay: by a
+	 * TURN server or not at all.
+	 */
+	constructor(kind, url, token, pc, { relay = false } = {}) {
 		this.kind = kind;
 		this.url = url;
 		this.pc = pc;
+		this.relay = relay;
 		this.headers = token ? { Authorization: `Bearer ${token}` } : {};
 		this.location = null;
 		this.candidates = [];
@@ -56,7 +62,15 @@ export class Session {
 	/** Offer and answer. Throws HttpProblem or Unreachable. */
 	async open() {
 		const { pc } = this;
+		const iceServers = await this.iceServers();
 
+		if (this.closed) return;
+		if (iceServers.length > 0 || this.relay)
+			pc.setConfiguration({
+				...pc.getConfiguration(),
+				iceServers,
+				iceTransportPolicy: this.relay ? 'relay' : 'all',
+			});
 		await pc.setLocalDescription();
 		const { sdp, location } = await this.exchange(pc.localDescription.sdp);
 
@@ -67,6 +81,23 @@ export class Session {
 		}
 		this.candidates = candidatesOf(sdp);
 		await pc.setRemoteDescription({ type: 'answer', sdp });
+	}
+
+	/**
+	 * Servers to gather with. They are asked for before the offer, since a browser that has begun
+	 * to gather takes no more; of the page's own server, as elsewhere a preflight would have to
+	 * allow OPTIONS, and few do.
+	 */
+	async iceServers() {
+		if (new URL(this.url).origin !== location.origin) return [];
+		try {
+			const options = { method: 'OPTIONS', headers: this.headers };
+			const answer = await ask(this.url, options, SERVERS_MAX_MS);
+
+			return iceServersOf(answer.headers.get('link'));
+		} catch {
+			return []; // the offer tells what is wrong
+		}
 	}
 
 	/** The offer to the server: {sdp, location}; location is the URL to DELETE, or null. */
