@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "doctor/doctor_field.h"
+#include "ice_servers.h"
 #include "stage_http.h"
 
 enum { VALUE_SIZE = 512, OPTIONS_US = 2000000 };
@@ -147,6 +148,7 @@ stage_headers(struct exam *x, struct doctor_finding *f)
 		}
 	}
 	say_others(&x->post, f);
+	ice_servers_check(x, f);
 	exchange_free(&endpoint);
 	exchange_free(&session);
 }

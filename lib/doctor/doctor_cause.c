@@ -205,6 +205,23 @@ static const struct doctor_row rows[DOCTOR_CAUSES] = {
 	WARN_SOME("content-type", CLIENT_HEADERS, 0,
 		  "let the server answer with Content-Type: application/sdp; strict "
 		  "clients refuse others"),
+    [DOCTOR_LINK_BAD] =
+	WARN_SOME("link-bad", CLIENT_HEADERS, 0,
+		  "write the Link as RFC 9725 has it: <turn:HOST:PORT?transport=udp>; "
+		  "rel=\"ice-server\"; username=\"U\"; credential=\"C\"; "
+		  "credential-type=\"password\" (rtc-whip: --ice-server-file)"),
+    [DOCTOR_ICE_SERVER_SILENT] = WARN_SOME(
+	"ice-server-silent", CLIENT_HEADERS, 0,
+	"clients behind a strict firewall will find no way: start that server (turnserver), open "
+	"its port, or name it no more (rtc-whip and rtc-whep: --ice-server-file)"),
+    [DOCTOR_ICE_SERVER_REFUSED] = WARN_SOME(
+	"ice-server-refused", CLIENT_HEADERS, 0,
+	"give clients the user name and credential that the TURN server knows (rtc-whip and "
+	"rtc-whep: --ice-server-file, turnserver: --user); those that expire must be renewed"),
+    [DOCTOR_ICE_SERVER_FAILED] = WARN_SOME(
+	"ice-server-failed", CLIENT_HEADERS, 0,
+	"look at the log of the STUN or TURN server that the Link names: it answers, or its name "
+	"should lead to it, but clients cannot use it"),
     /* ---- sdp ---- */
     [DOCTOR_SDP_EMPTY] =
 	FAIL_ALL("sdp-empty", CLIENT_SDP,
