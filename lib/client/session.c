@@ -234,11 +234,13 @@ static uint64_t
 get_deadline(void *object, uint64_t now_us)
 {
 	const struct client_session *s = object;
+	uint64_t at;
 
 	(void)now_us;
 	if (s->stop_begun)
 		return CLOCK_NEVER;
-	return MIN_OF(MIN_OF(peer_deadline(s->peer), s->tcp_at_us), session_relay_deadline(s));
+	at = MIN_OF(MIN_OF(peer_deadline(s->peer), s->tcp_at_us), session_relay_deadline(s));
+	return MIN_OF(at, session_trickle_deadline(s));
 }
 
 static void
@@ -281,6 +283,7 @@ take_answer(struct client_session *s, const struct whip_result *r)
 		return;
 	}
 	s->answered = true;
+	session_trickle_begin(s, r->ice_servers);
 	session_enter(s);
 	if (s->cfg.events->answered != NULL)
 		s->cfg.events->answered(s->cfg.arg);
@@ -412,6 +415,7 @@ client_session_free(struct client_session *s)
 	session_names_forget(s);
 	session_sockets_close(s);
 	session_relay_free(s);
+	session_trickle_free(s);
 	peer_free(s->peer);
 	sdp_free(s->offer);
 	s->whip = NULL;

@@ -61,7 +61,7 @@ take_refusal(struct client_session *s, uint32_t channel, const struct sockaddr_s
 	if (!path && s->target_next < s->target_count)
 		s->tcp_at_us = MIN_OF(s->tcp_at_us, now_us);
 	else if (!path && session_relay_hopes(s))
-		s->relay->at_us = MIN_OF(s->relay->at_us, now_us);
+		session_relay_hurry(s, now_us);
 	else
 		peer_lose_pair(s->peer, now_us, &tuple, -ECONNREFUSED);
 }

@@ -14,6 +14,8 @@ enum {
 	SESSION_HOSTS_MAX = 8,	       /* our own host candidates */
 	SESSION_TCP_MAX = 4,	       /* TCP candidates that are connected to */
 	SESSION_TCP_AFTER_US = 500000, /* when UDP was not answered for so long */
+	SESSION_STUNS_MAX = 2,	       /* STUN servers that are asked */
+	SESSION_TRICKLE_MAX = 8,       /* candidates that are told late */
 	SESSION_TURNS_MAX = 4,	       /* TURN servers that are asked at once */
 	SESSION_TURN_AFTER_US = 300000 /* likewise: an allocation takes two round trips */
 };
@@ -71,6 +73,26 @@ struct session_relay {
 	char stop_words[WHIP_WORDS_SIZE];
 };
 
+/* A STUN server of ours, asked from the media socket. */
+struct session_stun {
+	uv_getaddrinfo_t request;
+	struct client_session *session; /* NULL: given up, while the name is looked up */
+	struct turn *turn;		/* NULL: not yet */
+	struct addr at;
+	unsigned family; /* the socket */
+	uint16_t port;
+	bool resolving;
+};
+
+/* Candidates that were found after the offer; made where the other side can use them. */
+struct session_trickle {
+	struct session_stun *stuns[SESSION_STUNS_MAX];
+	unsigned stun_count, count; /* count: candidates so far */
+	bool telling;		    /* a PATCH is under way */
+	size_t waiting_size;
+	char waiting[1024]; /* lines that were not told yet */
+};
+
 struct client_session {
 	struct client_session_config cfg;
 	struct sdp_offer_track offered[CLIENT_SESSION_TRACKS_MAX];
@@ -85,6 +107,8 @@ struct client_session {
 	unsigned target_count, target_next; /* next: the first that is not connected to yet */
 	uint64_t tcp_at_us;		    /* when to begin; CLOCK_NEVER */
 	struct session_relay *relay;	    /* NULL: no TURN server is known */
+	struct session_trickle *trickle;    /* NULL: of no use */
+	bool remote_lite;
 	struct loop_driver driver;
 	struct peer *peer;
 	struct whip_client *whip;
@@ -137,7 +161,8 @@ void session_tcp_close(struct client_session *s);
 void session_relay_learn(struct client_session *s, const struct turn_servers *servers);
 void session_relay_add(struct client_session *s, const struct addr *a, uint32_t priority);
 void session_relay_plan(struct client_session *s); /* the candidates are known: when to begin */
-bool session_relay_hopes(const struct client_session *s); /* may it yet give a pair? */
+void session_relay_hurry(struct client_session *s, uint64_t now_us); /* UDP was refused */
+bool session_relay_hopes(const struct client_session *s);	     /* may it yet give a pair? */
 void session_relay_timeout(struct client_session *s, uint64_t now_us);
 uint64_t session_relay_deadline(const struct client_session *s);
 void session_relay_send(struct client_session *s, const struct peer_datagram *d);
@@ -146,6 +171,18 @@ void session_relay_prune(struct client_session *s); /* connected: give back what
 /* Give everything back, then call session_stopped(). False: there is nothing to give back. */
 bool session_relay_release(struct client_session *s, enum client_code code, const char *words);
 void session_relay_free(struct client_session *s);
+
+/* session_trickle.c: candidates found after the offer. */
+void session_trickle_begin(struct client_session *s, const struct turn_servers *named);
+/* related: raddr and rport; NULL: not told. */
+void session_trickle_add(struct client_session *s, enum ice_candidate_type type,
+			 const struct addr *a, const struct addr *related);
+/* True: it was a STUN server's. */
+bool session_trickle_input(struct client_session *s, const struct addr *from, uint8_t *buf,
+			   size_t size);
+void session_trickle_flush(struct client_session *s);
+uint64_t session_trickle_deadline(const struct client_session *s);
+void session_trickle_free(struct client_session *s);
 
 /* session_sdp.c */
 char *session_make_offer(struct client_session *s); /* the caller frees; NULL without memory */

@@ -69,6 +69,10 @@ take_batch(struct client_session *s, uint32_t channel, int count)
 		if ((in.msgs[i].msg_hdr.msg_flags & MSG_TRUNC) != 0 ||
 		    addr_from_sockaddr(&from.remote, (struct sockaddr *)&in.from[i]) < 0)
 			continue;
+		if (session_trickle_input(s, &from.remote, in.buf[i], size)) {
+			any = true;
+			continue;
+		}
 		/* What is not for the peer, or does not authenticate, is dropped: anyone can send
 		 * it. */
 		if (peer_input(s->peer, now_us, &from, in.buf[i], size) == 0)
@@ -166,6 +170,7 @@ session_send_all(struct client_session *s)
 	} while (count == BATCH);
 	session_tcp_flush(s);
 	session_relay_flush(s);
+	session_trickle_flush(s);
 }
 
 /* ---- sockets ---- */

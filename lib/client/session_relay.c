@@ -54,6 +54,15 @@ is_allowed(const struct client_session *s, const struct turn_server *server)
 	       server->tcp == (s->cfg.protocol == CLIENT_PROTOCOL_TCP);
 }
 
+/* How long the other ways are given: UDP, then TCP, which waits for UDP itself. */
+static uint64_t
+patience_us(const struct client_session *s)
+{
+	uint64_t tcp_us = s->target_count > 0 && s->udp_count > 0 ? SESSION_TCP_AFTER_US : 0;
+
+	return s->pair_count + s->target_count > 0 ? tcp_us + SESSION_TURN_AFTER_US : 0;
+}
+
 void
 session_relay_plan(struct client_session *s)
 {
@@ -66,9 +75,15 @@ session_relay_plan(struct client_session *s)
 		any |= is_allowed(s, &relay->servers.servers[i]);
 	if (!any || relay->at_us != CLOCK_NEVER)
 		return;
-	relay->at_us =
-	    clock_now_us() + (s->pair_count + s->target_count > 0 ? SESSION_TURN_AFTER_US : 0);
+	relay->at_us = clock_now_us() + patience_us(s);
 	peer_expect_pairs(s->peer, clock_now_us(), true);
+}
+
+void
+session_relay_hurry(struct client_session *s, uint64_t now_us)
+{
+	if (!s->relay->begun)
+		s->relay->at_us = MIN_OF(s->relay->at_us, now_us);
 }
 
 bool
@@ -182,6 +197,7 @@ update(struct session_turn *t)
 		return;
 	if (turn_state(turn) == TURN_READY && !t->ready) {
 		t->ready = true;
+		session_trickle_add(s, ICE_RELAY, turn_relayed(turn), turn_mapped(turn));
 		for (unsigned i = 0; i < s->relay->remote_count; i++)
 			(void)turn_add_peer(turn, clock_now_us(), &s->relay->remotes[i].addr);
 	}
@@ -295,7 +311,8 @@ open_at(struct session_turn *t, const struct addr *at)
 	if (r == 0)
 		return;
 	note_failure(t, strerror(-r));
-	give_up(t);
+	turn_conn_free(t->conn);
+	t->conn = NULL;
 }
 
 /* ---- all servers ---- */
@@ -314,13 +331,15 @@ on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 			free(t);
 		return;
 	}
-	if (status == 0 && list != NULL && addr_from_sockaddr(&a, list->ai_addr) == 0) {
-		addr_set_port(&a, t->server.port);
-		open_at(t, &a);
-	} else {
+	if (status != 0)
 		note_failure(t, "does not resolve");
+	for (struct addrinfo *i = list; status == 0 && i != NULL && t->conn == NULL; i = i->ai_next)
+		if (addr_from_sockaddr(&a, i->ai_addr) == 0) {
+			addr_set_port(&a, t->server.port);
+			open_at(t, &a);
+		}
+	if (t->conn == NULL)
 		give_up(t);
-	}
 	uv_freeaddrinfo(list);
 	settle_all(s);
 	session_settle(s);
@@ -344,6 +363,8 @@ begin_server(struct session_turn *t)
 	}
 	if (addr_parse(&a, t->server.host, t->server.port) == 0) {
 		open_at(t, &a);
+		if (t->conn == NULL)
+			give_up(t);
 		return;
 	}
 	t->request.data = t;

@@ -142,6 +142,7 @@ start_peer(struct client_session *s, const struct sdp_plan *plan)
 
 	if (error < 0)
 		return error;
+	s->remote_lite = plan->remote_lite;
 	s->track_count = MIN_OF(plan->track_count, s->cfg.track_count);
 	for (size_t i = 0; i < s->track_count; i++) {
 		client_plan_track(&s->tracks[i], &plan->tracks[i]);

@@ -12,9 +12,9 @@
 #include "client/whip_api.h"
 #include "client/whip_http.h"
 
-enum { DETAIL_SIZE = 256, LINKS_MAX = 16, OK = 200, CREATED = 201 };
+enum { DETAIL_SIZE = 256, LINKS_MAX = 16, ETAG_SIZE = 256, OK = 200, CREATED = 201 };
 
-enum method { POST_OFFER, DELETE_SESSION };
+enum method { POST_OFFER, PATCH_SESSION, DELETE_SESSION };
 
 struct whip_client {
 	struct whip_http *http;
@@ -26,6 +26,8 @@ struct whip_client {
 	CURL *easy; /* of the request that runs; NULL: none */
 	struct curl_slist *headers, *resolve;
 	struct turn_servers *ice_servers; /* owned; NULL: none was named */
+	char *fragment;			  /* owned; of a PATCH */
+	char etag[ETAG_SIZE];		  /* of the ICE generation; "": it takes no PATCH */
 	char *offer;			  /* owned; of the JSON interface: the whole body */
 	bool json;			  /* see whip_api.h */
 	bool was_https;			  /* a hop before this one was encrypted */
@@ -70,6 +72,18 @@ set_method(struct whip_client *c)
 	c->headers = curl_slist_append(NULL, "Expect:");
 	if (c->method == DELETE_SESSION) {
 		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, "DELETE");
+		return;
+	}
+	if (c->method == PATCH_SESSION) {
+		char match[ETAG_SIZE + 16];
+
+		snprintf(match, sizeof(match), "If-Match: %s", c->etag);
+		c->headers = curl_slist_append(c->headers, match);
+		c->headers =
+		    curl_slist_append(c->headers, "Content-Type: application/trickle-ice-sdpfrag");
+		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, "PATCH");
+		curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE, (long)strlen(c->fragment));
+		curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, c->fragment);
 		return;
 	}
 	c->headers = curl_slist_append(c->headers, c->json ? "Content-Type: application/json"
@@ -280,6 +294,16 @@ take_links(struct whip_client *c)
 	}
 }
 
+static void
+take_etag(struct whip_client *c)
+{
+	struct curl_header *h;
+
+	if (curl_easy_header(c->easy, "ETag", 0, CURLH_HEADER, -1, &h) == CURLHE_OK &&
+	    !text_copy(c->etag, sizeof(c->etag), h->value))
+		c->etag[0] = '\0';
+}
+
 static enum client_code
 judge_json(struct whip_client *c, int status)
 {
@@ -313,6 +337,7 @@ judge_post(struct whip_client *c, int status)
 	if (r == 0)
 		memcpy(c->session_url, location, sizeof(location));
 	take_links(c);
+	take_etag(c);
 	if (c->body_size == 0)
 		return fail(c, CLIENT_SDP, "the answer has no body");
 	if (r == -ENOENT)
@@ -333,6 +358,15 @@ judge_delete(struct whip_client *c, int status)
 }
 
 static enum client_code
+judge_patch(struct whip_client *c, int status)
+{
+	if (status / 100 == 2)
+		return CLIENT_OK;
+	snprintf(c->words, sizeof(c->words), "HTTP %d to the PATCH of the session", status);
+	return CLIENT_HTTP;
+}
+
+static enum client_code
 judge(struct whip_client *c, CURLcode result, int status)
 {
 	enum client_code code;
@@ -340,6 +374,8 @@ judge(struct whip_client *c, CURLcode result, int status)
 	c->words[0] = '\0';
 	if (result == CURLE_WRITE_ERROR)
 		return fail(c, CLIENT_HTTP, "the answer is too large");
+	if (result == CURLE_OK && c->method == PATCH_SESSION)
+		return judge_patch(c, status);
 	if (result == CURLE_OK)
 		return c->method == POST_OFFER ? judge_post(c, status) : judge_delete(c, status);
 	fail(c, CLIENT_HTTP, c->curl_error[0] != '\0' ? c->curl_error : curl_easy_strerror(result));
@@ -423,9 +459,38 @@ whip_client_post(struct whip_http *http, const struct whip_options *options, con
 	return c;
 }
 
+bool
+whip_client_can_patch(const struct whip_client *c)
+{
+	return c->session_url[0] != '\0' && c->etag[0] != '\0';
+}
+
+int
+whip_client_patch(struct whip_client *c, const char *fragment, whip_done_fn *done, void *arg)
+{
+	if (c->easy != NULL)
+		return -EBUSY;
+	if (!whip_client_can_patch(c))
+		return -ENOENT;
+	free(c->fragment);
+	c->fragment = strdup(fragment);
+	if (c->fragment == NULL)
+		return -ENOMEM;
+	memcpy(c->url, c->session_url, sizeof(c->url));
+	c->method = PATCH_SESSION;
+	c->redirects = 0;
+	c->done = done;
+	c->arg = arg;
+	return begin_request(c);
+}
+
 int
 whip_client_delete(struct whip_client *c, whip_done_fn *done, void *arg)
 {
+	if (c->easy != NULL && c->method == PATCH_SESSION) {
+		whip_http_abort(c->http, c->easy);
+		end_request(c);
+	}
 	if (c->session_url[0] == '\0' || c->easy != NULL)
 		return -ENOENT;
 	memcpy(c->url, c->session_url, sizeof(c->url));
@@ -447,5 +512,6 @@ whip_client_free(struct whip_client *c)
 	end_request(c);
 	free(c->offer);
 	free(c->ice_servers);
+	free(c->fragment);
 	free(c);
 }

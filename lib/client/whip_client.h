@@ -1,12 +1,13 @@
 /*
  * whip_client.h - the HTTP half of a WHIP or WHEP session (RFC 9725; WHEP draft): POST the offer,
- * DELETE the session.  libcurl on a uv loop; many clients share one whip_http.
+ * PATCH what was found later, DELETE the session.  libcurl on a uv loop; many clients share one
+ * whip_http.
  *
  * It follows 307 and 308 (at most WHIP_REDIRECTS_MAX), and no other redirect, since those turn the
  * POST into a GET in some clients. The token goes along where the server sends it, but never from
  * HTTPS down to plain HTTP. Answers are bounded (WHIP_BODY_MAX); every request has a time limit.
  *
- * What it does not do: read the SDP, trickle, ICE restarts.
+ * What it does not do: read or write SDP, ICE restarts.
  */
 #ifndef RTCKIT_CLIENT_WHIP_CLIENT_H
 #define RTCKIT_CLIENT_WHIP_CLIENT_H
@@ -70,8 +71,18 @@ struct whip_client *whip_client_post(struct whip_http *http, const struct whip_o
 				     const char *url, const char *offer, whip_done_fn *done,
 				     void *arg);
 
-/* DELETE the session; after the POST is done. Any 2xx and 404 after it are success. 0 if a request
- * was begun (done will be called), -ENOENT if there is no session to delete. */
+/*
+ * Tell the session of more candidates: PATCH with a fragment (RFC 8840; copied) for the ICE
+ * generation that the POST's answer named. 0 if a request was begun (done will be called), -EBUSY:
+ * one is under way; -ENOENT: there is no session, or it named none (no ETag), so it takes none.
+ */
+int whip_client_patch(struct whip_client *client, const char *fragment, whip_done_fn *done,
+		      void *arg);
+bool whip_client_can_patch(const struct whip_client *client);
+
+/* DELETE the session; after the POST is done. A PATCH that is under way is given up. Any 2xx and
+ * 404 after it are success. 0 if a request was begun (done will be called), -ENOENT if there is no
+ * session to delete. */
 int whip_client_delete(struct whip_client *client, whip_done_fn *done, void *arg);
 
 /* Cancels what runs; no callback follows. Takes NULL. */

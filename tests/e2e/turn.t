@@ -8,6 +8,7 @@ import atexit
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
-from turnlib import Liar  # noqa: E402
+from turnlib import Full, Liar  # noqa: E402
 
 if os.environ.get('RTC_PATHS') != 'inside':
     for by in (['unshare', '--net'], ['unshare', '--user', '--map-root-user', '--net']):
@@ -102,13 +103,13 @@ class Coturn:
         return len(re.findall(pattern, self.text()))
 
 
-def endpoint(program, *args):
+def endpoint(program, *args, candidate=FAR):
     """Its URL, on NEAR, with answers that name the relay at FAR."""
     r, w = os.pipe()
     out = here(f'{program}-{len(children)}')
     port = 20000 + len(children)
-    start(f'{BIN}/{program}', '-l', f'{NEAR}:{port}', '-c', FAR, '--no-detect', '--no-api-candidate', '-R', str(w),
-          *args, pass_fds=[w], stderr=open(out, 'w'), env={'RTC_RUN': relay.dir})
+    start(f'{BIN}/{program}', '-l', f'{NEAR}:{port}', '-c', candidate, '--no-detect', '--no-api-candidate',
+          '-R', str(w), *args, pass_fds=[w], stderr=open(out, 'w'), env={'RTC_RUN': relay.dir})
     os.close(w)
     os.read(r, 1)
     os.close(r)
@@ -217,6 +218,16 @@ def refusals(coturn):
            'where the server is the last resort both reasons are told: 41', f'{code} {err}')
 
 
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((NEAR, 0))
+        closed = s.getsockname()[1]
+    url = endpoint('rtc-whep', '--ice-server-file', links('closed', turn(coturn.port)), candidate=f'{NEAR}:{closed}')
+    before = coturn.count('ALLOCATE processed, success')
+    code, _, err = end(begin('rtc-play', url + 'closed', '--timeout', '2'))
+    tap.equal((code, coturn.count('ALLOCATE processed, success') - before), (41, 1),
+              'ICMP from the other side has the server asked at once, and once')
+
+
 def options(coturn):
     """Servers that the client brings along."""
     whip, whep = endpoint('rtc-whip'), endpoint('rtc-whep')
@@ -267,6 +278,52 @@ def pruned(coturn):
     end(pub)
 
 
+def examined(coturn):
+    """rtc-doctor asks each server that the answer names."""
+    base = f'{NEAR}:{coturn.port}'
+    for name, lines, level, wants in (
+            ('good', [f'stun:{base}', turn(coturn.port), turn(coturn.port, 'tcp')], 'ok',
+             [f'stun:{base} sees us at {NEAR}', f'turn:{base}?transport=udp relays from {FAR}',
+              f'turn:{base}?transport=tcp relays from {FAR}', '3 Link']),
+            ('refused', [turn(coturn.port, credential='wrong')], 'WARN',
+             ['refuses the user name or the credential (401)', 'that the TURN server knows']),
+            ('silent', [f'turn:{NEAR}:{hole.getsockname()[1]} {USER} x', f'stun:{base}'], 'WARN',
+             ['does not answer', f'stun:{base} sees us', 'open its port']),
+            ('off', [turn(coturn.port + 7, 'tcp')], 'WARN', ['Connection refused', 'start that server']),
+            ('nameless', [f'turn:no-such-host.invalid {USER} x'], 'WARN', ['does not resolve', 'look at the log']),
+            ('untrusted', [turn(coturn.port + 1, 'tcp', 'turns')], 'WARN', ['self-signed certificate'])):
+        url = endpoint('rtc-whep', '--ice-server-file', links(name, *lines)) + name
+        before = coturn.count('lifetime=0')
+        p = start(f'{BIN}/rtc-doctor', '--whep', '--only', 'headers', url, stdout=subprocess.PIPE,
+                  stderr=subprocess.STDOUT)
+        out = p.communicate(timeout=PATIENCE_S)[0]
+        told_level = re.search(rf'headers.*\b{level}\b|{level}.*headers', out)
+        tap.ok(told_level and all(w in ' '.join(out.split()) for w in wants) and
+               CREDENTIAL not in out and 'wrong' not in out, f'rtc-doctor, {name}: {level}', out)
+        if name == 'good':
+            tap.ok(wait_for(lambda: coturn.count('lifetime=0') >= before + 2, 5), 'and gives allocations back')
+
+
+def told(coturn):
+    """A full agent is told of our address as a STUN server sees it, and of relayed ones."""
+    file = links('told', f'stun:{NEAR}:{coturn.port}', turn(coturn.port))
+    whip, url = endpoint('rtc-whip'), endpoint('rtc-whep', '--ice-server-file', file)
+    pub = publisher('told', whip, '--duration', '60', ns=os.getpid())
+    for name, args, patch, want in (('srflx', [], None, r'typ srflx raddr 0\.0\.0\.0 rport 0'),
+                                    ('relay', ['--relay-only'], None, rf' {FAR} \d+ typ relay raddr 10\.97\.1\.\d'),
+                                    ('neither', [], 405, 'typ srflx')):
+        full = Full(NEAR, url, patch)
+        code, report, err = end(begin('rtc-play', f'http://{NEAR}:{full.port}{url[url.index("/rtc"):]}told',
+                                      '--duration', '2', *args, ns=os.getpid()))
+        tap.equal((code, find(report, 'protocol')), (0, 'turn' if args else 'udp'), f'{name}: a full agent plays')
+        tap.ok(len(full.patches) == 1 and re.search(want, full.patches[0][1]) and
+               full.patches[0][0].get('If-Match', '').startswith('"'), f'{name}: one PATCH tells it', full.patches)
+        tap.equal(full.statuses, [patch or 204], f'{name}: which is answered {patch or 204}')
+        full.stop()
+    pub.terminate()
+    end(pub)
+
+
 def hostile():
     """A server that lies costs the session, not the program."""
     for mode in Liar.MODES:
@@ -287,6 +344,8 @@ subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_para
 os.chmod(TMP.name, 0o755)
 os.chmod(here('turn.key'), 0o644)
 relay = Relay(bind=f'{FAR}:0')
+hole = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # takes everything, answers nothing
+hole.bind((NEAR, 0))
 try:
     admin = relay.connect('admin')
     server, hasty = Coturn(23478), Coturn(23578, '--max-allocate-lifetime=20', '--stale-nonce=5')
@@ -298,6 +357,8 @@ try:
     refusals(server)
     options(server)
     pruned(server)
+    examined(server)
+    told(server)
     hostile()
     kept(hasty)
 finally:

@@ -1,8 +1,11 @@
-"""TURN servers that lie, for the tests."""
+"""For the tests of TURN: servers that lie; a WHEP server whose agent is a full one."""
+import http.server
 import os
 import socket
 import struct
 import threading
+import urllib.parse
+import urllib.request
 
 from stunlib import COOKIE, ERROR_CODE, attr, message
 
@@ -102,3 +105,55 @@ class Liar:
         else:
             self.s.shutdown(socket.SHUT_RDWR)
         self.s.close()
+
+
+class Full:
+    """Before one of our endpoints: its answers without a=ice-lite, and all PATCHes are kept. patch: a
+    status to refuse them with."""
+
+    def __init__(self, address, behind, patch=None):
+        outer, self.patches, self.statuses = self, [], []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def forward(self):
+                body = self.rfile.read(int(self.headers.get('Content-Length') or 0))
+                if self.command == 'PATCH':
+                    outer.patches.append((dict(self.headers), body.decode()))
+                    if patch:
+                        outer.statuses.append(patch)
+                        self.send_response(patch)
+                        self.send_header('Content-Length', '0')
+                        self.end_headers()
+                        return
+                url = urllib.parse.urljoin(behind, self.path)
+                sent = {k: v for k, v in self.headers.items() if k.lower() not in ('host', 'content-length')}
+                request = urllib.request.Request(url, body or None, sent, method=self.command)
+                try:
+                    answer = urllib.request.urlopen(request, timeout=10)
+                except urllib.error.HTTPError as e:
+                    answer = e
+                if self.command == 'PATCH':
+                    outer.statuses.append(answer.status)
+                out = answer.read().replace(b'a=ice-lite\r\n', b'')
+                self.send_response(answer.status)
+                for k, v in answer.headers.items():
+                    if k.lower() == 'location':
+                        v = urllib.parse.urlsplit(v).path
+                    if k.lower() not in ('content-length', 'transfer-encoding', 'connection', 'date', 'server'):
+                        self.send_header(k, v)
+                self.send_header('Content-Length', str(len(out)))
+                self.end_headers()
+                self.wfile.write(out)
+
+            do_POST = do_PATCH = do_DELETE = forward
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer((address, 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()

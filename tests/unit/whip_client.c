@@ -211,6 +211,82 @@ a_session_is_made_and_deleted(void **state)
 }
 
 static void
+candidates_are_told_by_patch(void **state)
+{
+	const char *body = "a=ice-ufrag:x\r\n";
+
+	(void)state;
+	f.options.token = "s3cret";
+	reply(CREATED("Location: /session/abc\r\nETag: \"g1\"\r\n", "x"));
+	reply("HTTP/1.1 204 No Content\r\n\r\n");
+	reply("HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n");
+	reply("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	assert_int_equal(post("/"), CLIENT_OK);
+	assert_true(whip_client_can_patch(f.client));
+	assert_int_equal(whip_client_patch(f.client, body, on_done, &f), 0);
+	assert_int_equal(whip_client_patch(f.client, body, on_done, &f), -EBUSY);
+	run_until_done(2);
+	assert_int_equal(f.result.code, CLIENT_OK);
+	assert_non_null(strstr(f.requests[1], "PATCH /session/abc HTTP/1.1\r\n"));
+	assert_non_null(strstr(f.requests[1], "If-Match: \"g1\"\r\n"));
+	assert_non_null(strstr(f.requests[1], "Content-Type: application/trickle-ice-sdpfrag\r\n"));
+	assert_non_null(strstr(f.requests[1], "Authorization: Bearer s3cret\r\n"));
+	assert_non_null(strstr(f.requests[1], "Content-Length: 15\r\n"));
+	assert_int_equal(whip_client_patch(f.client, body, on_done, &f), 0);
+	run_until_done(3);
+	assert_int_equal(f.result.code, CLIENT_HTTP);
+	assert_non_null(strstr(f.words, "HTTP 405 to the PATCH"));
+	assert_int_equal(whip_client_delete(f.client, on_done, &f), 0);
+	run_until_done(4);
+	assert_int_equal(f.result.code, CLIENT_OK);
+	assert_non_null(strstr(f.requests[3], "DELETE /session/abc HTTP/1.1\r\n"));
+	assert_int_equal(whip_client_patch(f.client, body, on_done, &f), -ENOENT);
+}
+
+static void
+a_patch_does_not_hold_up_the_delete(void **state)
+{
+	(void)state;
+	reply(CREATED("Location: /s\r\nETag: \"g1\"\r\n", "x"));
+	reply("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	assert_int_equal(post("/"), CLIENT_OK);
+	assert_int_equal(whip_client_patch(f.client, "x", on_done, &f), 0);
+	assert_int_equal(whip_client_delete(f.client, on_done, &f), 0);
+	run_until_done(2); /* the DELETE's alone */
+	assert_int_equal(f.result.code, CLIENT_OK);
+	assert_non_null(strstr(f.requests[f.request_count - 1], "DELETE /s "));
+}
+
+static void
+a_session_without_etag_takes_no_candidates(void **state)
+{
+	(void)state;
+	reply(CREATED("Location: /s\r\n", "x"));
+	assert_int_equal(post("/"), CLIENT_OK);
+	assert_false(whip_client_can_patch(f.client));
+	assert_int_equal(whip_client_patch(f.client, "x", on_done, &f), -ENOENT);
+}
+
+static void
+links_name_ice_servers(void **state)
+{
+	const struct turn_servers *list;
+
+	(void)state;
+	reply(
+	    CREATED("Location: /s\r\nLink: <stun:a>; rel=\"ice-server\"\r\nLink: </x>; rel=next\r\n"
+		    "Link: <turn:b?transport=tcp>; rel=\"ice-server\"; username=\"u\"; "
+		    "credential=\"c\"\r\nLink: nonsense\r\n",
+		    "x"));
+	assert_int_equal(post("/"), CLIENT_OK);
+	list = f.result.ice_servers; /* lives as long as the client */
+	assert_non_null(list);
+	assert_int_equal(list->count, 2);
+	assert_string_equal(list->servers[0].uri, "stun:a");
+	assert_string_equal(list->servers[1].username, "u");
+}
+
+static void
 locations_are_resolved(void **state)
 {
 	static const struct {
@@ -426,6 +502,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    NETWORK_TEST(a_session_is_made_and_deleted),
+	    NETWORK_TEST(candidates_are_told_by_patch),
+	    NETWORK_TEST(a_patch_does_not_hold_up_the_delete),
+	    NETWORK_TEST(a_session_without_etag_takes_no_candidates),
+	    NETWORK_TEST(links_name_ice_servers),
 	    NETWORK_TEST(locations_are_resolved),
 	    NETWORK_TEST(redirects_307_and_308_are_followed),
 	    NETWORK_TEST(endless_redirects_end),
