@@ -28,6 +28,7 @@ video_init(struct video *v, const struct video_config *settings)
 	memset(v, 0, sizeof(*v));
 	v->settings = *settings;
 	twin_init(&v->twin);
+	v->can_encode = media_video_is_possible();
 	v->max_pts_us = v->last_dts_us = INT64_MIN;
 }
 
@@ -94,13 +95,22 @@ video_fmtp(const struct video *v, char text[static PAYLOAD_FMTP_SIZE])
 	return text;
 }
 
+/* Dropping leaves nothing that WebRTC players can show if other frames refer to B-frames. */
+static bool
+may_fail_to_drop(const struct video *v)
+{
+	return v->codec == PAYLOAD_H264 && v->settings.bframes == VIDEO_DROP_BFRAMES &&
+	       v->can_encode && (v->reorders || v->has_bframes);
+}
+
 bool
 video_wants_twin(const struct video *v)
 {
 	if (v->codec == PAYLOAD_H265)
 		return v->settings.h265_to_h264;
-	return v->codec == PAYLOAD_H264 && v->settings.bframes == VIDEO_TRANSCODE_BFRAMES &&
-	       v->has_bframes;
+	if (v->codec == PAYLOAD_H264 && v->settings.bframes == VIDEO_TRANSCODE_BFRAMES)
+		return v->has_bframes;
+	return may_fail_to_drop(v) && v->has_referenced;
 }
 
 /* Constrained baseline, of the level that the original has (the fourth octet of its record), or
@@ -224,7 +234,13 @@ tell_bframes(struct video *v)
 						     : "";
 
 	v->told_bframes = true;
-	if (video_wants_twin(v))
+	if (video_wants_twin(v) && v->settings.bframes == VIDEO_DROP_BFRAMES &&
+	    v->codec == PAYLOAD_H264)
+		log_warn("video",
+			 "the encoder sends B-frames to which other frames refer (b-pyramid): they "
+			 "cannot be left out, so the picture is encoded anew while WebRTC players "
+			 "watch; to save that set its B-frames to 0 (x264: bframes=0)");
+	else if (video_wants_twin(v))
 		log_info("video", "the encoder sends B-frames: the picture is encoded anew without "
 				  "them while WebRTC players watch");
 	else if (v->settings.bframes == VIDEO_KEEP_BFRAMES)
@@ -296,6 +312,7 @@ video_frame(struct video *v, const struct flv_video *frame, int64_t dts_us, uint
 	v->last_dts_us = dts_us;
 	pts_us = dts_us + (int64_t)frame->cts_ms * 1000;
 	note.dts_offset_us = pts_us - dts_us;
+	v->reorders |= keyframe && frame->cts_ms > 0;
 	mark(v, &facts, pts_us, &note);
 	warn_of_settings(v, keyframe || !v->begun, dts_us);
 	v->max_pts_us = v->jump ? pts_us : MAX_OF(v->max_pts_us, pts_us);
@@ -305,6 +322,8 @@ video_frame(struct video *v, const struct flv_video *frame, int64_t dts_us, uint
 	size = (size_t)(v->unit + v->unit_size - unit);
 	send_unit(v, unit, size, pts_us, &note);
 	link_track_report(&v->track, now_us, pts_us);
-	return v->twin.active ? twin_unit(&v->twin, unit, size, keyframe, dts_us, pts_us, now_us)
-			      : 0;
+	/* Of a source that may yet turn out to need a twin the group of pictures is kept, too. */
+	return v->twin.active || may_fail_to_drop(v)
+		   ? twin_unit(&v->twin, unit, size, keyframe, dts_us, pts_us, now_us)
+		   : 0;
 }

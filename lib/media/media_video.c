@@ -20,6 +20,12 @@ struct media_video {
 	bool keyframe;
 };
 
+bool
+media_video_is_possible(void)
+{
+	return avcodec_find_encoder_by_name(media_codec_encoder(PAYLOAD_H264)) != NULL;
+}
+
 struct media_video *
 media_video_new(const struct media_video_config *config, media_emit_fn *emit, void *arg)
 {

@@ -15,6 +15,9 @@ struct media_video_config {
 	unsigned fps;		  /* about; 0 unknown */
 };
 
+/* Is there an encoder for it on this machine? */
+bool media_video_is_possible(void);
+
 struct media_video;
 /* emit gets units in Annex B form; their time_us is what was pushed with the picture. NULL without
  * memory. */

@@ -101,6 +101,7 @@ pyramid, _ = server('pyramid')
 push(anew, 'pyramid', 'anew')
 push(drop, 'leaves', 'leaves')
 push(drop, 'delimited', 'delimited')
+early = watch('pyramid', 4)
 push(pyramid, 'pyramid', 'pyramid')
 child = open(f'/proc/{parent.pid}/task/{parent.pid}/children').read().split()[0]
 recorder = start('curl', '-sN', f'http://127.0.0.1:{http}/live/anew.flv', '-o', path('got.flv'))
@@ -171,10 +172,16 @@ tap.ok(v['ok'] and v['video']['card']['missing'] == 0, 'a stream with delimiters
 tap.ok(logged(drop).count('do not get: the picture is less smooth') == 1, 'one warning',
        logged(drop))
 v = verdicts['pyramid']
-tap.ok(v['ok'] and v['video']['undecodable'] == 0 and v['video']['card']['unreadable'] == 0,
-       'B-frames that others refer to: what is left decodes without damage', v)
-tap.ok(logged(pyramid).count('warn:') == 1 and 'b-pyramid' in logged(pyramid),
-       'one warning names the setting', logged(pyramid))
+card = v['video']['card']
+tap.ok(v['ok'] and v['network']['lost'] == 0 and v['video']['undecodable'] == 0 and
+       card['in_order'] and card['missing'] == 0 and card['unreadable'] == 0 and card['count'] >= 65,
+       'B-frames that others refer to: encoded anew, every picture, in order', v)
+tap.ok(logged(pyramid).count('warn:') == 1 and 'b-pyramid' in logged(pyramid) and
+       'encoded anew' in logged(pyramid), 'one warning names the setting', logged(pyramid))
+v = verdict(early)
+card = v['video']['card']
+tap.ok(v['ok'] and v['video']['undecodable'] == 0 and card['unreadable'] == 0 and
+       card['count'] >= 85, 'who waited for that stream sees it from the beginning', v)
 
 # ---- parameter sets that change, a keyframe missing for long ----
 
