@@ -106,7 +106,7 @@ const struct directive directives[] = {
     SWITCH("vhost.rtc.h265_to_h264", "off"),
     SWITCH("vhost.rtc.keep_avc_nalu_sei", "on"),
     NUMBER("vhost.rtc.opus_bitrate", "48000", 8000, 320000),
-    NUMBER("vhost.rtc.playout_delay", "120", 0, 10000),
+    NUMBER("vhost.rtc.playout_delay", "140", 0, 10000),
     SWITCH("vhost.rtc.rtc_to_rtmp", "off"),
     SECONDS("vhost.rtc.pli_for_rtmp", "6.0", 0.5, 30),
     NUMBER("vhost.rtc.aac_bitrate", "48000", 8000, 320000),

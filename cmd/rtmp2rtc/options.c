@@ -42,7 +42,7 @@ static const char usage_text[] =
     "      --bframes MODE            for WebRTC players: drop, transcode or keep (drop)\n"
     "      --h265-to-h264            encode H.265 anew for players that have none\n"
     "      --no-sei                  leave out the picture's SEI\n"
-    "      --playout-delay MS        browsers show a picture with sound no sooner (120)\n"
+    "      --playout-delay MS        browsers show a picture with sound no sooner (140)\n"
     "      --max-children N          connections in all (500)\n"
     "      --max-per-address N       of them from one address (100)\n"
     "      --connection FD           serve the one connection on this descriptor\n"
@@ -214,7 +214,7 @@ options_parse(struct options *o, int argc, char **argv)
 	int opt;
 
 	*o = (struct options){.opus_bps = 48000,
-			      .playout_delay_ms = 120,
+			      .playout_delay_ms = 140,
 			      .children_max = 500,
 			      .per_address_max = 100,
 			      .ready_fd = -1,
