@@ -72,10 +72,15 @@ def decodes(file):
     return not faults_of(file)
 
 
+def begin_of(file):
+    """What ffmpeg takes for 0 when it decodes."""
+    start = run('ffprobe', '-v', 'error', '-show_entries', 'format=start_time', '-of', 'csv=p=0', file)
+    return float(start.stdout or 0)
+
+
 def skews_by_frame(file):
     """Sound behind picture in milliseconds (negative: before it), by the frame of each step of the tone."""
-    start = run('ffprobe', '-v', 'error', '-show_entries', 'format=start_time', '-of', 'csv=p=0', file)
-    begin = float(start.stdout or 0)    # what ffmpeg takes for 0 when it decodes
+    begin = begin_of(file)
     numbers, times = numbers_of(file), [t - begin for t in sorted(times_of(file))]
     skews = {}
     for at, step in step_changes(file):
@@ -84,6 +89,42 @@ def skews_by_frame(file):
         if frames:
             away, t, n = min(frames)
             skews[n] = round((at - t) * 1000)
+    return skews
+
+
+def flashes_of(file):
+    """Seconds at which the ground below the code band turns bright (cardgen.py), on ffmpeg's time line."""
+    raw = run('ffmpeg', '-v', 'error', '-i', file, '-map', '0:v:0', '-fps_mode', 'passthrough', '-vf',
+              'crop=iw:ih/2:0:ih/2,scale=1:1:flags=area', '-f', 'rawvideo', '-pix_fmt', 'gray', '-').stdout
+    begin = begin_of(file)
+    times = [t - begin for t in sorted(times_of(file))]
+    return [t for t, before, now in zip(times[1:], raw, raw[1:]) if before < 0x80 <= now]
+
+
+def beeps_of(file):
+    """Seconds at which the sound becomes loud after 50 ms below half of that, to the sample."""
+    rate = 48000
+    raw = array.array('h', run('ffmpeg', '-v', 'error', '-i', file, '-map', '0:a:0', '-af',
+                               'aresample=async=1:first_pts=0', '-ac', '1', '-ar', str(rate), '-f',
+                               's16le', '-').stdout)
+    loud = max(map(abs, raw), default=0) / 2
+    found, last = [], None
+    for i, v in enumerate(raw):
+        if abs(v) <= loud:
+            continue
+        if last is not None and i - last > rate // 20:
+            found.append(i / rate)
+        last = i
+    return found
+
+
+def flash_skews_ms(file):
+    """Beep behind flash in milliseconds (negative: before it), one for each flash with a beep near it."""
+    beeps, skews = beeps_of(file), []
+    for t in flashes_of(file):
+        near = min(beeps, key=lambda b: abs(b - t), default=None)
+        if near is not None and abs(near - t) < 0.4:
+            skews.append(round((near - t) * 1000))
     return skews
 
 
