@@ -206,7 +206,7 @@ member_new(uv_loop_t *loop, const char *stream, const struct member_time *time)
 		return NULL;
 	text_copy(m->stream, sizeof(m->stream), stream);
 	m->time = time;
-	m->attach = attach_new(loop, stream, &events, m);
+	m->attach = attach_new(loop, stream, ATTACH_CLIENT, &events, m);
 	if (m->attach == NULL) {
 		free(m);
 		return NULL;

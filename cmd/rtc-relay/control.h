@@ -33,6 +33,7 @@ enum {
 	STUN_TIMEOUT_DEFAULT_MS = 30000,
 	SECRET_CHARS = 43, /* 258 random bits */
 	AGENT_SIZE = 64,
+	PROTOCOL_SIZE = 8,
 	CREDENTIAL_MAX = 256,
 	CONTRIBUTORS_MAX = 4, /* of a stream; their tracks and the publisher's: TRACKS_MAX */
 	DETAIL_SIZE = 512
@@ -65,6 +66,8 @@ struct csession {
 	char client[ADDR_TEXT_SIZE]; /* as the endpoint told */
 	struct addr source;	     /* the same, for limits; family 0: it told none */
 	char agent[AGENT_SIZE];
+	char protocol[PROTOCOL_SIZE]; /* a local session's: how its client came; "" unknown */
+	bool is_carrier; /* a local subscriber's: it has viewers of its own, who are the clients */
 	struct stream *stream;
 	struct csession *stream_prev, *stream_next;   /* among the stream's players */
 	struct csession *waiting_prev, *waiting_next; /* among sessions not connected yet */

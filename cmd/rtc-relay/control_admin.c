@@ -93,11 +93,13 @@ stream_json(const struct stream *s, uint64_t now_us)
 	json_int_t tx_octets = (json_int_t)s->gone_octets;
 	json_t *publisher = json_null(), *tracks = json_array(), *layers, *o;
 	json_t *contributors = json_array();
+	int carriers = 0;
 
 	DL_FOREACH2(s->players, player, stream_next)
 	{
 		tx_packets += stat_of(&player->shared.stats.tx_packets);
 		tx_octets += stat_of(&player->shared.stats.tx_octets);
+		carriers += player->is_carrier;
 	}
 	if (pub != NULL) {
 		publisher = json_string(pub->shared.id);
@@ -108,14 +110,14 @@ stream_json(const struct stream *s, uint64_t now_us)
 		rx[2] = stat_of(&pub->shared.stats.rx_lost);
 		rx[3] = stat_of(&pub->shared.stats.keyframes);
 	}
-	o = json_pack("{s:s, s:i, s:o, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
+	o = json_pack("{s:s, s:i, s:o, s:s, s:i, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
 		      s->name, "epoch", (int)s->epoch, "publisher", publisher, "state",
 		      pub == NULL		      ? "waiting"
 		      : pub->state == STATE_CONNECTED ? "live"
 						      : "connecting",
-		      "players", (int)s->player_count, "tracks", tracks, "rx_packets", rx[0],
-		      "rx_octets", rx[1], "rx_lost", rx[2], "keyframes", rx[3], "tx_packets",
-		      tx_packets, "tx_octets", tx_octets);
+		      "players", (int)s->player_count, "carriers", carriers, "tracks", tracks,
+		      "rx_packets", rx[0], "rx_octets", rx[1], "rx_lost", rx[2], "keyframes", rx[3],
+		      "tx_packets", tx_packets, "tx_octets", tx_octets);
 	DL_FOREACH2(s->contributors, player, stream_next)
 	json_array_append_new(contributors, json_string(player->shared.id));
 	json_object_set_new(o, "contributors", contributors);
@@ -177,11 +179,13 @@ session_json(const struct csession *cs, uint64_t now_us)
 
 	if (cs->has_path)
 		addr_format(&cs->path.remote, address);
+	else if (cs->shared.local == NULL) /* without ICE: what its program says */
+		text_copy(address, sizeof(address), cs->client);
 	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "session", cs->shared.id,
 		      "kind", session_kind_names[cs->shared.kind], "stream", cs->stream->name,
 		      "state", cs->state == STATE_CONNECTED ? "connected" : "new", "address",
 		      address, "protocol",
-		      !cs->has_path		  ? ""
+		      !cs->has_path		  ? cs->protocol
 		      : cs->path.proto == ICE_TCP ? "tcp"
 						  : "udp",
 		      "agent", cs->agent, "profile",
@@ -217,12 +221,14 @@ op_sessions_list(struct peer *peer, json_t *q)
 	const char *stream = json_string_value(json_object_get(q, "stream"));
 	const char *id = json_string_value(json_object_get(q, "session"));
 	bool media = json_is_true(json_object_get(q, "media"));
+	bool no_carriers = json_is_false(json_object_get(q, "carriers"));
 	size_t start, count, i = 0, octets = 0;
 	json_t *list = json_array();
 
 	get_page(q, &start, &count);
 	for (struct csession *cs = c->by_id; cs != NULL; cs = cs->by_id.next) {
-		if ((stream != NULL && strcmp(stream, cs->stream->name) != 0) ||
+		if ((no_carriers && cs->is_carrier) ||
+		    (stream != NULL && strcmp(stream, cs->stream->name) != 0) ||
 		    (id != NULL && strcmp(id, cs->shared.id) != 0))
 			continue;
 		if (i >= start && i < start + count) {
@@ -255,14 +261,15 @@ op_session_kick(struct peer *peer, json_t *q)
 }
 
 static void
-count_sessions(struct control *c, json_int_t *publishers, json_int_t *players)
+count_sessions(struct control *c, json_int_t *publishers, json_int_t *players, json_int_t *carriers)
 {
-	*publishers = *players = 0;
+	*publishers = *players = *carriers = 0;
 	for (struct csession *cs = c->by_id; cs != NULL; cs = cs->by_id.next) {
 		bool publishes =
 		    cs->shared.kind == SESSION_PUBLISH || cs->shared.kind == SESSION_LOCAL_PUBLISH;
 
 		*publishers += publishes;
+		*carriers += cs->is_carrier;
 		*players += !publishes && cs->shared.kind != SESSION_LOCAL_CONTRIBUTE;
 	}
 }
@@ -287,16 +294,16 @@ void
 op_stats(struct peer *peer, json_t *q)
 {
 	struct control *c = peer->control;
-	json_int_t publishers, players;
+	json_int_t publishers, players, carriers;
 	json_t *o;
 
-	count_sessions(c, &publishers, &players);
-	o = json_pack("{s:I, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "uptime_ms",
+	count_sessions(c, &publishers, &players, &carriers);
+	o = json_pack("{s:I, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "uptime_ms",
 		      (json_int_t)((c->now_us - c->started_us) / 1000), "workers",
 		      (int)c->worker_count, "streams", (int)HASH_CNT(by_name, c->streams_by_name),
 		      "sessions", (int)HASH_CNT(by_id, c->by_id), "sessions_total",
 		      (json_int_t)c->sessions_total, "publishers", publishers, "players", players,
-		      "dtls_failed", (json_int_t)c->dtls_failed, "takeovers",
+		      "carriers", carriers, "dtls_failed", (json_int_t)c->dtls_failed, "takeovers",
 		      (json_int_t)c->takeovers, "cpu_us", (json_int_t)control_cpu_us(), "waiting",
 		      (int)c->waiting_count);
 	for (size_t i = 0; i < ARRAY_COUNT(worker_stats); i++) {

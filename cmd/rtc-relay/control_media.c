@@ -28,6 +28,22 @@ hand_over(struct peer *peer, struct csession *cs)
 	csession_connected(cs);
 }
 
+/* Whom a local program serves. */
+static void
+parse_client(struct csession *cs, const json_t *q)
+{
+	const json_t *client = json_object_get(q, "client");
+	const char *address = json_string_value(json_object_get(client, "address"));
+	const char *agent = json_string_value(json_object_get(client, "agent"));
+	const char *protocol = json_string_value(json_object_get(client, "protocol"));
+
+	text_copy(cs->client, sizeof(cs->client), address != NULL ? address : "");
+	text_copy(cs->agent, sizeof(cs->agent), agent != NULL ? agent : "");
+	text_copy(cs->protocol, sizeof(cs->protocol), protocol != NULL ? protocol : "");
+	cs->is_carrier = cs->shared.kind == SESSION_LOCAL_SUBSCRIBE &&
+			 json_is_true(json_object_get(q, "carrier"));
+}
+
 /* Members beside the tracks: how a publisher makes keyframes, which codecs a subscriber takes. */
 static int
 parse_attach(struct csession *cs, const json_t *q, struct refusal *r)
@@ -91,6 +107,7 @@ op_attach(struct peer *peer, json_t *q)
 	}
 	if (credential != NULL && *credential != '\0' && strlen(credential) <= CREDENTIAL_MAX)
 		cs->credential = strdup(credential);
+	parse_client(cs, q);
 	if (parse_attach(cs, q, &r) < 0)
 		;
 	else if (kinds[kind].has_tracks &&

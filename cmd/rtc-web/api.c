@@ -1,4 +1,4 @@
-/* api.c - the management interface under /api/v1: the relay's admin socket by HTTP. */
+/* api.c - the management interface under /api/v1: who is asked what, and the answers. */
 #include "api.h"
 
 #include <stdio.h>
@@ -7,76 +7,16 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "base/addr.h"
 #include "base/text.h"
 #include "http/url.h"
 
 enum {
-	COUNT_DEFAULT = 10,
-	COUNT_MAX = 100,
-	TOLD_MAX = 500,	       /* streams, and sessions, of which /metrics speaks */
 	CODE_NO_STREAM = 2048, /* what SRS says of those that are not there */
 	CODE_NO_CLIENT = 2049,
 	CODE_NO_VHOST = 2014
 };
-
-struct ask;
-typedef void finish_fn(struct ask *ask, json_t *reply);
-
-/* A request while the relay is asked. The client may go: then req is NULL. */
-struct ask {
-	struct http_request *req;
-	struct web *web;
-	finish_fn *finish; /* with the last reply (borrowed); ask->list has all elements */
-	const char *op, *member, *filter; /* of a list; op NULL: it is none */
-	char id[TEXT_STREAM_SIZE];	  /* its one element, if filter says what it is */
-	json_t *list, *stats, *streams;
-	size_t start, count;
-};
-
-static const struct http_header json_headers[] = {
-    {"Content-Type", "application/json"}, {"Cache-Control", "no-store"}, {NULL, NULL}};
-
-/* {"code":0,"server":...} and the members of more, which is taken. */
-static void
-reply_object(struct http_request *req, json_t *more)
-{
-	char pid[16], *text;
-	json_t *o;
-
-	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-	o = json_pack("{s:i, s:s, s:s, s:s}", "code", 0, "server", "rtckit", "service", "rtc-web",
-		      "pid", pid);
-	json_object_update(o, more);
-	text = json_dumps(o, JSON_COMPACT);
-	json_decref(o);
-	json_decref(more);
-	if (text != NULL)
-		http_reply(req, 200, json_headers, text, strlen(text));
-	else
-		http_problem(req, 503, "no-memory", "Out Of Memory", "try again later");
-	free(text);
-}
-
-/* A problem body (RFC 9457) that scripts for SRS understand too: code is not 0. */
-static void
-reply_missing(struct http_request *req, int code, const char *what)
-{
-	static const struct http_header headers[] = {{"Content-Type", "application/problem+json"},
-						     {"Cache-Control", "no-store"},
-						     {NULL, NULL}};
-	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:i, s:o}", "code", code, "server", "rtckit",
-			      "type", "urn:rtckit:problem:not-found", "title", "Not Found",
-			      "status", 404, "detail", json_sprintf("no %s has this id", what));
-	char *text = json_dumps(o, JSON_COMPACT);
-
-	json_decref(o);
-	if (text != NULL)
-		http_reply(req, 404, headers, text, strlen(text));
-	else
-		http_problem(req, 503, "no-memory", "Out Of Memory", "try again later");
-	free(text);
-}
 
 void
 web_versions(struct http_request *req)
@@ -84,272 +24,46 @@ web_versions(struct http_request *req)
 	int major = 0, minor = 0, revision = 0;
 
 	sscanf(RTCKIT_VERSION, "%d.%d.%d", &major, &minor, &revision);
-	reply_object(req, json_pack("{s:{s:i, s:i, s:i, s:s}}", "data", "major", major, "minor",
-				    minor, "revision", revision, "version", RTCKIT_VERSION));
+	ask_reply(req, json_pack("{s:{s:i, s:i, s:i, s:s}}", "data", "major", major, "minor", minor,
+				 "revision", revision, "version", RTCKIT_VERSION));
 }
 
-static void
-ask_free(struct ask *ask)
+/* ---- streams ---- */
+
+/* What rtc2rtmp says of the stream; NULL: nobody watches there. */
+static json_t *
+live_of(const json_t *lives, const json_t *stream)
 {
-	json_decref(ask->list);
-	json_decref(ask->stats);
-	json_decref(ask->streams);
-	free(ask);
-}
-
-static void
-on_gone(struct http_request *req, void *arg)
-{
-	struct ask *ask = arg;
-
-	(void)req;
-	ask->req = NULL;
-}
-
-static void ask_again(struct ask *ask);
-
-/* A page of a list. True: another one is wanted. */
-static bool
-take_page(struct ask *ask, json_t *reply)
-{
-	json_t *page = json_object_get(reply, ask->member);
-	size_t total = (size_t)json_integer_value(json_object_get(reply, "total"));
-
-	json_array_extend(ask->list, page);
-	return json_array_size(page) > 0 && json_array_size(ask->list) < ask->count &&
-	       ask->start + json_array_size(ask->list) < total;
-}
-
-static void
-on_reply(void *arg, json_t *reply, int error)
-{
-	static const struct http_header retry[] = {{"Retry-After", "1"}, {NULL, NULL}};
-	struct ask *ask = arg;
-	struct http_request *req = ask->req;
-
-	(void)error;
-	if (req != NULL && reply == NULL) {
-		http_problem_with(req, retry, 503, "relay-unreachable", "Relay Not Reachable",
-				  "the relay does not answer");
-	} else if (req != NULL && !json_is_true(json_object_get(reply, "ok"))) {
-		reply_missing(req, CODE_NO_CLIENT, "client");
-	} else if (req != NULL) {
-		if (ask->op != NULL && take_page(ask, reply)) {
-			ask_again(ask);
-			return;
-		}
-		ask->finish(ask, reply);
-		return;
-	}
-	ask_free(ask);
-}
-
-/* Takes msg; the ask is over if the relay cannot be asked. */
-static void
-ask_relay(struct ask *ask, json_t *msg)
-{
-	if (msg == NULL || ipc_client_ask(ask->web->admin, msg, on_reply, ask) <= 0)
-		on_reply(ask, NULL, -1);
-}
-
-static void
-ask_again(struct ask *ask)
-{
-	size_t have = json_array_size(ask->list);
-	json_t *msg =
-	    json_pack("{s:s, s:I, s:I}", "op", ask->op, "start", (json_int_t)(ask->start + have),
-		      "count", (json_int_t)(ask->count - have));
-
-	if (ask->filter != NULL)
-		json_object_set_new(msg, ask->filter, json_string(ask->id));
-	ask_relay(ask, msg);
-}
-
-static struct ask *
-ask_new(struct http_request *req, finish_fn *finish)
-{
-	struct ask *ask = calloc(1, sizeof(*ask));
-
-	if (ask == NULL) {
-		http_problem(req, 503, "no-memory", "Out Of Memory", "try again later");
-		return NULL;
-	}
-	ask->req = req;
-	ask->web = http_server_arg(http_server_of(req));
-	ask->finish = finish;
-	http_on_gone(req, on_gone, ask);
-	return ask;
-}
-
-/* The number of a query, within 0..max; what is none counts as left out. */
-static size_t
-page_number(struct http_request *req, const char *name, size_t fallback, size_t max)
-{
-	const char *text = http_query(req, name);
-	char *end;
-	long n;
-
-	if (text == NULL)
-		return fallback;
-	n = strtol(text, &end, 10);
-	if (end == text || *end != '\0' || n < 0)
-		return fallback;
-	return (size_t)n < max ? (size_t)n : max;
-}
-
-static void
-ask_list(struct http_request *req, const char *op, const char *member, finish_fn *finish)
-{
-	struct ask *ask = ask_new(req, finish);
-	size_t count = page_number(req, "count", COUNT_DEFAULT, COUNT_MAX);
-
-	if (ask == NULL)
-		return;
-	ask->op = op;
-	ask->member = member;
-	ask->list = json_array();
-	ask->start = page_number(req, "start", 0, 1000000);
-	ask->count = count > 0 ? count : 1;
-	ask_again(ask);
-}
-
-static void
-ask_one(struct http_request *req, const char *op, const char *member, const char *filter,
-	finish_fn *finish)
-{
-	struct ask *ask = ask_new(req, finish);
-
-	if (ask == NULL)
-		return;
-	ask->op = op;
-	ask->member = member;
-	ask->filter = filter;
-	ask->list = json_array();
-	ask->count = 1;
-	text_copy(ask->id, sizeof(ask->id), http_rest(req) + 1);
-	ask_again(ask);
-}
-
-static void
-ask_stats(struct http_request *req, finish_fn *finish)
-{
-	struct ask *ask = ask_new(req, finish);
-
-	if (ask != NULL)
-		ask_relay(ask, json_pack("{s:s}", "op", "stats"));
-}
-
-/* Each element of the ask's list through one. */
-static void
-finish_list(struct ask *ask, json_t *reply, const char *name, json_t *(*one)(json_t *))
-{
-	json_t *list = json_array(), *item;
+	json_t *live;
 	size_t i;
 
-	json_array_foreach(ask->list, i, item) json_array_append_new(list, one(item));
-	reply_object(ask->req,
-		     json_pack("{s:o, s:O}", name, list, "total", json_object_get(reply, "total")));
-	ask_free(ask);
+	json_array_foreach(lives, i, live) if (strcmp(text_of(live, "name"),
+						      text_of(stream, "name")) == 0) return live;
+	return NULL;
 }
 
 static void
-finish_one(struct ask *ask, const char *name, int code, json_t *(*one)(json_t *))
+finish_streams(struct ask *ask)
 {
-	if (json_array_size(ask->list) > 0)
-		reply_object(ask->req, json_pack("{s:o}", name, one(json_array_get(ask->list, 0))));
+	json_t *list = json_array(), *s;
+	size_t i;
+
+	json_array_foreach(ask->lists[0], i, s)
+	    json_array_append_new(list, api_stream(s, live_of(ask->lists[1], s)));
+	ask_reply(ask->req, json_pack("{s:o, s:O}", "streams", list, "total",
+				      json_object_get(ask->replies[0], "total")));
+}
+
+static void
+finish_stream(struct ask *ask)
+{
+	json_t *s = json_array_get(ask->lists[0], 0);
+
+	if (s != NULL)
+		ask_reply(ask->req,
+			  json_pack("{s:o}", "stream", api_stream(s, live_of(ask->lists[1], s))));
 	else
-		reply_missing(ask->req, code, name);
-	ask_free(ask);
-}
-
-static void
-finish_streams(struct ask *ask, json_t *reply)
-{
-	finish_list(ask, reply, "streams", api_stream);
-}
-
-static void
-finish_stream(struct ask *ask, json_t *reply)
-{
-	(void)reply;
-	finish_one(ask, "stream", CODE_NO_STREAM, api_stream);
-}
-
-static void
-finish_clients(struct ask *ask, json_t *reply)
-{
-	finish_list(ask, reply, "clients", api_client);
-}
-
-static void
-finish_client(struct ask *ask, json_t *reply)
-{
-	(void)reply;
-	finish_one(ask, "client", CODE_NO_CLIENT, api_client);
-}
-
-static void
-finish_summaries(struct ask *ask, json_t *reply)
-{
-	reply_object(ask->req, api_summaries(reply));
-	ask_free(ask);
-}
-
-static void
-finish_vhosts(struct ask *ask, json_t *reply)
-{
-	reply_object(ask->req, json_pack("{s:[o]}", "vhosts", api_vhost(reply)));
-	ask_free(ask);
-}
-
-static void
-finish_vhost(struct ask *ask, json_t *reply)
-{
-	reply_object(ask->req, json_pack("{s:o}", "vhost", api_vhost(reply)));
-	ask_free(ask);
-}
-
-static void
-finish_kick(struct ask *ask, json_t *reply)
-{
-	(void)reply;
-	reply_object(ask->req, json_object());
-	ask_free(ask);
-}
-
-static void
-finish_metrics(struct ask *ask, json_t *reply)
-{
-	(void)reply;
-	reply_metrics(ask->req, ask->stats, ask->streams, ask->list);
-	ask_free(ask);
-}
-
-/* /metrics asks for one list after another. */
-static void
-ask_next(struct ask *ask, const char *op, const char *member, finish_fn *finish)
-{
-	ask->op = op;
-	ask->member = member;
-	ask->list = json_array();
-	ask->count = TOLD_MAX;
-	ask->finish = finish;
-	ask_again(ask);
-}
-
-static void
-finish_metric_streams(struct ask *ask, json_t *reply)
-{
-	(void)reply;
-	ask->streams = ask->list;
-	ask_next(ask, "sessions.list", "sessions", finish_metrics);
-}
-
-static void
-finish_stats(struct ask *ask, json_t *reply)
-{
-	ask->stats = json_incref(reply);
-	ask_next(ask, "streams.list", "streams", finish_metric_streams);
+		ask_reply_missing(ask->req, CODE_NO_STREAM, "stream");
 }
 
 /* Does the path name one of the list: more than "" and "/"? */
@@ -364,46 +78,199 @@ has_id(const struct http_request *req)
 void
 web_streams(struct http_request *req)
 {
+	static const struct ask_plan all = {
+	    .steps =
+		{{.op = "streams.list", .member = "streams", .paging = ASK_PAGE},
+		 {.live = true, .op = "streams.list", .member = "streams", .paging = ASK_WHOLE}},
+	    .finish = finish_streams};
+	static const struct ask_plan one = {.steps = {{.op = "streams.list",
+						       .member = "streams",
+						       .paging = ASK_PAGE,
+						       .filter = "stream"},
+						      {.live = true,
+						       .op = "streams.list",
+						       .member = "streams",
+						       .paging = ASK_PAGE,
+						       .filter = "stream"}},
+					    .finish = finish_stream};
+
 	if (!has_id(req))
-		ask_list(req, "streams.list", "streams", finish_streams);
+		ask_begin(req, &all, NULL);
 	else if (text_is_stream(http_rest(req) + 1))
-		ask_one(req, "streams.list", "streams", "stream", finish_stream);
+		ask_begin(req, &one, http_rest(req) + 1);
 	else
-		reply_missing(req, CODE_NO_STREAM, "stream");
+		ask_reply_missing(req, CODE_NO_STREAM, "stream");
+}
+
+/* ---- clients: the relay's sessions, then those who watch at rtc2rtmp ---- */
+
+static void
+finish_clients(struct ask *ask)
+{
+	json_t *list = json_array(), *c;
+	json_int_t total =
+	    number_of(ask->replies[0], "total") + number_of(ask->replies[1], "total");
+	size_t i;
+
+	json_array_foreach(ask->lists[0], i, c) json_array_append_new(list, api_client(c));
+	json_array_foreach(ask->lists[1], i, c) json_array_append_new(list, api_viewer(c));
+	ask_reply(ask->req, json_pack("{s:o, s:I}", "clients", list, "total", total));
+}
+
+static void
+finish_one(struct ask *ask, json_t *(*one)(const json_t *))
+{
+	const json_t *c = json_array_get(ask->lists[0], 0);
+
+	if (c != NULL)
+		ask_reply(ask->req, json_pack("{s:o}", "client", one(c)));
+	else
+		ask_reply_missing(ask->req, CODE_NO_CLIENT, "client");
+}
+
+static void
+finish_client(struct ask *ask)
+{
+	finish_one(ask, api_client);
+}
+
+static void
+finish_viewer(struct ask *ask)
+{
+	finish_one(ask, api_viewer);
+}
+
+/* By its id: rtc2rtmp's begin with "l-", the relay's with "s-". */
+static bool
+is_viewer(const char *id)
+{
+	return strncmp(id, "l-", 2) == 0;
 }
 
 void
 web_clients(struct http_request *req)
 {
+	static const struct ask_plan all = {.steps = {{.op = "sessions.list",
+						       .member = "sessions",
+						       .paging = ASK_PAGE,
+						       .no_carriers = true},
+						      {.live = true,
+						       .op = "clients.list",
+						       .member = "clients",
+						       .paging = ASK_REST}},
+					    .finish = finish_clients};
+	static const struct ask_plan session = {.steps = {{.op = "sessions.list",
+							   .member = "sessions",
+							   .paging = ASK_PAGE,
+							   .filter = "session"}},
+						.finish = finish_client};
+	static const struct ask_plan viewer = {.steps = {{.live = true,
+							  .op = "clients.list",
+							  .member = "clients",
+							  .paging = ASK_PAGE,
+							  .filter = "client"}},
+					       .finish = finish_viewer};
+
 	if (!has_id(req))
-		ask_list(req, "sessions.list", "sessions", finish_clients);
+		ask_begin(req, &all, NULL);
 	else if (text_is_token(http_rest(req) + 1, 64))
-		ask_one(req, "sessions.list", "sessions", "session", finish_client);
+		ask_begin(req, is_viewer(http_rest(req) + 1) ? &viewer : &session,
+			  http_rest(req) + 1);
 	else
-		reply_missing(req, CODE_NO_CLIENT, "client");
+		ask_reply_missing(req, CODE_NO_CLIENT, "client");
 }
+
+/* ---- sums ---- */
+
+static void
+finish_summaries(struct ask *ask)
+{
+	ask_reply(ask->req, api_summaries(ask->replies[0], ask->replies[1]));
+}
+
+static void
+finish_vhosts(struct ask *ask)
+{
+	ask_reply(ask->req,
+		  json_pack("{s:[o]}", "vhosts", api_vhost(ask->replies[0], ask->replies[1])));
+}
+
+static void
+finish_vhost(struct ask *ask)
+{
+	ask_reply(ask->req,
+		  json_pack("{s:o}", "vhost", api_vhost(ask->replies[0], ask->replies[1])));
+}
+
+static void
+finish_metrics(struct ask *ask)
+{
+	reply_metrics(ask->req, ask->replies[0], ask->replies[1], ask->lists[2], ask->lists[3]);
+}
+
+#define STATS_STEPS                                                                                \
+	{.op = "stats"},                                                                           \
+	{                                                                                          \
+		.live = true, .op = "stats"                                                        \
+	}
 
 void
 web_summaries(struct http_request *req)
 {
-	ask_stats(req, finish_summaries);
+	static const struct ask_plan plan = {.steps = {STATS_STEPS}, .finish = finish_summaries};
+
+	ask_begin(req, &plan, NULL);
 }
 
 void
 web_vhosts(struct http_request *req)
 {
+	static const struct ask_plan all = {.steps = {STATS_STEPS}, .finish = finish_vhosts};
+	static const struct ask_plan one = {.steps = {STATS_STEPS}, .finish = finish_vhost};
+
 	if (!has_id(req))
-		ask_stats(req, finish_vhosts);
+		ask_begin(req, &all, NULL);
 	else if (strcmp(http_rest(req) + 1, API_VHOST) == 0)
-		ask_stats(req, finish_vhost);
+		ask_begin(req, &one, NULL);
 	else
-		reply_missing(req, CODE_NO_VHOST, "vhost");
+		ask_reply_missing(req, CODE_NO_VHOST, "vhost");
 }
 
 void
 web_metrics(struct http_request *req)
 {
-	ask_stats(req, finish_stats);
+	static const struct ask_plan plan = {
+	    .steps = {STATS_STEPS,
+		      {.op = "streams.list", .member = "streams", .paging = ASK_WHOLE},
+		      {.op = "sessions.list", .member = "sessions", .paging = ASK_WHOLE}},
+	    .finish = finish_metrics};
+
+	ask_begin(req, &plan, NULL);
+}
+
+/* ---- the end of a client ---- */
+
+static void
+finish_kick(struct ask *ask)
+{
+	ask_reply(ask->req, json_object());
+}
+
+static void
+ask_kick(struct http_request *req, const char *id)
+{
+	static const struct ask_plan session = {
+	    .steps = {{.op = "session.kick", .filter = "session"}},
+	    .finish = finish_kick,
+	    .missing = CODE_NO_CLIENT,
+	    .missing_what = "client"};
+	static const struct ask_plan viewer = {
+	    .steps = {{.live = true, .needed = true, .op = "client.kick", .filter = "client"}},
+	    .finish = finish_kick,
+	    .missing = CODE_NO_CLIENT,
+	    .missing_what = "client"};
+
+	ask_begin(req, is_viewer(id) ? &viewer : &session, id);
 }
 
 /* A name that nobody else can give to this machine: "localhost", an address, its own. */
@@ -456,15 +323,6 @@ may_kick(const struct web *web, const struct http_request *req)
 	return (!http_client(req, &client) || addr_is_loopback(&client)) && is_own_page(req);
 }
 
-static void
-ask_kick(struct http_request *req, const char *id)
-{
-	struct ask *ask = ask_new(req, finish_kick);
-
-	if (ask != NULL)
-		ask_relay(ask, json_pack("{s:s, s:s}", "op", "session.kick", "session", id));
-}
-
 void
 web_kick(struct http_request *req)
 {
@@ -481,7 +339,7 @@ web_kick(struct http_request *req)
 			     "from other machines, and from pages of other servers, this needs "
 			     "rtc-web --api-token-file");
 	else if (id[0] != '/' || !text_is_token(id + 1, 64))
-		reply_missing(req, CODE_NO_CLIENT, "client");
+		ask_reply_missing(req, CODE_NO_CLIENT, "client");
 	else
 		ask_kick(req, id + 1);
 }

@@ -3,19 +3,23 @@
 #define RTC_WEB_API_H
 
 #include <jansson.h>
+#include <string.h>
 
 #include "web.h"
 
 #define API_VHOST "__defaultVhost__"
 
 /* New references; what they are made of is borrowed. */
-json_t *api_stream(json_t *stream);   /* of streams.list */
-json_t *api_client(json_t *session);  /* of sessions.list */
-json_t *api_summaries(json_t *stats); /* of stats: {"data":...} */
-json_t *api_vhost(json_t *stats);
+json_t *api_stream(json_t *stream, const json_t *live); /* of both streams.list; live: NULL */
+json_t *api_client(const json_t *session);		/* of sessions.list */
+json_t *api_viewer(const json_t *client);		/* of clients.list */
+/* Of both stats; live: NULL. Summaries are {"data":...}. */
+json_t *api_summaries(json_t *stats, const json_t *live);
+json_t *api_vhost(json_t *stats, const json_t *live);
 
 /* metrics.c: the answer in Prometheus' text format. Borrows. */
-void reply_metrics(struct http_request *req, json_t *stats, json_t *streams, json_t *sessions);
+void reply_metrics(struct http_request *req, json_t *stats, const json_t *live, json_t *streams,
+		   json_t *sessions);
 
 static inline json_int_t
 number_of(const json_t *o, const char *name)
@@ -29,6 +33,15 @@ text_of(const json_t *o, const char *name)
 	const char *text = json_string_value(json_object_get(o, name));
 
 	return text != NULL ? text : "";
+}
+
+/* Of sessions.list: has a WebRTC client found its path? */
+static inline bool
+has_path(const json_t *session)
+{
+	const char *protocol = text_of(session, "protocol");
+
+	return strcmp(protocol, "udp") == 0 || strcmp(protocol, "tcp") == 0;
 }
 
 #endif

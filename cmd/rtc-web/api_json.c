@@ -52,7 +52,6 @@ codec_name(const char *name)
 	} names[] = {{"H265", "HEVC"},
 		     {"opus", "Opus"},
 		     {"red", "Opus"},
-
 		     {"mpeg4-generic", "AAC"},
 		     {"MP4A-LATM", "AAC"}};
 
@@ -115,22 +114,29 @@ media_of(const json_t *stream, json_int_t track)
 }
 
 json_t *
-api_stream(json_t *s)
+api_stream(json_t *s, const json_t *live)
 {
 	char vhost[PART_SIZE], app[PART_SIZE], stream[PART_SIZE];
 	const char *name = text_of(s, "name"), *publisher = text_of(s, "publisher");
-	json_int_t frames = 0;
-	json_t *o, *track;
+	json_int_t frames = 0, clients;
+	json_t *o, *track, *kbps;
 	size_t i;
 
+	/* Who carries it to others is no client; these are. */
+	clients = number_of(s, "players") - number_of(s, "carriers") + (publisher[0] != '\0') +
+		  number_of(live, "clients");
+	kbps = make_kbps(s);
+	json_object_set_new(
+	    kbps, "send_30s",
+	    json_integer((number_of(s, "tx_bps_30s") + number_of(live, "tx_bps_30s")) / KBIT));
 	split_name(name, vhost, app, stream);
 	o = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:{s:b, s:s}, s:n, s:n}",
 		      "id", name, "name", stream, "vhost", vhost, "app", app, "url",
 		      json_sprintf("/%s/%s", app, stream), "live_ms", (json_int_t)time(NULL) * 1000,
-		      "clients", number_of(s, "players") + (publisher[0] != '\0'), "send_bytes",
-		      number_of(s, "tx_octets"), "recv_bytes", number_of(s, "rx_octets"), "kbps",
-		      make_kbps(s), "publish", "active", strcmp(text_of(s, "state"), "live") == 0,
-		      "cid", publisher, "video", "audio");
+		      "clients", clients, "send_bytes",
+		      number_of(s, "tx_octets") + number_of(live, "tx_octets"), "recv_bytes",
+		      number_of(s, "rx_octets"), "kbps", kbps, "publish", "active",
+		      strcmp(text_of(s, "state"), "live") == 0, "cid", publisher, "video", "audio");
 	json_array_foreach(json_object_get(s, "tracks"), i, track)
 	{
 		const char *kind = text_of(track, "kind");
@@ -151,7 +157,7 @@ api_stream(json_t *s)
 static void
 add_transport(json_t *o, const json_t *s)
 {
-	if (text_of(s, "protocol")[0] == '\0')
+	if (!has_path(s))
 		return;
 	json_object_set_new(o, "protocol", json_string(text_of(s, "protocol")));
 	json_object_set_new(o, "srtp_profile", json_string(text_of(s, "profile")));
@@ -164,44 +170,66 @@ add_transport(json_t *o, const json_t *s)
 			    json_real((double)number_of(s, "loss_permille") / 10));
 }
 
-json_t *
-api_client(json_t *s)
+/* One of either list; o names the stream, its address, age and octets. */
+static json_t *
+make_client(const json_t *s, const char *id, const char *type, bool publishes)
 {
-	static const struct {
-		const char *kind, *type;
-		bool publishes;
-	} kinds[] = {{"publish", "rtc-publish", true},
-		     {"play", "rtc-play", false},
-		     {"local-publish", "local-publish", true},
-		     {"local-subscribe", "local-play", false}};
 	char vhost[PART_SIZE], app[PART_SIZE], stream[PART_SIZE], ip[ADDR_TEXT_SIZE] = "";
-	const char *kind = text_of(s, "kind"), *type = kind;
-	bool publishes = false;
 	struct addr a;
 	json_t *o;
 
-	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
-		if (strcmp(kinds[i].kind, kind) == 0) {
-			type = kinds[i].type;
-			publishes = kinds[i].publishes;
-		}
 	split_name(text_of(s, "stream"), vhost, app, stream);
 	if (addr_parse(&a, text_of(s, "address"), 0) == 0)
 		addr_format_host(&a, ip);
 	o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:b, s:f, s:I, s:I, s:o}",
-		      "id", text_of(s, "session"), "vhost", vhost, "stream", text_of(s, "stream"),
-		      "ip", ip, "pageUrl", "", "swfUrl", "", "tcUrl", "", "url",
-		      json_sprintf("/%s/%s", app, stream), "name", stream, "type", type, "publish",
-		      publishes, "alive", (double)number_of(s, "age_ms") / 1000, "send_bytes",
+		      "id", id, "vhost", vhost, "stream", text_of(s, "stream"), "ip", ip, "pageUrl",
+		      "", "swfUrl", "", "tcUrl", "", "url", json_sprintf("/%s/%s", app, stream),
+		      "name", stream, "type", type, "publish", publishes, "alive",
+		      (double)number_of(s, "age_ms") / 1000, "send_bytes",
 		      number_of(s, "tx_octets"), "recv_bytes", number_of(s, "rx_octets"), "kbps",
 		      make_kbps(s));
 	add_transport(o, s);
 	return o;
 }
 
+json_t *
+api_client(const json_t *s)
+{
+	static const struct {
+		const char *kind, *protocol, *type;
+		bool publishes;
+	} kinds[] = {{"publish", NULL, "rtc-publish", true},
+		     {"play", NULL, "rtc-play", false},
+		     {"local-publish", "rtmp", "rtmp-publish", true},
+		     {"local-publish", NULL, "local-publish", true},
+		     {"local-subscribe", NULL, "local-play", false}};
+	const char *kind = text_of(s, "kind");
+
+	for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
+		if (strcmp(kinds[i].kind, kind) == 0 &&
+		    (kinds[i].protocol == NULL ||
+		     strcmp(kinds[i].protocol, text_of(s, "protocol")) == 0))
+			return make_client(s, text_of(s, "session"), kinds[i].type,
+					   kinds[i].publishes);
+	return make_client(s, text_of(s, "session"), kind, false);
+}
+
+json_t *
+api_viewer(const json_t *c)
+{
+	return make_client(c, text_of(c, "client"), text_of(c, "type"), false);
+}
+
+static json_int_t
+client_count(const json_t *stats, const json_t *live)
+{
+	return number_of(stats, "sessions") - number_of(stats, "carriers") +
+	       number_of(live, "clients");
+}
+
 /* Memory, load and processors of the machine. */
 static json_t *
-make_system(const json_t *s)
+make_system(const json_t *s, const json_t *live)
 {
 	struct sysinfo info = {.mem_unit = 1};
 	double scale = 1.0 / (1 << SI_LOAD_SHIFT), ram, swap;
@@ -220,13 +248,13 @@ make_system(const json_t *s)
 			 "load_1m", (double)info.loads[0] * scale, "load_5m",
 			 (double)info.loads[1] * scale, "load_15m", (double)info.loads[2] * scale,
 			 "srs_recv_bytes", number_of(s, "rx_octets"), "srs_send_bytes",
-			 number_of(s, "tx_octets"), "conn_srs", number_of(s, "sessions"), "streams",
+			 number_of(s, "tx_octets"), "conn_srs", client_count(s, live), "streams",
 			 number_of(s, "streams"), "send_bytes", number_of(s, "tx_octets"),
 			 "recv_bytes", number_of(s, "rx_octets"));
 }
 
 json_t *
-api_summaries(json_t *s)
+api_summaries(json_t *s, const json_t *live)
 {
 	json_t *self = json_pack("{s:s, s:i, s:i, s:I, s:f, s:f}", "version", RTCKIT_VERSION, "pid",
 				 (int)getpid(), "ppid", (int)getppid(), "mem_kbyte",
@@ -235,14 +263,15 @@ api_summaries(json_t *s)
 				 (double)number_of(s, "uptime_ms") / 1000);
 
 	return json_pack("{s:{s:b, s:I, s:o, s:o}}", "data", "ok", 1, "now_ms",
-			 (json_int_t)time(NULL) * 1000, "self", self, "system", make_system(s));
+			 (json_int_t)time(NULL) * 1000, "self", self, "system",
+			 make_system(s, live));
 }
 
 json_t *
-api_vhost(json_t *s)
+api_vhost(json_t *s, const json_t *live)
 {
 	return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:o}", "id", API_VHOST, "name",
-			 API_VHOST, "enabled", 1, "clients", number_of(s, "sessions"), "streams",
+			 API_VHOST, "enabled", 1, "clients", client_count(s, live), "streams",
 			 number_of(s, "streams"), "send_bytes", number_of(s, "tx_octets"),
 			 "recv_bytes", number_of(s, "rx_octets"), "kbps", make_kbps(s));
 }

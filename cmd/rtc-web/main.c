@@ -15,7 +15,12 @@
 #include "log/log.h"
 #include "loop/loop.h"
 
-enum { GRACE_MS = 1500, RELAY_TIMEOUT_MS = 3000, LISTEN_MAX = HTTP_LISTENER_MAX };
+enum {
+	GRACE_MS = 1500,
+	RELAY_TIMEOUT_MS = 3000,
+	LIVE_TIMEOUT_MS = 1000,
+	LISTEN_MAX = HTTP_LISTENER_MAX
+};
 
 static const struct http_route routes[] = {
     {"GET", "/api/v1/versions", true, web_versions},
@@ -199,7 +204,10 @@ serve(struct command_line *cl)
 	if (server == NULL || ipc_run_path(path, sizeof(path), "relay/admin.sock") < 0)
 		return EX_OSERR;
 	cl->web.admin = ipc_client_new(loop, path, RELAY_TIMEOUT_MS);
-	if (cl->web.admin == NULL)
+	if (cl->web.admin == NULL || ipc_run_path(path, sizeof(path), "live/admin.sock") < 0)
+		return EX_OSERR;
+	cl->web.live = ipc_client_new(loop, path, LIVE_TIMEOUT_MS);
+	if (cl->web.live == NULL)
 		return EX_OSERR;
 	code = take_sockets(server, cl);
 	if (code != EX_OK)
@@ -217,6 +225,7 @@ serve(struct command_line *cl)
 out:
 	http_server_free(server);
 	ipc_client_free(cl->web.admin);
+	ipc_client_free(cl->web.live);
 	uv_run(loop, UV_RUN_DEFAULT);
 	loop_finish(loop);
 	return code;

@@ -15,8 +15,7 @@ static const struct {
     {"srs_send_bytes_total", "counter", "tx_octets", "Octets sent to clients", 0},
     {"srs_receive_bytes_total", "counter", "rx_octets", "Octets received from clients", 0},
     {"srs_streams", "gauge", "streams", "Streams", 0},
-    {"srs_clients", "gauge", "sessions", "Sessions", 0},
-    {"srs_clients_total", "counter", "sessions_total", "Sessions since the start", 0},
+    {"rtc_sessions", "gauge", "sessions", "Sessions of the relay", 0},
     {"srs_clients_errs_total", "counter", "dtls_failed", "Sessions whose DTLS failed", 0},
     {"srs_cpu_percent", "gauge", "cpu_permille", "Processor time of the relay, of one core", 0.1},
     {"srs_memory", "gauge", "memory_octets", "Resident memory of the relay in KiB", 1.0 / 1024},
@@ -64,6 +63,25 @@ static const struct {
     {"rtc_session_jitter_seconds", "jitter_us", "Jitter of its last report", 1e-6},
     {"rtc_session_loss_ratio", "loss_permille", "Packets lost by its last report", 1e-3},
 };
+
+/* Of both programs together: the relay's, less those that carry streams to rtc2rtmp's. */
+static const struct {
+	const char *name, *type, *plus, *minus, *live, *help;
+} sums[] = {
+    {"srs_clients", "gauge", "sessions", "carriers", "clients", "Who publishes and plays"},
+    {"srs_clients_total", "counter", "sessions_total", "", "clients_total",
+     "Sessions and viewers since the start"},
+};
+
+/* Of rtc2rtmp; its viewers by their type. */
+static const struct {
+	const char *name, *type, *member, *help;
+} live_rows[] = {
+    {"rtc_live_send_bytes_total", "counter", "tx_octets", "Octets sent by HTTP, RTMP's too"},
+    {"rtc_live_streams", "gauge", "streams", "Streams that are muxed"},
+    {"rtc_live_unlisted_total", "counter", "unlisted", "Playlists of players over the limit"},
+};
+static const char *const live_types[] = {"flv-play", "ts-play", "hls-play", "rtmp-play"};
 
 static void
 print_value(FILE *out, const json_t *value, double scale)
@@ -174,7 +192,7 @@ print_sessions(FILE *out, const json_t *sessions)
 	print_head(out, "rtc_session_info", "gauge", "How the media of a session travels");
 	json_array_foreach(sessions, k, session)
 	{
-		if (text_of(session, "protocol")[0] == '\0')
+		if (!has_path(session))
 			continue;
 		print_session(out, "rtc_session_info", session);
 		fputc(',', out);
@@ -189,8 +207,7 @@ print_sessions(FILE *out, const json_t *sessions)
 		{
 			const json_t *value = json_object_get(session, session_rows[i].member);
 
-			if (text_of(session, "protocol")[0] == '\0' ||
-			    (i == RTT_ROW && json_integer_value(value) == 0))
+			if (!has_path(session) || (i == RTT_ROW && json_integer_value(value) == 0))
 				continue;
 			print_session(out, session_rows[i].name, session);
 			fprintf(out, "} ");
@@ -199,8 +216,38 @@ print_sessions(FILE *out, const json_t *sessions)
 	}
 }
 
+static void
+print_sums(FILE *out, const json_t *stats, const json_t *live)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(sums); i++) {
+		print_head(out, sums[i].name, sums[i].type, sums[i].help);
+		fprintf(out, "%s %lld\n", sums[i].name,
+			(long long)(number_of(stats, sums[i].plus) -
+				    number_of(stats, sums[i].minus) +
+				    number_of(live, sums[i].live)));
+	}
+}
+
+/* Nothing of it if rtc2rtmp does not run. */
+static void
+print_live(FILE *out, const json_t *live)
+{
+	for (size_t i = 0; live != NULL && i < ARRAY_COUNT(live_rows); i++) {
+		print_head(out, live_rows[i].name, live_rows[i].type, live_rows[i].help);
+		fprintf(out, "%s ", live_rows[i].name);
+		print_value(out, json_object_get(live, live_rows[i].member), 0);
+	}
+	for (size_t i = 0; live != NULL && i < ARRAY_COUNT(live_types); i++) {
+		if (i == 0)
+			print_head(out, "rtc_live_clients", "gauge", "Viewers by HTTP and RTMP");
+		fprintf(out, "rtc_live_clients{type=\"%s\"} ", live_types[i]);
+		print_value(out, json_object_get(live, live_types[i]), 0);
+	}
+}
+
 void
-reply_metrics(struct http_request *req, json_t *stats, json_t *streams, json_t *sessions)
+reply_metrics(struct http_request *req, json_t *stats, const json_t *live, json_t *streams,
+	      json_t *sessions)
 {
 	static const struct http_header headers[] = {
 	    {"Content-Type", "text/plain; version=0.0.4; charset=utf-8"},
@@ -217,6 +264,8 @@ reply_metrics(struct http_request *req, json_t *stats, json_t *streams, json_t *
 			fprintf(out, "%s ", rows[i].name);
 			print_value(out, json_object_get(stats, rows[i].member), rows[i].scale);
 		}
+		print_sums(out, stats, live);
+		print_live(out, live);
 		print_streams(out, streams);
 		print_sessions(out, sessions);
 	}

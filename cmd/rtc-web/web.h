@@ -11,6 +11,7 @@ struct web {
 	int dirs[WEB_DIR_MAX]; /* O_PATH descriptors; the first that has the file wins */
 	size_t dir_count;
 	struct ipc_client *admin; /* of the relay */
+	struct ipc_client *live;  /* of rtc2rtmp, if there is one */
 	bool needs_token;	  /* to kick a client */
 	char token[1024];
 };

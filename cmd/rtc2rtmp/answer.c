@@ -1,5 +1,6 @@
 /* answer.c - requests for a stream: wait until it is there, then send it as it comes. */
-#include <ctype.h>
+#include "answer.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,166 +10,33 @@
 #include "conf/conf_mount.h"
 #include "serve.h"
 
-enum form { FORM_FLV, FORM_TS, FORM_HLS, FORM_M4S, FORM_COUNT };
-
-static const struct {
-	const char *suffix, *type;
-} forms[FORM_COUNT] = {
+const struct form_name answer_forms[FORM_COUNT] = {
     [FORM_FLV] = {".flv", "video/x-flv"},
     [FORM_TS] = {".ts", "video/mp2t"},
     [FORM_HLS] = {".m3u8", "application/vnd.apple.mpegurl"},
     [FORM_M4S] = {".m4s", "video/mp4"},
 };
 
-/* What the parts of the two sorts of HLS are called. */
-static const struct {
-	const char *name, *segment, *map;
-} sorts[LIVE_HLS_FORMS] = {
-    [LIVE_HLS_TS] = {"ts", ".ts?segment=", ""},
-    [LIVE_HLS_MP4] = {"fmp4", ".m4s?segment=", ".m4s?init="},
-};
+struct roll_origin
+answer_origin(const struct http_request *req, const char *stream,
+	      char address[static ADDR_TEXT_SIZE])
+{
+	const char *agent = http_header(req, "User-Agent");
+	struct addr client;
 
-/* A request that waits, then a consumer. */
-struct viewer {
-	struct live_viewer link;
-	struct live *live;
-	enum form form;
-	enum live_form sort;	  /* of HLS */
-	bool is_sort_asked;	  /* by ?format= */
-	struct http_request *req; /* while it waits */
-	uint64_t since_us, starting_us;
-	struct http_stream *stream; /* then */
-	uint64_t generation, number;
-	struct piece *piece; /* held: the one under way */
-	size_t offset;
-};
+	address[0] = '\0';
+	if (http_client(req, &client))
+		addr_format_host(&client, address);
+	return (struct roll_origin){stream, address, agent != NULL ? agent : ""};
+}
 
-static void
-viewer_free(struct viewer *v)
+void
+answer_free(struct viewer *v)
 {
 	piece_drop(v->piece);
+	answer_unlist(v);
 	live_remove_viewer(v->live, &v->link);
 	free(v);
-}
-
-/* ---- the stream ---- */
-
-static ssize_t
-read_some(void *arg, uint8_t *buf, size_t cap)
-{
-	struct viewer *v = arg;
-	const struct reel *reel = &v->live->mux[v->form == FORM_FLV ? LIVE_FLV : LIVE_TS].reel;
-	size_t used = 0;
-
-	while (used < cap) {
-		size_t n;
-
-		if (v->piece == NULL) {
-			struct piece *p =
-			    v->generation == v->live->generation ? reel_get(reel, v->number) : NULL;
-
-			if (p == NULL)
-				break;
-			v->number = p->number + 1;
-			v->piece = piece_hold(p);
-			v->offset = 0;
-		}
-		n = MIN_OF(cap - used, v->piece->size - v->offset);
-		memcpy(buf + used, v->piece->data + v->offset, n);
-		used += n;
-		v->offset += n;
-		if (v->offset == v->piece->size) {
-			piece_drop(v->piece);
-			v->piece = NULL;
-		}
-	}
-	if (used == 0 && (v->live->state != LIVE_ON || v->generation != v->live->generation))
-		return -1; /* the publisher is gone, or another one came */
-	return (ssize_t)used;
-}
-
-static void
-on_stream_closed(void *arg)
-{
-	viewer_free(arg);
-}
-
-static const struct http_source source = {read_some, on_stream_closed};
-
-static void
-start_stream(struct viewer *v)
-{
-	const struct http_header headers[] = {
-	    {"Content-Type", forms[v->form].type}, {"Cache-Control", "no-store"}, {NULL, NULL}};
-	const struct reel *reel = &v->live->mux[v->form == FORM_FLV ? LIVE_FLV : LIVE_TS].reel;
-	struct http_request *req = v->req;
-
-	v->req = NULL;
-	v->generation = v->live->generation;
-	v->number = reel->key_number;
-	if (reel->header != NULL)
-		v->piece = piece_hold(reel->header);
-	v->stream = http_reply_stream(req, 200, headers, &source, v); /* failed: v is gone */
-}
-
-/* ---- the playlist ---- */
-
-static void
-send_playlist(struct viewer *v)
-{
-	static const struct http_header headers[] = {
-	    {"Content-Type", "application/vnd.apple.mpegurl"},
-	    {"Cache-Control", "no-cache"},
-	    {NULL, NULL}};
-	char text[HLS_PLAYLIST_SIZE], segment[TEXT_STREAM_SIZE + 16], map[TEXT_STREAM_SIZE + 16];
-	const struct hls_names names = {segment, "", map, ""};
-	const char *slash = strrchr(v->live->name, '/');
-	const char *name = slash != NULL ? slash + 1 : v->live->name;
-	struct http_request *req = v->req;
-	int size;
-
-	snprintf(segment, sizeof(segment), "%s%s", name, sorts[v->sort].segment);
-	snprintf(map, sizeof(map), "%s%s", name, sorts[v->sort].map);
-	size = hls_playlist(&v->live->hls[v->sort].hls, text, &names);
-	viewer_free(v);
-	if (size >= 0)
-		http_reply(req, 200, headers, text, (size_t)size);
-	else
-		http_problem(req, 500, "playlist", "Internal Server Error",
-			     "the playlist is too long");
-}
-
-/* A segment, or the initialisation section that segments name. */
-static void
-send_part(struct live_hub *hub, struct http_request *req, const char *name, enum form form)
-{
-	const struct http_header headers[] = {
-	    {"Content-Type", forms[form].type}, {"Cache-Control", "max-age=60"}, {NULL, NULL}};
-	enum live_form sort = form == FORM_TS ? LIVE_HLS_TS : LIVE_HLS_MP4;
-	const char *segment = http_query(req, "segment"), *init = http_query(req, "init");
-	const char *number = segment != NULL ? segment : init != NULL ? init : "";
-	struct live *l = live_find(hub, name);
-	const struct hls_segment *s = NULL;
-	const struct piece *map = NULL;
-	char *end = NULL;
-	uint64_t n = isdigit((unsigned char)*number) ? strtoull(number, &end, 10) : 0;
-
-	if (end != NULL && *end == '\0' && l != NULL && l->hls[sort].on) {
-		if (segment != NULL)
-			s = hls_find(&l->hls[sort].hls, n);
-		else
-			map = hls_find_map(&l->hls[sort].hls, n);
-	}
-	if (s == NULL && map == NULL) {
-		http_problem(req, 404, "no-such-segment", "Not Found",
-			     "this segment is not there, or no more: see the playlist");
-		return;
-	}
-	live_want_hls(l, sort);
-	if (s != NULL)
-		http_reply(req, 200, headers, s->data, s->size);
-	else
-		http_reply(req, 200, headers, map->data, map->size);
 }
 
 /* ---- waiting ---- */
@@ -213,7 +81,7 @@ give_up(struct viewer *v, const char *detail)
 	char words[sizeof(v->live->words)];
 
 	text_copy(words, sizeof(words), detail);
-	viewer_free(v);
+	answer_free(v);
 	http_problem(req, 404, "no-such-stream", "Not Found", "%s", words);
 }
 
@@ -246,7 +114,7 @@ check_waiting(struct viewer *v)
 	else if (v->starting_us == 0)
 		v->starting_us = now_us;
 	if (is_ready(v))
-		v->form == FORM_HLS ? send_playlist(v) : start_stream(v);
+		v->form == FORM_HLS ? answer_playlist(v) : answer_stream(v);
 	else if (v->live->state == LIVE_REFUSED)
 		give_up(v, v->live->words);
 	else if (v->starting_us == 0 &&
@@ -271,7 +139,7 @@ static void
 on_gone(struct http_request *req, void *arg)
 {
 	(void)req;
-	viewer_free(arg);
+	answer_free(arg);
 }
 
 static void
@@ -305,9 +173,9 @@ split_path(const char *path, char *stem, size_t cap)
 	size_t size = strlen(path);
 
 	for (int f = 0; f < FORM_COUNT; f++) {
-		size_t n = strlen(forms[f].suffix);
+		size_t n = strlen(answer_forms[f].suffix);
 
-		if (size <= n || strcmp(path + size - n, forms[f].suffix) != 0)
+		if (size <= n || strcmp(path + size - n, answer_forms[f].suffix) != 0)
 			continue;
 		if (size - n >= cap)
 			return -1;
@@ -342,10 +210,7 @@ sort_of(const struct live_hub *hub, const struct http_request *req)
 
 	if (name == NULL)
 		return (int)hub->config->form;
-	for (int i = 0; i < LIVE_HLS_FORMS; i++)
-		if (strcmp(name, sorts[i].name) == 0)
-			return i;
-	return -1;
+	return answer_sort(name);
 }
 
 static bool
@@ -370,7 +235,7 @@ serve_request(struct http_request *req)
 		http_problem(req, 404, "no-such-path", "Not Found",
 			     "streams are at /app/stream.flv, .ts and .m3u8");
 	else if (is_part)
-		send_part(hub, req, name, (enum form)form);
+		answer_part(hub, req, name, (enum form)form);
 	else if (form == FORM_HLS && sort < 0)
 		http_problem(req, 400, "format", "Bad Request", "format is ts or fmp4");
 	else

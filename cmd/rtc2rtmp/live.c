@@ -329,7 +329,7 @@ live_get(struct live_hub *hub, const char *name)
 		return NULL;
 	l->hub = hub;
 	text_copy(l->name, sizeof(l->name), name);
-	l->attach = attach_new(hub->loop, name, &events, l);
+	l->attach = attach_new(hub->loop, name, ATTACH_CARRIER, &events, l);
 	if (l->attach == NULL) {
 		free(l);
 		return NULL;

@@ -9,9 +9,11 @@
 #include <uv.h>
 
 #include "attach/attach.h"
+#include "base/meter.h"
 #include "base/text.h"
 #include "hls/hls.h"
 #include "hls/reel.h"
+#include "hls/roll.h"
 #include "media/media_aac.h"
 #include "media/media_video.h"
 #include "media/media_writer.h"
@@ -59,6 +61,8 @@ struct live_hub {
 	struct live *lives;
 	size_t count;
 	struct store *store; /* NULL: without hls_path */
+	struct roll roll;
+	uint64_t sent_octets; /* to all consumers */
 };
 
 /* A consumer: told whenever there may be something new. */
@@ -121,6 +125,8 @@ struct live {
 	struct live_hls hls[LIVE_HLS_FORMS];
 	struct live_files files;
 	uint64_t wanted_us;
+	uint64_t sent_octets; /* to its consumers */
+	struct meter meter;   /* of these */
 };
 
 /* The stream of this name, subscribed to from now on. NULL: the limit is reached, or no memory. */
@@ -133,6 +139,13 @@ void live_remove_viewer(struct live *l, struct live_viewer *v);
 void live_want_hls(struct live *l, enum live_form form);
 /* Can this hold the pictures that are published? Only while state is LIVE_ON. */
 bool live_carries(const struct live *l, enum live_kind kind);
+/* Its consumers are sent so much. */
+static inline void
+live_count_sent(struct live *l, size_t octets)
+{
+	l->sent_octets += octets;
+	l->hub->sent_octets += octets;
+}
 /* Has its playlist a segment? */
 bool live_hls_is_ready(const struct live *l, enum live_form form);
 /* All of them, whether wanted or not. Viewers must be gone. */

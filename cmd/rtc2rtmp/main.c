@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/keyhash.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "conf/conf_mount.h"
 #include "log/log.h"
@@ -305,9 +307,12 @@ int
 main(int argc, char **argv)
 {
 	bool closed = fill_standard_fds();
+	uint8_t hash_key[KEYHASH_KEY_SIZE];
 	int opt;
 
 	log_init("rtc2rtmp", LOG_INFO);
+	random_bytes(hash_key, sizeof(hash_key));
+	keyhash_init(hash_key);
 	while ((opt = getopt_long(argc, argv, "f:l:u:R:qvhV", options, NULL)) != -1)
 		take_option(opt);
 	media_init();

@@ -378,7 +378,7 @@ set_up(const struct push_config *config)
 			return -ENOMEM;
 		p.count++;
 	}
-	p.attach = attach_new(&p.loop, p.config->stream, &events, NULL);
+	p.attach = attach_new(&p.loop, p.config->stream, ATTACH_CLIENT, &events, NULL);
 	if (p.attach == NULL)
 		return -ENOMEM;
 	loop_on_signal(&p.loop, SIGINT, on_signal, NULL);

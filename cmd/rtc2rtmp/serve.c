@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "admin.h"
+#include "base/random.h"
 #include "log/log.h"
 #include "loop/loop.h"
 #include "store.h"
@@ -58,8 +60,10 @@ int
 serve_run(struct serve_config *config)
 {
 	uv_loop_t *loop = uv_default_loop();
-	struct live_hub hub = {.loop = loop, .config = &config->live};
+	struct live_hub hub = {
+	    .loop = loop, .config = &config->live, .roll.ids.state = random_u64()};
 	struct http_server *server;
+	struct admin *admin = NULL;
 	struct watch *watch = NULL;
 	struct stop stop;
 	int code, error;
@@ -78,6 +82,11 @@ serve_run(struct serve_config *config)
 	code = take_sockets(server, config);
 	if (code != EX_OK)
 		goto out;
+	admin = admin_new(&hub);
+	if (admin == NULL) {
+		code = EX_OSERR;
+		goto out;
+	}
 	error = loop_drop_privileges(config->user);
 	if (error != 0) {
 		log_error("live", "cannot become %s: %s", config->user, strerror(-error));
@@ -97,8 +106,10 @@ serve_run(struct serve_config *config)
 	uv_run(loop, UV_RUN_DEFAULT);
 out:
 	http_server_free(server);
+	admin_free(admin);
 	watch_free(watch);
 	live_free_all(&hub);
+	roll_fini(&hub.roll);
 	store_free(hub.store);
 	uv_run(loop, UV_RUN_NOWAIT);
 	loop_finish(loop);

@@ -48,8 +48,9 @@ static struct {
 	struct play *play;
 	bool player_paused, wait_keyframe; /* of a player */
 	struct whip_auth auth;
-	char stream[TEXT_STREAM_SIZE], credential[256], peer[ADDR_TEXT_SIZE];
-	uint64_t published_us; /* 0: not yet */
+	char stream[TEXT_STREAM_SIZE], credential[256];
+	char peer[ADDR_TEXT_SIZE], host[ADDR_TEXT_SIZE]; /* its address with the port, and alone */
+	uint64_t published_us;				 /* 0: not yet */
 	bool asked, ending, paused, closed;
 	uint64_t octets;
 } c;
@@ -184,18 +185,12 @@ on_verdict(const struct hook_verdict *verdict)
 static void
 ask_hook(const struct rtmp_event *e, enum hook_action action)
 {
-	char address[ADDR_TEXT_SIZE];
 	struct hook_client client = {.action = action,
-				     .address = address,
+				     .address = c.host,
 				     .stream = c.stream,
 				     .query = e->query,
 				     .scheme = "rtmp"};
-	char *port;
 
-	text_copy(address, sizeof(address), c.peer);
-	port = strrchr(address, ':');
-	if (port != NULL)
-		*port = '\0';
 	if (!c.options->hook)
 		begin();
 	else if (permit_ask(&c.loop, &client, on_verdict) < 0)
@@ -209,6 +204,7 @@ begin_publication(void)
 					     .media_socket = c.media_socket,
 					     .stream = c.stream,
 					     .credential = c.credential,
+					     .client = c.host,
 					     .opus_bps = c.options->opus_bps,
 					     .playout_delay_ms = c.options->playout_delay_ms,
 					     .video = c.options->video};
@@ -299,7 +295,7 @@ static const struct play_events play_events = {
 static void
 begin_playing(void)
 {
-	c.play = play_new(&c.loop, c.live_socket, c.stream, &play_events, NULL);
+	c.play = play_new(&c.loop, c.live_socket, c.stream, c.host, &play_events, NULL);
 	if (c.play == NULL)
 		refuse(RTMP_UNAVAILABLE, "rtc2rtmp, which plays streams, does not run");
 }
@@ -488,8 +484,10 @@ name_peer(void)
 
 	text_copy(c.peer, sizeof(c.peer), "?");
 	if (getpeername(c.fd, (struct sockaddr *)&ss, &size) == 0 &&
-	    addr_from_sockaddr(&a, (struct sockaddr *)&ss) == 0)
+	    addr_from_sockaddr(&a, (struct sockaddr *)&ss) == 0) {
 		addr_format(&a, c.peer);
+		addr_format_host(&a, c.host);
+	}
 }
 
 /* The certificates are read for each connection: renewed ones need no restart. */

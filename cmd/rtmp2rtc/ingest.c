@@ -120,6 +120,8 @@ ask_relay(struct ingest *in, json_t *tracks, const char **words)
 	const struct link_config config = {.path = in->config.media_socket,
 					   .stream = in->config.stream,
 					   .credential = in->credential,
+					   .client = in->config.client,
+					   .protocol = "rtmp",
 					   .tracks = tracks};
 	struct link *link = link_new(in->config.loop, &config, &link_events, in, words);
 

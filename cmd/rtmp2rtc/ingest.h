@@ -15,6 +15,7 @@ struct ingest_config {
 	uv_loop_t *loop;
 	const char *media_socket, *stream; /* borrowed for the source's life */
 	const char *credential;		   /* copied; NULL: one of its own */
+	const char *client; /* address of who sends it by RTMP, borrowed as above; NULL: nobody */
 	unsigned opus_bps, playout_delay_ms;
 	struct video_config video;
 };

@@ -95,16 +95,18 @@ on_readable(uv_poll_t *poll, int status, int events)
 }
 
 struct play *
-play_new(uv_loop_t *loop, const char *path, const char *stream, const struct play_events *events,
-	 void *arg)
+play_new(uv_loop_t *loop, const char *path, const char *stream, const char *client,
+	 const struct play_events *events, void *arg)
 {
 	struct play *play = calloc(1, sizeof(*play));
 	char request[1024];
 	int fd = ipc_connect(path, SOCK_STREAM), n;
 
 	/* HTTP/1.0: the body comes as it is, up to the end. */
-	n = snprintf(request, sizeof(request), "GET /%s.flv HTTP/1.0\r\nHost: localhost\r\n\r\n",
-		     stream);
+	n = snprintf(request, sizeof(request),
+		     "GET /%s.flv HTTP/1.0\r\nHost: localhost\r\nX-Forwarded-For: %s\r\n"
+		     "X-Forwarded-Proto: rtmp\r\n\r\n",
+		     stream, client);
 	if (play == NULL || fd < 0 || n < 0 || (size_t)n >= sizeof(request) ||
 	    send(fd, request, (size_t)n, MSG_NOSIGNAL) != n ||
 	    uv_poll_init(loop, &play->socket, fd) < 0) {

@@ -13,8 +13,8 @@ struct play_events {
 	void (*ended)(void *arg, bool found, const char *words);
 	void (*tag)(void *arg, const struct flv_tag *tag);
 };
-/* path: of the socket. NULL if nobody is there. */
-struct play *play_new(uv_loop_t *loop, const char *path, const char *stream,
+/* path: of the socket; client: the player's address. NULL if nobody is there. */
+struct play *play_new(uv_loop_t *loop, const char *path, const char *stream, const char *client,
 		      const struct play_events *events, void *arg);
 /* May be called from events. */
 void play_free(struct play *play);

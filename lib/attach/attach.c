@@ -13,6 +13,7 @@
 struct attach {
 	uv_loop_t *loop;
 	char stream[TEXT_STREAM_SIZE];
+	enum attach_use use;
 	const struct attach_events *events;
 	void *arg;
 	struct gather *gather;
@@ -175,8 +176,8 @@ open_conn(struct attach *a)
 		try_again(a, -ENOMEM, "out of memory");
 		return;
 	}
-	msg = json_pack("{s:i, s:i, s:s, s:s, s:s}", "v", 1, "id", 1, "op", "attach", "as",
-			"subscriber", "stream", a->stream);
+	msg = json_pack("{s:i, s:i, s:s, s:s, s:s, s:b}", "v", 1, "id", 1, "op", "attach", "as",
+			"subscriber", "stream", a->stream, "carrier", a->use == ATTACH_CARRIER);
 	ipc_conn_send(a->conn, msg);
 	json_decref(msg);
 	gather_reconnect(a->gather);
@@ -185,7 +186,8 @@ open_conn(struct attach *a)
 /* ---- life ---- */
 
 struct attach *
-attach_new(uv_loop_t *loop, const char *stream, const struct attach_events *events, void *arg)
+attach_new(uv_loop_t *loop, const char *stream, enum attach_use use,
+	   const struct attach_events *events, void *arg)
 {
 	struct attach *a = calloc(1, sizeof(*a));
 
@@ -197,6 +199,7 @@ attach_new(uv_loop_t *loop, const char *stream, const struct attach_events *even
 		return NULL;
 	}
 	a->loop = loop;
+	a->use = use;
 	a->events = events;
 	a->arg = arg;
 	text_copy(a->stream, sizeof(a->stream), stream);

@@ -21,9 +21,12 @@ struct attach_events {
 
 struct attach;
 
+/* Is it a client of the relay, or does it carry the stream to clients that it lists itself? */
+enum attach_use { ATTACH_CLIENT, ATTACH_CARRIER };
+
 /* stream is copied; events borrowed. NULL without memory. */
-struct attach *attach_new(uv_loop_t *loop, const char *stream, const struct attach_events *events,
-			  void *arg);
+struct attach *attach_new(uv_loop_t *loop, const char *stream, enum attach_use use,
+			  const struct attach_events *events, void *arg);
 /* From any callback. Takes NULL. */
 void attach_free(struct attach *a);
 /* Ask the publisher for a keyframe. */

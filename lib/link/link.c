@@ -163,6 +163,10 @@ attach_message(const struct link_config *config)
 
 	if (msg != NULL && config->credential != NULL)
 		json_object_set_new(msg, "credential", json_string(config->credential));
+	if (msg != NULL && config->client != NULL)
+		json_object_set_new(msg, "client",
+				    json_pack("{s:s, s:s}", "address", config->client, "protocol",
+					      config->protocol));
 	return msg;
 }
 

@@ -31,10 +31,11 @@ struct link_events {
 };
 
 struct link_config {
-	const char *path, *stream; /* of the media socket; app/stream */
-	const char *credential;	   /* the same one takes the stream over; NULL: nobody's does */
-	json_t *tracks;		   /* taken */
-	bool on_demand;		   /* keyframes are made when asked for, else periodically */
+	const char *path, *stream;     /* of the media socket; app/stream */
+	const char *credential;	       /* the same one takes the stream over; NULL: nobody's does */
+	const char *client, *protocol; /* whom it publishes for: address, "rtmp"; may be NULL */
+	json_t *tracks;		       /* taken */
+	bool on_demand;		       /* keyframes are made when asked for, else periodically */
 };
 
 /* Connect to the relay and ask to publish. config is borrowed for the call. NULL with *words if

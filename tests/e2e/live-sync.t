@@ -57,7 +57,7 @@ for (s, way), p in readers.items():
     tap.equal((p.returncode, err), (0, b''), f'{s}: ffmpeg reads {way}')
     skews = flash_skews_ms(recording(s, way))
     tap.ok(len(skews) >= READ_S - 4 and all(abs(ms) <= SKEW_MS for ms in skews),
-           f'{s}: {way}: the beep of {len(skews)} flashes is {min(skews, default=0)} to {max(skews, default=0)} ms late',
+           f'{s}: {way}: {len(skews)} beeps, {min(skews, default=0)} to {max(skews, default=0)} ms behind the flash',
            skews)
 tap.ok(link.lost > 100, f'{link.lost} of {link.lost + link.passed} datagrams were lost')
 for p in (*publishers, *servers):

@@ -261,6 +261,32 @@ await test('the console lists what is there and disconnects; the start page link
 	await Promise.all([publisher, index, it].map((page) => page.close()));
 });
 
+await test('the console shows who watches by HTTP-FLV, and disconnects', async () => {
+	stack.programs.rtc2rtmp = ['--wait', '10'];
+	const rtc2rtmp = await stack.launch('rtc2rtmp');
+	const publisher = await browser.open(stack.whip('watched'));
+	const it = await browser.open(stack.url('/console/'));
+
+	await inState(publisher, 'live');
+	const viewer = (await fetch(stack.url('/live/watched.flv'))).body.getReader();
+	const clients = '#streams tr[data-key="live/watched"] td[data-title="Clients"]';
+
+	await viewer.read();
+	await until('its row', STATE_MAX_MS, async () =>
+		(await it.textContent('#clients')).includes('flv-play'),
+	);
+	await until('its stream has two', STATE_MAX_MS, async () =>
+		/^2$/.test(await it.textContent(clients)),
+	);
+	await it.fill('#filter', 'flv-play');
+	await until('alone', STATE_MAX_MS, async () => (await it.$$('#clients tr')).length === 1);
+	await it.click('#clients tr button');
+	while (!(await viewer.read()).done);
+	await until('it is gone', STATE_MAX_MS, async () => (await it.$$('#clients tr')).length === 0);
+	await Promise.all([publisher, it].map((page) => page.close()));
+	await rtc2rtmp.stop();
+});
+
 await test('a page that is left ends its session at once', async () => {
 	const publisher = await browser.open(stack.whip('left'));
 

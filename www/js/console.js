@@ -170,7 +170,7 @@ async function refresh() {
 		byId('client-count').textContent = String(clients.total);
 		byId('more-clients').hidden = clients.total <= clients.list.length;
 		byId('more-clients').textContent =
-			`The first ${clients.list.length} of ${clients.total}; rtc-ctl sessions has all.`;
+			`The first ${clients.list.length} of ${clients.total}.`;
 		forget(streams.list, clients.list);
 		if (failing) say(null);
 		failing = false;
