@@ -77,6 +77,7 @@ static const struct arg args[] = {
     {"rtc2rtmp", "vhost.hls.hls_path", "--hls-path", ARG_WHEN, "vhost.hls.enabled"},
     {"rtc2rtmp", "vhost.rtc.pli_for_rtmp", "--keyframe", ARG_VALUE, NULL},
     {"rtc2rtmp", "vhost.rtc.aac_bitrate", "--aac-bitrate", ARG_VALUE, NULL},
+    {"rtc2rtmp", "vhost.rtc.h264_for_rtmp", "--transcode", ARG_IF_ON, NULL},
     {"rtc-web", "http_server.dir", "--dir", ARG_CHANGED, NULL},
 };
 

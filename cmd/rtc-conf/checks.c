@@ -87,12 +87,24 @@ check_mount(struct settings *s)
 		settings_error(s, t->origin, "vhost.http_remux.mount %s: %s", t->values[0], fault);
 }
 
+/* Nobody trusts a certificate of rtmp2rtc's own making, so there is none. */
+static void
+check_rtmps(struct settings *s)
+{
+	check_pair(s, "rtmps");
+	if (settings_is_on(s, "rtmps.enabled") && settings_text(s, "rtmps.cert")[0] == '\0' &&
+	    settings_text(s, "rtmps.key")[0] == '\0')
+		settings_error(s, settings_get(s, "rtmps.enabled")->origin,
+			       "rtmps.enabled on: rtmps.key and rtmps.cert are missing");
+}
+
 void
 settings_check(struct settings *s)
 {
 	check_dtls(s);
 	check_mount(s);
 	check_https(s);
+	check_rtmps(s);
 	note_tcp(s);
 	for (size_t i = 0; i < ARRAY_COUNT(effects); i++) {
 		const struct setting *t = settings_get(s, effects[i].name);

@@ -110,6 +110,7 @@ const struct directive directives[] = {
     SWITCH("vhost.rtc.rtc_to_rtmp", "off"),
     SECONDS("vhost.rtc.pli_for_rtmp", "6.0", 0.5, 30),
     NUMBER("vhost.rtc.aac_bitrate", "48000", 8000, 320000),
+    SWITCH("vhost.rtc.h264_for_rtmp", "off"),
     SWITCH("vhost.http_remux.enabled", "off"),
     {.name = "vhost.http_remux.mount",
      .preset = "[vhost]/[app]/[stream].flv",

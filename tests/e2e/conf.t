@@ -66,6 +66,14 @@ is "$(get -c "$dir/rtmps.conf" argv rtmp2rtc | paste -sd' ')" \
 is "$(get -c "$dir/rtmps.conf" -s rtmps.enabled=off argv rtmp2rtc | paste -sd' ')" \
     "--listen 1935 --bframes transcode --h265-to-h264 --no-sei" "and without"
 exits 78 "an unknown way with B-frames" "$conf" -s vhost.rtc.bframes=some
+sed 's/key .*pem; }/}/' "$dir/rtmps.conf" >"$dir/bare.conf"
+exits 78 "RTMPS without a certificate" "$conf" -n -c "$dir/bare.conf"
+like "$out" 'bare.conf:2:9: error: rtmps.enabled on: rtmps.key and rtmps.cert are missing' "is told with its place"
+exits 0 "but not while it is off" "$conf" -n -c "$dir/bare.conf" -s rtmps.enabled=off
+exits 78 "RTMPS without a key" "$conf" -n -c "$dir/bare.conf" -s rtmps.cert=/c.pem
+like "$out" 'error: rtmps.cert is set, but rtmps.key is not' "is told"
+is "$(get -c "$dir/a.conf" -s vhost.rtc.h264_for_rtmp=on argv rtc2rtmp | paste -sd' ')" \
+    "$(get -c "$dir/a.conf" argv rtc2rtmp | paste -sd' ') --transcode" "argv of rtc2rtmp that makes H264"
 relay=$(get -c "$dir/a.conf" argv rtc-relay | paste -sd' ')
 like "$relay" '--udp 8100' "argv of the relay has its port"
 like "$relay" '--no-nack' "argv of the relay has the switch"
