@@ -10,12 +10,10 @@
 #include "conf/conf_mount.h"
 #include "serve.h"
 
-const struct form_name answer_forms[FORM_COUNT] = {
-    [FORM_FLV] = {".flv", "video/x-flv"},
-    [FORM_TS] = {".ts", "video/mp2t"},
-    [FORM_HLS] = {".m3u8", "application/vnd.apple.mpegurl"},
-    [FORM_M4S] = {".m4s", "video/mp4"},
-};
+const char *const answer_types[HLS_FORMS] = {[HLS_FLV] = "video/x-flv",
+					     [HLS_TS] = "video/mp2t",
+					     [HLS_PLAYLIST] = "application/vnd.apple.mpegurl",
+					     [HLS_M4S] = "video/mp4"};
 
 struct roll_origin
 answer_origin(const struct http_request *req, const char *stream,
@@ -44,9 +42,9 @@ answer_free(struct viewer *v)
 static enum live_kind
 kind_of(const struct viewer *v)
 {
-	if (v->form == FORM_HLS)
+	if (v->form == HLS_PLAYLIST)
 		return v->sort == LIVE_HLS_TS ? LIVE_TS : LIVE_MP4;
-	return v->form == FORM_FLV ? LIVE_FLV : LIVE_TS;
+	return v->form == HLS_FLV ? LIVE_FLV : LIVE_TS;
 }
 
 /* Does what is asked for hold the pictures? A playlist may be of the other sort then. */
@@ -57,7 +55,7 @@ is_possible(struct viewer *v)
 
 	if (l->state != LIVE_ON || live_carries(l, kind_of(v)))
 		return true;
-	if (v->form != FORM_HLS || v->is_sort_asked)
+	if (v->form != HLS_PLAYLIST || v->is_sort_asked)
 		return false;
 	v->sort = v->sort == LIVE_HLS_TS ? LIVE_HLS_MP4 : LIVE_HLS_TS;
 	return live_carries(l, kind_of(v));
@@ -68,10 +66,10 @@ is_ready(const struct viewer *v)
 {
 	const struct live *l = v->live;
 
-	if (v->form == FORM_HLS)
+	if (v->form == HLS_PLAYLIST)
 		return live_hls_is_ready(l, v->sort);
 	return l->state == LIVE_ON &&
-	       l->mux[v->form == FORM_FLV ? LIVE_FLV : LIVE_TS].reel.key_number > 0;
+	       l->mux[v->form == HLS_FLV ? LIVE_FLV : LIVE_TS].reel.key_number > 0;
 }
 
 static void
@@ -92,7 +90,7 @@ give_up_codec(struct viewer *v)
 	char words[sizeof(l->words)];
 
 	snprintf(words, sizeof(words), "%s does not hold %s; there is %s%s",
-		 v->form == FORM_FLV ? "FLV" : "MPEG-TS", payload_name(l->codec),
+		 v->form == HLS_FLV ? "FLV" : "MPEG-TS", payload_name(l->codec),
 		 live_carries(l, LIVE_FLV) ? ".flv" : "no .flv",
 		 live_carries(l, LIVE_MP4) ? " and .m3u8?format=fmp4" : "");
 	give_up(v, words);
@@ -107,14 +105,14 @@ check_waiting(struct viewer *v)
 		give_up_codec(v);
 		return;
 	}
-	if (v->form == FORM_HLS)
+	if (v->form == HLS_PLAYLIST)
 		live_want_hls(v->live, v->sort);
 	if (v->live->state == LIVE_WAITING)
 		v->starting_us = 0;
 	else if (v->starting_us == 0)
 		v->starting_us = now_us;
 	if (is_ready(v))
-		v->form == FORM_HLS ? answer_playlist(v) : answer_stream(v);
+		v->form == HLS_PLAYLIST ? answer_playlist(v) : answer_stream(v);
 	else if (v->live->state == LIVE_REFUSED)
 		give_up(v, v->live->words);
 	else if (v->starting_us == 0 &&
@@ -143,7 +141,7 @@ on_gone(struct http_request *req, void *arg)
 }
 
 static void
-wait_for(struct live_hub *hub, struct http_request *req, const char *name, enum form form,
+wait_for(struct live_hub *hub, struct http_request *req, const char *name, enum hls_form form,
 	 enum live_form sort)
 {
 	struct live *l = live_get(hub, name);
@@ -166,40 +164,24 @@ wait_for(struct live_hub *hub, struct http_request *req, const char *name, enum 
 	check_waiting(v);
 }
 
-/* The form by the path's end; stem gets what is before it. -1: none of ours. */
+/* What is asked for: at --mount, or as the stream is called. */
 static int
-split_path(const char *path, char *stem, size_t cap)
+parse_url(const struct live_config *c, const struct http_request *req, struct hls_url *url)
 {
-	size_t size = strlen(path);
-
-	for (int f = 0; f < FORM_COUNT; f++) {
-		size_t n = strlen(answer_forms[f].suffix);
-
-		if (size <= n || strcmp(path + size - n, answer_forms[f].suffix) != 0)
-			continue;
-		if (size - n >= cap)
-			return -1;
-		memcpy(stem, path, size - n);
-		stem[size - n] = '\0';
-		return f;
-	}
-	return -1;
-}
-
-/* The form and the stream that a path is of: of --mount, or as it is called. */
-static int
-find_stream(const struct live_config *c, const char *path, bool is_part,
-	    char name[static TEXT_STREAM_SIZE])
-{
+	const char *segment = http_query(req, "segment"), *init = http_query(req, "init");
+	const char *path = http_path(req);
 	char stem[CONF_MOUNT_MAX + TEXT_STREAM_SIZE];
-	int form = split_path(path, stem, sizeof(stem));
+	int size = hls_url_split(url, path, segment, init);
 
-	if (form < 0)
-		return -1;
-	if (c->mount != NULL && !is_part && (form == FORM_FLV || form == FORM_TS) &&
-	    conf_mount_match(c->mount, stem, name, TEXT_STREAM_SIZE) == 0 && text_is_stream(name))
-		return form;
-	return text_copy(name, TEXT_STREAM_SIZE, stem + 1) && text_is_stream(name) ? form : -1;
+	if (c->mount != NULL && size >= 0 && size < (int)sizeof(stem) && url->part == HLS_WHOLE &&
+	    url->form != HLS_PLAYLIST) {
+		memcpy(stem, path, (size_t)size);
+		stem[size] = '\0';
+		if (conf_mount_match(c->mount, stem, url->stream, sizeof(url->stream)) == 0 &&
+		    text_is_stream(url->stream))
+			return 0;
+	}
+	return hls_url_parse(url, path, segment, init);
 }
 
 /* The sort of HLS that is asked for by ?format=; -1: there is none of this name. */
@@ -214,30 +196,27 @@ sort_of(const struct live_hub *hub, const struct http_request *req)
 }
 
 static bool
-is_served(const struct live_config *c, int form, bool is_part)
+is_served(const struct live_config *c, const struct hls_url *url)
 {
-	if (form < 0 || (form == FORM_FLV && c->no_flv))
+	if (url->form == HLS_FLV && c->no_flv)
 		return false;
-	return !c->no_hls || (form != FORM_HLS && !is_part);
+	return !c->no_hls || (url->form != HLS_PLAYLIST && url->part == HLS_WHOLE);
 }
 
 void
 serve_request(struct http_request *req)
 {
 	struct live_hub *hub = http_server_arg(http_server_of(req));
-	char name[TEXT_STREAM_SIZE];
-	bool is_segment = http_query(req, "segment") != NULL, is_part;
-	int form = find_stream(hub->config, http_path(req), is_segment, name);
 	int sort = sort_of(hub, req);
+	struct hls_url url;
 
-	is_part = form == FORM_M4S || (form == FORM_TS && is_segment);
-	if (!is_served(hub->config, form, is_part))
+	if (parse_url(hub->config, req, &url) < 0 || !is_served(hub->config, &url))
 		http_problem(req, 404, "no-such-path", "Not Found",
 			     "streams are at /app/stream.flv, .ts and .m3u8");
-	else if (is_part)
-		answer_part(hub, req, name, (enum form)form);
-	else if (form == FORM_HLS && sort < 0)
+	else if (url.part != HLS_WHOLE)
+		answer_part(hub, req, &url);
+	else if (url.form == HLS_PLAYLIST && sort < 0)
 		http_problem(req, 400, "format", "Bad Request", "format is ts or fmp4");
 	else
-		wait_for(hub, req, name, (enum form)form, (enum live_form)sort);
+		wait_for(hub, req, url.stream, url.form, (enum live_form)sort);
 }

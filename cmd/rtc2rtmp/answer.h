@@ -2,22 +2,18 @@
 #ifndef RTC2RTMP_ANSWER_H
 #define RTC2RTMP_ANSWER_H
 
+#include "hls/hls_url.h"
 #include "http/http.h"
 #include "live.h"
 
-enum form { FORM_FLV, FORM_TS, FORM_HLS, FORM_M4S, FORM_COUNT };
-
-/* How a path ends, and what is said of the octets. */
-struct form_name {
-	const char *suffix, *type;
-};
-extern const struct form_name answer_forms[FORM_COUNT];
+/* What is said of the octets. */
+extern const char *const answer_types[HLS_FORMS];
 
 /* A request that waits, then a consumer. */
 struct viewer {
 	struct live_viewer link;
 	struct live *live;
-	enum form form;
+	enum hls_form form;
 	enum live_form sort;	  /* of HLS */
 	bool is_sort_asked;	  /* by ?format= */
 	struct http_request *req; /* while it waits */
@@ -43,8 +39,7 @@ void answer_unlist(struct viewer *v);
 /* answer_hls.c: the playlist; v is gone after it. */
 void answer_playlist(struct viewer *v);
 /* A segment, or the initialisation section that segments name. */
-void answer_part(struct live_hub *hub, struct http_request *req, const char *stream,
-		 enum form form);
+void answer_part(struct live_hub *hub, struct http_request *req, const struct hls_url *url);
 /* The sort of HLS of this name; -1: there is none. */
 int answer_sort(const char *name);
 

@@ -1,9 +1,7 @@
 /* answer_hls.c - playlists, and what they name; who asks for them is listed. */
 #include "answer.h"
 
-#include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -90,25 +88,21 @@ answer_playlist(struct viewer *v)
 }
 
 void
-answer_part(struct live_hub *hub, struct http_request *req, const char *name, enum form form)
+answer_part(struct live_hub *hub, struct http_request *req, const struct hls_url *url)
 {
-	const struct http_header headers[] = {{"Content-Type", answer_forms[form].type},
+	const struct http_header headers[] = {{"Content-Type", answer_types[url->form]},
 					      {"Cache-Control", "max-age=60"},
 					      {NULL, NULL}};
-	enum live_form sort = form == FORM_TS ? LIVE_HLS_TS : LIVE_HLS_MP4;
-	const char *segment = http_query(req, "segment"), *init = http_query(req, "init");
-	const char *number = segment != NULL ? segment : init != NULL ? init : "";
-	struct live *l = live_find(hub, name);
+	enum live_form sort = url->form == HLS_TS ? LIVE_HLS_TS : LIVE_HLS_MP4;
+	struct live *l = live_find(hub, url->stream);
 	const struct hls_segment *s = NULL;
 	const struct piece *map = NULL;
-	char *end = NULL;
-	uint64_t n = isdigit((unsigned char)*number) ? strtoull(number, &end, 10) : 0;
 
-	if (end != NULL && *end == '\0' && l != NULL && l->hls[sort].on) {
-		if (segment != NULL)
-			s = hls_find(&l->hls[sort].hls, n);
+	if (url->has_number && l != NULL && l->hls[sort].on) {
+		if (url->part == HLS_SEGMENT)
+			s = hls_find(&l->hls[sort].hls, url->number);
 		else
-			map = hls_find_map(&l->hls[sort].hls, n);
+			map = hls_find_map(&l->hls[sort].hls, url->number);
 	}
 	if (s == NULL && map == NULL) {
 		http_problem(req, 404, "no-such-segment", "Not Found",

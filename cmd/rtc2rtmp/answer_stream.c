@@ -39,9 +39,7 @@ enlist(struct viewer *v, const struct http_request *req)
 {
 	char address[ADDR_TEXT_SIZE];
 	const struct roll_origin from = answer_origin(req, v->live->name, address);
-	enum roll_type type = v->form == FORM_TS ? ROLL_TS
-			      : is_for_rtmp(req) ? ROLL_RTMP
-						 : ROLL_FLV;
+	enum roll_type type = v->form == HLS_TS ? ROLL_TS : is_for_rtmp(req) ? ROLL_RTMP : ROLL_FLV;
 
 	if (strcmp(http_method(req), "HEAD") == 0)
 		return;
@@ -54,7 +52,7 @@ static ssize_t
 read_some(void *arg, uint8_t *buf, size_t cap)
 {
 	struct viewer *v = arg;
-	const struct reel *reel = &v->live->mux[v->form == FORM_FLV ? LIVE_FLV : LIVE_TS].reel;
+	const struct reel *reel = &v->live->mux[v->form == HLS_FLV ? LIVE_FLV : LIVE_TS].reel;
 	size_t used = 0;
 
 	while (used < cap) {
@@ -99,10 +97,9 @@ static const struct http_source source = {read_some, on_stream_closed};
 void
 answer_stream(struct viewer *v)
 {
-	const struct http_header headers[] = {{"Content-Type", answer_forms[v->form].type},
-					      {"Cache-Control", "no-store"},
-					      {NULL, NULL}};
-	const struct reel *reel = &v->live->mux[v->form == FORM_FLV ? LIVE_FLV : LIVE_TS].reel;
+	const struct http_header headers[] = {
+	    {"Content-Type", answer_types[v->form]}, {"Cache-Control", "no-store"}, {NULL, NULL}};
+	const struct reel *reel = &v->live->mux[v->form == HLS_FLV ? LIVE_FLV : LIVE_TS].reel;
 	struct http_request *req = v->req;
 
 	v->req = NULL;

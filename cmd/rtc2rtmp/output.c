@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "log/log.h"
-#include "names.h"
+#include "media/media_names.h"
 
 struct entry {
 	struct entry *next;
@@ -42,7 +42,7 @@ struct output {
 	struct media_words words;
 	int code;
 	bool ever_open, seen_picture;
-	char file[NAMES_SIZE]; /* that is being written */
+	char file[MEDIA_NAMES_SIZE]; /* that is being written */
 	uint32_t width, height;
 	int64_t end_us; /* of what is in it */
 	atomic_bool wants_keyframe;
@@ -88,15 +88,15 @@ is_interrupted(void *arg)
 static int
 choose_file(struct output *o, bool next)
 {
-	char name[NAMES_SIZE];
+	char name[MEDIA_NAMES_SIZE];
 	int r;
 
 	if (!o->is_file || (o->options->segment_s <= 0 && !next)) {
 		text_copy(o->file, sizeof(o->file), o->path);
 		return 0;
 	}
-	r = o->options->segment_s > 0 ? names_segment(name, o->path, time(NULL))
-				      : names_next(name, o->path);
+	r = o->options->segment_s > 0 ? media_names_segment(name, o->path, time(NULL))
+				      : media_names_next(name, o->path);
 	if (r < 0) {
 		snprintf(o->words.text, sizeof(o->words.text), "no name for a file: %s",
 			 strerror(-r));

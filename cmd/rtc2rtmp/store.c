@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "log/log.h"
-#include "names.h"
+#include "media/media_names.h"
 
 enum { COMPLAIN_US = 5000000 /* between two messages of a disk that fails */ };
 
@@ -57,7 +57,7 @@ put_file(const char *path, const struct job *j)
 	char temporary[2 * STORE_PATH_SIZE + 8];
 	int fd, r;
 
-	r = names_make_parents(path);
+	r = media_names_make_parents(path);
 	if (r < 0)
 		return r;
 	snprintf(temporary, sizeof(temporary), "%s.tmp", path);
@@ -172,8 +172,8 @@ store_new(const char *dir)
 	char probe[STORE_PATH_SIZE + 2];
 
 	snprintf(probe, sizeof(probe), "%s/", dir);
-	if (s == NULL || !text_copy(s->dir, sizeof(s->dir), dir) || names_make_parents(probe) < 0 ||
-	    access(dir, W_OK | X_OK) < 0) {
+	if (s == NULL || !text_copy(s->dir, sizeof(s->dir), dir) ||
+	    media_names_make_parents(probe) < 0 || access(dir, W_OK | X_OK) < 0) {
 		log_error("store", "cannot write into %s: %s", dir, strerror(errno));
 		free(s);
 		return NULL;

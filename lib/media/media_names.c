@@ -1,4 +1,4 @@
-#include "names.h"
+#include "media/media_names.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,9 +9,9 @@
 #include "base/text.h"
 
 int
-names_make_parents(const char *path)
+media_names_make_parents(const char *path)
 {
-	char dir[2 * NAMES_SIZE];
+	char dir[2 * MEDIA_NAMES_SIZE];
 
 	if (!text_copy(dir, sizeof(dir), path))
 		return -ENAMETOOLONG;
@@ -37,17 +37,17 @@ stem_size(const char *path)
 
 /* The first of "a.mkv", "a-2.mkv", "a-3.mkv" ... from this number on that is not there. */
 static int
-find_free(char out[static NAMES_SIZE], const char *path, unsigned first)
+find_free(char out[static MEDIA_NAMES_SIZE], const char *path, unsigned first)
 {
 	size_t stem = stem_size(path);
 	struct stat st;
 
-	for (unsigned n = first; n < NAMES_REPEAT_MAX; n++) {
-		int size = n == 1 ? snprintf(out, NAMES_SIZE, "%s", path)
-				  : snprintf(out, NAMES_SIZE, "%.*s-%u%s", (int)stem, path, n,
+	for (unsigned n = first; n < MEDIA_NAMES_REPEAT_MAX; n++) {
+		int size = n == 1 ? snprintf(out, MEDIA_NAMES_SIZE, "%s", path)
+				  : snprintf(out, MEDIA_NAMES_SIZE, "%.*s-%u%s", (int)stem, path, n,
 					     path + stem);
 
-		if (size >= NAMES_SIZE)
+		if (size >= MEDIA_NAMES_SIZE)
 			return -ENAMETOOLONG;
 		if (lstat(out, &st) < 0)
 			return errno == ENOENT ? 0 : -errno;
@@ -59,20 +59,17 @@ find_free(char out[static NAMES_SIZE], const char *path, unsigned first)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 static size_t
-expand(char out[static NAMES_SIZE], const char *pattern, time_t now)
+format_time(char out[static MEDIA_NAMES_SIZE], const char *pattern, const struct tm *tm)
 {
-	struct tm tm;
-
-	localtime_r(&now, &tm);
-	return strftime(out, NAMES_SIZE, pattern, &tm);
+	return strftime(out, MEDIA_NAMES_SIZE, pattern, tm);
 }
 #pragma GCC diagnostic pop
 
 int
-names_segment(char out[static NAMES_SIZE], const char *pattern, time_t now)
+media_names_expand(char out[static MEDIA_NAMES_SIZE], const char *pattern, const struct tm *tm)
 {
-	char whole[NAMES_SIZE], name[NAMES_SIZE];
-	size_t stem = stem_size(pattern);
+	char whole[MEDIA_NAMES_SIZE], name[MEDIA_NAMES_SIZE];
+	size_t stem = stem_size(pattern), size;
 	int r;
 
 	if (strchr(pattern, '%') != NULL)
@@ -82,14 +79,29 @@ names_segment(char out[static NAMES_SIZE], const char *pattern, time_t now)
 			     pattern + stem);
 	if (r >= (int)sizeof(whole))
 		return -ENAMETOOLONG;
-	if (expand(name, whole, now) == 0)
+	size = format_time(name, whole, tm);
+	if (size == 0 || name[size - 1] == '/')
 		return -EINVAL;
-	r = names_make_parents(name);
+	memcpy(out, name, size + 1);
+	return 0;
+}
+
+int
+media_names_segment(char out[static MEDIA_NAMES_SIZE], const char *pattern, time_t now)
+{
+	char name[MEDIA_NAMES_SIZE];
+	struct tm tm;
+	int r;
+
+	localtime_r(&now, &tm);
+	r = media_names_expand(name, pattern, &tm);
+	if (r == 0)
+		r = media_names_make_parents(name);
 	return r < 0 ? r : find_free(out, name, 1);
 }
 
 int
-names_next(char out[static NAMES_SIZE], const char *path)
+media_names_next(char out[static MEDIA_NAMES_SIZE], const char *path)
 {
 	return find_free(out, path, 2);
 }
