@@ -51,9 +51,12 @@ static void library_log(void *cls, const char *format, va_list ap)
 static void
 library_log(void *cls, const char *format, va_list ap)
 {
+	/* It has no other word for an error that it answers, as it does heads that are too long. */
+	static const char answered[] = "Error processing request";
+	struct http_server *server = cls;
 	char line[256];
 
-	(void)cls;
+	server->own_answers += strncmp(format, answered, sizeof(answered) - 1) == 0;
 	vsnprintf(line, sizeof(line), format, ap);
 	log_debug("http", "%.*s", (int)strcspn(line, "\n"), line);
 }
@@ -94,7 +97,10 @@ http_server_run(struct http_server *server)
 	for (size_t i = 0; i < server->listener_count; i++) {
 		MHD_UNSIGNED_LONG_LONG ms;
 
+		server->own_answers = 0;
 		MHD_run(server->listeners[i]->daemon);
+		if (server->own_answers > 0)
+			http_conn_mark_answered(server);
 		if (MHD_get_timeout(server->listeners[i]->daemon, &ms) == MHD_YES)
 			least = MIN_OF(least, (uint64_t)ms);
 	}
@@ -206,11 +212,11 @@ daemon_start(struct http_server *server, int fd)
 	/* TURBO: no shutdown() before the completion callbacks, which may still have to answer. */
 	return MHD_start_daemon(
 	    MHD_USE_EPOLL | MHD_USE_TURBO | MHD_USE_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
-	    NULL, http_request_access, server, MHD_OPTION_EXTERNAL_LOGGER, library_log, NULL,
+	    NULL, http_request_access, server, MHD_OPTION_EXTERNAL_LOGGER, library_log, server,
 	    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, c->connection_max,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, c->head_max + POOL_EXTRA,
 	    MHD_OPTION_CONNECTION_TIMEOUT, (timeout_ms + 999) / 1000, MHD_OPTION_STRICT_FOR_CLIENT,
-	    1, MHD_OPTION_NOTIFY_CONNECTION, http_conn_notify, server, MHD_OPTION_NOTIFY_COMPLETED,
+	    0, MHD_OPTION_NOTIFY_CONNECTION, http_conn_notify, server, MHD_OPTION_NOTIFY_COMPLETED,
 	    http_request_completed, server, MHD_OPTION_URI_LOG_CALLBACK, http_request_begin, server,
 	    MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL, MHD_OPTION_END);
 }

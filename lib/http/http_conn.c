@@ -103,6 +103,7 @@ conn_new(struct http_server *server, struct MHD_Connection *mhd)
 	if (conn == NULL)
 		return NULL;
 	conn->server = server;
+	conn->mhd = mhd;
 	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 	conn->fd = info->connect_fd;
 	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -132,6 +133,29 @@ conn_free(struct http_conn *conn)
 }
 
 void
+http_conn_mark_answered(struct http_server *server)
+{
+	for (struct http_conn *c = server->conns; c != NULL; c = c->next)
+		if (c->state == HTTP_CONN_NEW || c->state == HTTP_CONN_READING)
+			c->is_answered |= MHD_get_connection_info(
+					      c->mhd, MHD_CONNECTION_INFO_HTTP_STATUS) != NULL;
+}
+
+/* The library ends what it has not handed over: has it said why? Else we do. */
+static void
+conn_explain(struct http_conn *conn)
+{
+	struct http_server *server = conn->server;
+
+	if (!conn->is_answered && server->own_answers > 0) { /* in this very turn */
+		server->own_answers--;
+		conn->is_answered = true;
+	}
+	if (!conn->is_answered && !conn->aborted)
+		http_conn_abort(conn, 400);
+}
+
+void
 http_conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
 		 enum MHD_ConnectionNotificationCode code)
 {
@@ -141,8 +165,8 @@ http_conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
 		struct http_conn *conn = *context;
 
 		/* The library closes on some malformed request lines without a word. */
-		if (conn->state == HTTP_CONN_NEW && !conn->aborted && http_socket_is_mute(conn->fd))
-			http_conn_abort(conn, 400);
+		if (conn->state == HTTP_CONN_NEW)
+			conn_explain(conn);
 		conn_free(conn);
 		*context = NULL;
 	}
@@ -227,7 +251,7 @@ framing_field(void *cls, enum MHD_ValueKind kind, const char *name, const char *
 
 /* What can be told from the head alone. Sets refusal; close is set where no body can be trusted. */
 static void
-request_check_head(struct http_request *req)
+request_check_head(struct http_request *req, const char *version)
 {
 	struct framing f = {0};
 	const char *length;
@@ -238,6 +262,12 @@ request_check_head(struct http_request *req)
 		req->refusal = 400;
 		req->refusal_detail =
 		    "the fields that frame the message are repeated or contradict each other";
+		req->close = true;
+		return;
+	}
+	if (f.hosts == 0 && strcmp(version, "HTTP/1.0") != 0) { /* RFC 9112 s.3.2 */
+		req->refusal = 400;
+		req->refusal_detail = "HTTP/1.1 wants a Host field";
 		req->close = true;
 		return;
 	}
@@ -321,13 +351,12 @@ http_request_access(void *cls, struct MHD_Connection *mhd, const char *url, cons
 	(void)cls;
 	(void)mhd;
 	(void)url;
-	(void)version;
 	if (req == NULL)
 		return MHD_NO;
 	if (!req->began) {
 		req->began = true;
 		req->method = method;
-		request_check_head(req);
+		request_check_head(req, version);
 		return req->close ? request_complete(req) : MHD_YES;
 	}
 	if (*size > 0) {
@@ -353,9 +382,8 @@ http_request_completed(void *cls, struct MHD_Connection *mhd, void **context,
 		return;
 	req->conn->req = NULL;
 	/* Closed for a malformed head: say so, if the client still listens. */
-	if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK && req->conn->state == HTTP_CONN_READING &&
-	    !req->conn->aborted)
-		http_conn_abort(req->conn, 400);
+	if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK && req->conn->state == HTTP_CONN_READING)
+		conn_explain(req->conn);
 	http_conn_enter(req->conn, HTTP_CONN_IDLE);
 	if (req->response != NULL)
 		MHD_destroy_response(req->response);

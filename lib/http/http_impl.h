@@ -5,7 +5,6 @@
 #include <microhttpd.h>
 
 #include "http/http.h"
-#include "http/http_socket.h"
 #include "http/url.h"
 
 enum {
@@ -30,8 +29,10 @@ struct http_conn {
 	struct addr peer;	  /* family 0: a Unix socket */
 	enum http_conn_state state;
 	uint64_t deadline_us;
-	int fd;	      /* the library's */
-	bool aborted; /* http_conn_abort() wrote the answer */
+	int fd;		  /* the library's */
+	bool aborted;	  /* http_conn_abort() wrote the answer */
+	bool is_answered; /* by the library, with an error of its own */
+	struct MHD_Connection *mhd;
 };
 
 /* Waits on a suspended request's connection for the peer to vanish; outlives the request. */
@@ -82,6 +83,7 @@ struct http_server {
 	struct http_stream *streams;
 	uv_timer_t kick, tick; /* the library's timeout; our deadlines */
 	unsigned handles;      /* uv handles not closed yet */
+	unsigned own_answers;  /* errors that the library has answered in its running turn */
 	bool freed, stopping;
 	uint64_t stop_us;
 	void (*stopped)(void *);
@@ -100,6 +102,8 @@ void http_conn_check(struct http_conn *conn, uint64_t now_us);
 void http_conn_enter(struct http_conn *conn, enum http_conn_state state);
 void http_conn_abort(struct http_conn *conn, int status); /* raw answer, then shut down */
 void *http_request_begin(void *cls, const char *uri, struct MHD_Connection *mhd);
+/* After a turn in which the library answered by itself: whom it did not finish with. */
+void http_conn_mark_answered(struct http_server *server);
 enum MHD_Result http_request_access(void *cls, struct MHD_Connection *mhd, const char *url,
 				    const char *method, const char *version, const char *data,
 				    size_t *size, void **context);
