@@ -22,7 +22,7 @@ const OPUS_PT = 100; // werift's: others than the publisher's
 const RED_PT = 101;
 const FOLLOWS = 0x80; // RFC 2198 s.3: another header comes
 
-const stack = await Stack.start();
+const stack = await Stack.start({ workers: 2 });
 
 stack.programs.rtc2rtmp = ['--wait', '10'];
 await stack.launch('rtc2rtmp');
