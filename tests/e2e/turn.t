@@ -30,6 +30,7 @@ PATIENCE_S = 150 if SLOW else 60
 FPS = 25
 USER, CREDENTIAL = 'user-1', 's3cret/Credential+1'
 NEAR, FAR = '10.97.1.1', '10.97.9.1'  # of the TURN server and HTTP; of the relay
+NEAR6, FAR6 = 'fd97:1::1', 'fd97:9::1'
 tap = Tap()
 children = []
 TMP = tempfile.TemporaryDirectory(prefix='rtc-turn-')
@@ -65,14 +66,18 @@ def namespaces():
     sh('ip', 'link', 'set', 'lo', 'up')
     sh('ip', 'link', 'set', 'lo', 'up', ns=p.pid)
     sh('ip', 'address', 'add', f'{FAR}/32', 'dev', 'lo')
+    sh('ip', 'address', 'add', f'{FAR6}/128', 'dev', 'lo', 'nodad')
     sh('ip', 'link', 'add', 'wa', 'type', 'veth', 'peer', 'name', 'wb')
     sh('ip', 'link', 'set', 'wb', 'netns', str(p.pid))
     for name, host, ns in (('wa', 1, None), ('wb', 2, p.pid)):
         sh('ip', 'link', 'set', name, 'up', ns=ns)
         sh('ip', 'address', 'add', f'10.97.1.{host}/24', 'dev', name, ns=ns)
+        sh('ip', 'address', 'add', f'fd97:1::{host}/64', 'dev', name, 'nodad', ns=ns)
     # What clients send to the relay itself goes to a neighbour that is not there: silence.
     sh('ip', 'neigh', 'add', '10.97.1.77', 'lladdr', '02:00:00:00:00:77', 'dev', 'wb', ns=p.pid)
     sh('ip', 'route', 'add', '10.97.9.0/24', 'via', '10.97.1.77', ns=p.pid)
+    sh('ip', '-6', 'neigh', 'add', 'fd97:1::77', 'lladdr', '02:00:00:00:00:77', 'dev', 'wb', ns=p.pid)
+    sh('ip', '-6', 'route', 'add', 'fd97:9::/64', 'via', 'fd97:1::77', ns=p.pid)
     return p.pid
 
 
@@ -81,8 +86,8 @@ class Coturn:
 
     def __init__(self, port, *args):
         self.port, self.log = port, here(f'coturn-{port}.log')
-        self.proc = start('turnserver', '-n', '-v', '-L', NEAR, '-p', str(port),
-                          '--tls-listening-port', str(port + 1), '-E', FAR, '-a', '-r', 'example.org',
+        self.proc = start('turnserver', '-n', '-v', '-L', NEAR, '-L', NEAR6, '-p', str(port),
+                          '--tls-listening-port', str(port + 1), '-E', FAR, '-E', FAR6, '-a', '-r', 'example.org',
                           '-u', f'{USER}:{CREDENTIAL}', '--cert', here('turn.pem'), '--pkey', here('turn.key'),
                           '--no-cli', '--no-rfc5780', '--userdb', here(f'{port}.db'), '--pidfile',
                           here(f'{port}.pid'), '--no-stdout-log', '--simple-log', '-l', self.log,
@@ -103,13 +108,13 @@ class Coturn:
         return len(re.findall(pattern, self.text()))
 
 
-def endpoint(program, *args, candidate=FAR):
+def endpoint(program, *args, candidate=FAR, run=None):
     """Its URL, on NEAR, with answers that name the relay at FAR."""
     r, w = os.pipe()
     out = here(f'{program}-{len(children)}')
     port = 20000 + len(children)
     start(f'{BIN}/{program}', '-l', f'{NEAR}:{port}', '-c', candidate, '--no-detect', '--no-api-candidate',
-          '-R', str(w), *args, pass_fds=[w], stderr=open(out, 'w'), env={'RTC_RUN': relay.dir})
+          '-R', str(w), *args, pass_fds=[w], stderr=open(out, 'w'), env={'RTC_RUN': run or relay.dir})
     os.close(w)
     os.read(r, 1)
     os.close(r)
@@ -250,6 +255,58 @@ def options(coturn):
         tap.ok(code == status and want in err and CREDENTIAL not in err, f'{args[0]}: {status}', f'{code} {err}')
 
 
+def sixth(coturn):
+    """A relay with an IPv6 address alone, by way of an IPv4 and of an IPv6 one of the TURN server."""
+    other = Relay(bind=f'[{FAR6}]:0')
+    try:
+        whip = endpoint('rtc-whip', candidate=FAR6, run=other.dir)
+        pub = begin('rtc-publish', whip + 'six', '--test=320x180@25', '--duration', '60', ns=os.getpid())
+        for name, line in (('IPv4', turn(coturn.port)), ('IPv6', f'turn:[{NEAR6}]:{coturn.port} {USER} {CREDENTIAL}')):
+            whep = endpoint('rtc-whep', '--ice-server-file', links(name, line), candidate=FAR6, run=other.dir)
+            code, report, err = end(begin('rtc-play', whep + 'six', '--duration', '2', '--expect-card'))
+            tap.equal((code, find(report, 'protocol')), (0, 'turn'), f'IPv6 media, {name} to the server')
+            tap.ok(f'[{FAR6}]' in str(find(report, 'remote')), 'indeed', report if code == 0 else err)
+        pub.terminate()
+        end(pub)
+    finally:
+        other.stop()
+
+
+def tcp_first(coturn):
+    """The relay's own TCP is better than TURN: where it can be reached no TURN server is asked."""
+    other = Relay('--tcp', f'{NEAR}:0', bind=f'{FAR}:0')
+    try:
+        tcp = [e['port'] for e in other.connect('admin').hello['listen'] if e['proto'] == 'tcp'][0]
+        near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)  # of the same number: silent
+        near.bind((NEAR, tcp))
+        whip = endpoint('rtc-whip', run=other.dir)
+        whep = endpoint('rtc-whep', '--ice-server-file', links('tcp-first', turn(coturn.port)), '-c', f'{NEAR}:{tcp}',
+                        run=other.dir)
+        pub = begin('rtc-publish', whip + 'first', '--test=320x180@25', '--duration', '60', ns=os.getpid())
+        before = coturn.count('ALLOCATE processed')
+        code, report, err = end(begin('rtc-play', whep + 'first', '--duration', '2', '--expect-card'))
+        tap.equal((code, find(report, 'protocol'), coturn.count('ALLOCATE processed') - before), (0, 'tcp', 0),
+                  'TCP comes before TURN')
+        pub.terminate()
+        end(pub)
+        near.close()
+    finally:
+        other.stop()
+
+
+def chosen(coturn):
+    """--protocol is that of the way to the server, too."""
+    file = links('chosen', turn(coturn.port), turn(coturn.port, 'tcp'))
+    whip, whep = (endpoint(p, '--ice-server-file', file) for p in ('rtc-whip', 'rtc-whep'))
+    pub = publisher('chosen', whip, '--duration', '60', '--protocol', 'tcp')
+    for transport in ('udp', 'tcp'):
+        code, report, err = end(begin('rtc-play', whep + 'chosen', '--duration', '1', '--protocol', transport))
+        tap.ok(code == 0 and find(report, 'protocol') == 'turn' and f'transport={transport},' in err,
+               f'--protocol {transport}: by {transport} to the server', err)
+    pub.terminate()
+    tap.ok('transport=tcp,' in end(pub)[2], 'and the publisher likewise')
+
+
 def kept(coturn):
     """Allocations of 20 s whose nonces live 5 s: refreshed, and given back."""
     whip = endpoint('rtc-whip', '--ice-server-file', links('kept', turn(coturn.port)))
@@ -357,6 +414,9 @@ try:
     refusals(server)
     options(server)
     pruned(server)
+    sixth(server)
+    tcp_first(server)
+    chosen(server)
     examined(server)
     told(server)
     hostile()
