@@ -48,6 +48,16 @@ log_level_parse(const char *text)
 	return -EINVAL;
 }
 
+/* C0, DEL, and C1 as UTF-8 writes it (0xc2 and an octet of 0x80..0x9f), which terminals obey, too.
+ */
+static bool
+is_control(const char *p, bool has_next)
+{
+	unsigned char c = (unsigned char)p[0], next = has_next ? (unsigned char)p[1] : 0;
+
+	return c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next <= 0x9f);
+}
+
 void
 log_write(enum log_level level, const char *subsystem, const char *format, ...)
 {
@@ -69,7 +79,7 @@ log_write(enum log_level level, const char *subsystem, const char *format, ...)
 		return;
 	size = MIN_OF((size_t)(head + body), sizeof(line) - 2);
 	for (size_t i = 0; i < size; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+		if (is_control(line + i, i + 1 < size))
 			line[i] = '?';
 	line[size++] = '\n';
 	/* One write() per line, so that lines of several programs do not mix. */

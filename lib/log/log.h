@@ -18,7 +18,8 @@ bool log_enabled(enum log_level level);
 /* "error", "warn", "info", "debug" to a level; -EINVAL otherwise. */
 int log_level_parse(const char *text);
 
-/* Write one line; control characters of the result are replaced by '?'; cut at 1023 octets. */
+/* Write one line; control characters of the result become '?' (of C1's, in UTF-8, the first octet);
+ * cut at 1023 octets. */
 void log_write(enum log_level level, const char *subsystem, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -109,6 +109,13 @@ control_characters_are_replaced(void **state)
 	capture();
 	log_info("sub", "a%sb", "\nprog: error: x: forged\r\t\x1b[31m\x7f");
 	assert_string_equal(captured(), "prog: info: sub: a?prog: error: x: forged???[31m?b\n");
+	/* CSI by its one character of C1; other text beyond ASCII passes. */
+	capture();
+	log_info("sub", "%s",
+		 "\xc2\x9b"
+		 "31m \xc2\xb5 \xc3\x9b \xc2");
+	assert_string_equal(captured(), "prog: info: sub: ?\x9b"
+					"31m \xc2\xb5 \xc3\x9b \xc2\n");
 }
 
 static void
