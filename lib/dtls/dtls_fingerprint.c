@@ -71,7 +71,7 @@ dtls_verify(X509_STORE_CTX *store, void *arg)
 	SSL *ssl;
 	struct dtls *d;
 	X509 *cert = X509_STORE_CTX_get0_cert(store);
-	uint8_t digest[EVP_MAX_MD_SIZE];
+	uint8_t digest[EVP_MAX_MD_SIZE] = {0}; /* it is told, whatever comes of it */
 	unsigned size = 0;
 
 	(void)arg;
