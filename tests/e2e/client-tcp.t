@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
-from relaylib import BIN, Relay, Tap, wait_for
+from relaylib import BIN, Relay, Tap, free_port, wait_for
 
 SLOW = 'RTC_SANITIZER' in os.environ
 PATIENCE_S = 120 if SLOW else 40
@@ -28,9 +28,7 @@ hole.bind(('127.0.0.1', ports['tcp']))
 
 
 def endpoint(program, *args):
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        port = s.getsockname()[1]
+    port = free_port()
     r, w = os.pipe()
     children.append(subprocess.Popen(
         [f'{BIN}/{program}', '-l', f'127.0.0.1:{port}', '-R', str(w), *args], pass_fds=[w],
@@ -71,9 +69,7 @@ try:
     both = endpoint('rtc-whep', '-c', '127.0.0.1')
     alone = endpoint('rtc-whep', '-c', '127.0.0.1', '--protocol', 'tcp')
     udp = endpoint('rtc-whep', '-c', '127.0.0.1', '--protocol', 'udp')
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        closed = s.getsockname()[1]
+    closed = free_port()
     nobody = endpoint('rtc-whep', '-c', f'127.0.0.1:{closed}', '--protocol', 'tcp')
     whip = endpoint('rtc-whip', '-c', f'127.0.0.1:{ports["tcp"]}')
 

@@ -7,14 +7,13 @@ do not meet are named."""
 import atexit
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cardlib import faults_of, numbers_of  # noqa: E402
-from relaylib import BIN, Relay, Tap, codec, rtp, wait_for  # noqa: E402
+from relaylib import BIN, Relay, Tap, codec, free_port, rtp, wait_for  # noqa: E402
 
 tap = Tap()
 TMP = tempfile.TemporaryDirectory(prefix='rtckit-codecs-')
@@ -47,10 +46,7 @@ def start(*argv, **kw):
 def service(name):
     """rtc-whip or rtc-whep on a port of its own; its URL without the query."""
     r, w = os.pipe()
-    s = socket.socket()
-    s.bind(('127.0.0.1', 0))
-    port = s.getsockname()[1]
-    s.close()
+    port = free_port()
     start(f'{BIN}/{name}', '-l', f'127.0.0.1:{port}', '-c', '127.0.0.1', '-R', str(w), pass_fds=[w],
           env={**os.environ, 'RTC_RUN': relay.dir}, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     os.close(w)

@@ -14,6 +14,9 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import frontlib
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from relaylib import free_port  # noqa: E402
+
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 BIN = os.path.abspath(os.environ.get("RTC_BIN", "build/bin"))
 DEADLINE_S = 15
@@ -50,11 +53,6 @@ def run(name, *args):
 def log_of(name, most=3000):
     with open(os.path.join(RUN, name + ".log")) as f:
         return f.read()[-(most or 1 << 20):]
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 def is_open(port):

@@ -8,7 +8,6 @@ import http.server
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +16,7 @@ import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
+from relaylib import BIN, Relay, Tap, free_port, wait_for  # noqa: E402
 
 VECTORS = os.environ.get('RTC_VECTORS', 'tests/vectors')
 tap = Tap()
@@ -41,12 +40,6 @@ class Web(http.server.BaseHTTPRequestHandler):
 
 def answer(status=200, body=b'{"code":0}', delay=0):
     verdict.update(status=status, body=body, delay=delay)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 web = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Web)

@@ -12,11 +12,10 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import stunlib  # noqa: E402
-from relaylib import BIN, PWD, Relay, Tap, codec, session, tracks, wait_for  # noqa: E402
+from relaylib import BIN, PWD, Relay, Tap, codec, free_port, session, tracks, wait_for  # noqa: E402
 
 SLOW = 'RTC_SANITIZER' in os.environ
 GROWTH_MAX_KB = 1 << 20 if SLOW else 1024    # a sanitizer keeps freed memory
@@ -40,12 +39,6 @@ def start(program, *args):
     os.read(r, 1)
     os.close(r)
     return p
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 port = free_port()

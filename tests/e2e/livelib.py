@@ -1,12 +1,11 @@
 """What the tests of rtc2rtmp share: a relay, publishers of the test card, and what is made of it."""
 import atexit
 import os
-import socket
 import subprocess
 import tempfile
 
 from cardlib import FPS, decodes, numbers_of, run, skew_ms
-from relaylib import BIN, Relay, Tap
+from relaylib import BIN, Relay, Tap, free_port
 
 SKEW_MS = 40
 tap = Tap()
@@ -30,12 +29,6 @@ def start(*argv, **kw):
     p = subprocess.Popen(argv, **{'stderr': subprocess.PIPE, **kw})
     children.append(p)
     return p
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 def service(name, *args):

@@ -40,10 +40,14 @@ END {
 	$? = $status;
 }
 
-# Of UDP and of TCP.
+# Of UDP and of TCP, and not of those that the kernel deals out: nobody gets it by chance.
 sub free_port {
-	for (1 .. 100) {
-		my $tcp = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die;
+	open my $f, '<', '/proc/sys/net/ipv4/ip_local_port_range' or die;
+	my ($top) = split ' ', <$f>;
+
+	for (1 .. 1000) {
+		my $tcp = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1',
+		    LocalPort => $top > 11000 ? 10000 + int rand($top - 10000) : 0) or next;
 		my $udp = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1',
 		    LocalPort => $tcp->sockport);
 		return $tcp->sockport if $udp;

@@ -6,14 +6,13 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
-from relaylib import BIN, Peer, Tap, wait_for
+from relaylib import BIN, Peer, Tap, free_port, wait_for
 
 SLOW = 'RTC_SANITIZER' in os.environ
 PATIENCE_S = 120 if SLOW else 40
@@ -21,12 +20,6 @@ PATIENCE_S = 120 if SLOW else 40
 t = Tap()
 directory = tempfile.mkdtemp(prefix='rtc-')
 children = []
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 http, https, udp = free_port(), free_port(), free_port()

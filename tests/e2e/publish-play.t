@@ -7,7 +7,6 @@ import atexit
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cardlib import FPS, H, W, decodes, numbers_of, step_changes, times_of  # noqa: E402
-from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
+from relaylib import BIN, Relay, Tap, free_port, wait_for  # noqa: E402
 
 tap = Tap()
 TMP = tempfile.TemporaryDirectory(prefix='rtckit-play-')
@@ -48,10 +47,7 @@ def run(*argv, **kw):
 def service(name, relay):
     """rtc-whip or rtc-whep on a port of its own; its URL without the query."""
     r, w = os.pipe()
-    s = socket.socket()
-    s.bind(('127.0.0.1', 0))
-    port = s.getsockname()[1]
-    s.close()
+    port = free_port()
     start(f'{BIN}/{name}', '-l', f'127.0.0.1:{port}', '-c', '127.0.0.1', '-R', str(w), pass_fds=[w],
           env={**os.environ, 'RTC_RUN': relay.dir}, stderr=subprocess.DEVNULL)
     os.close(w)

@@ -14,7 +14,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
+from relaylib import BIN, Relay, Tap, free_port, wait_for  # noqa: E402
 
 tap = Tap()
 TMP = tempfile.TemporaryDirectory(prefix='rtckit-rate-')
@@ -78,10 +78,7 @@ def start(*argv, **kw):
 
 def service(name, candidate, *more):
     r, w = os.pipe()
-    s = socket.socket()
-    s.bind(('127.0.0.1', 0))
-    port = s.getsockname()[1]
-    s.close()
+    port = free_port()
     start(f'{BIN}/{name}', '-l', f'127.0.0.1:{port}', '-c', candidate, *more, '-R', str(w), pass_fds=[w],
           env={**os.environ, 'RTC_RUN': relay.dir}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(w)

@@ -6,13 +6,12 @@ largest, and another where a layer is not sent; of the test card and of a file."
 import atexit
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
+from relaylib import BIN, Relay, Tap, free_port, wait_for  # noqa: E402
 
 tap = Tap()
 TMP = tempfile.TemporaryDirectory(prefix='rtckit-layers-')
@@ -36,10 +35,7 @@ def start(*argv, **kw):
 
 def service(name):
     r, w = os.pipe()
-    s = socket.socket()
-    s.bind(('127.0.0.1', 0))
-    port = s.getsockname()[1]
-    s.close()
+    port = free_port()
     start(f'{BIN}/{name}', '-l', f'127.0.0.1:{port}', '-c', '127.0.0.1', '-R', str(w), pass_fds=[w],
           env={**os.environ, 'RTC_RUN': relay.dir}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(w)

@@ -6,14 +6,13 @@
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
 import stunlib
-from relaylib import BIN, Relay, Tap, session, wait_for
+from relaylib import BIN, Relay, Tap, free_port, session, wait_for
 
 SLOW = 'RTC_SANITIZER' in os.environ
 PLAYERS = 5 if SLOW else 20
@@ -31,9 +30,7 @@ random.seed(int(os.environ.get('RTC_SEED', '20260101')))
 
 
 def endpoint(program):
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        tcp = s.getsockname()[1]
+    tcp = free_port()
     r, w = os.pipe()
     p = subprocess.Popen([f'{BIN}/{program}', '-l', f'127.0.0.1:{tcp}', '-c', '127.0.0.1', '-R', str(w)],
                          pass_fds=[w], stderr=subprocess.DEVNULL, env={**os.environ, 'RTC_RUN': relay.dir})

@@ -3,26 +3,19 @@
 # preloaded library over 100,000 packets to 100 players, with one worker and with two.
 # runs under: none
 import os
-import socket
 import struct
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
-from relaylib import BIN, Relay, Tap, wait_for
+from relaylib import BIN, Relay, Tap, free_port, wait_for
 
 PLAYERS = 100
 PACKETS = 100000
 PRELOAD = os.path.join(os.environ.get('RTC_BUILD', 'build'), 'tests/preload/hotpath.so')
 
 t = Tap()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 def endpoint(program, relay):

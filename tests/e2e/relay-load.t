@@ -5,14 +5,13 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
-from relaylib import BIN, Relay, Tap, wait_for
+from relaylib import BIN, Relay, Tap, free_port, wait_for
 
 SLOW = 'RTC_SANITIZER' in os.environ
 STAY = 6 if SLOW else 12        # players that stay
@@ -23,12 +22,6 @@ t = Tap()
 relay = Relay('-w', '2')
 admin = relay.connect('admin')
 ours = []
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 def endpoint(program):

@@ -1,6 +1,7 @@
 """What the tests of rtc-relay share: the program on ports of its own, its sockets, TAP."""
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -43,6 +44,25 @@ def wait_for(condition, seconds=5):
             return True
         time.sleep(0.01)
     return bool(condition())
+
+
+def free_port(address='127.0.0.1'):
+    """
+    A port of TCP and UDP that nobody has, for a program that is told it: not of those that the kernel
+    deals out, or another test could be given it between our look and the program's.
+    """
+    with open('/proc/sys/net/ipv4/ip_local_port_range') as f:
+        top = int(f.read().split()[0])
+    for _ in range(1000):
+        port = random.SystemRandom().randrange(10000, top) if top > 11000 else 0
+        try:
+            with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+                tcp.bind((address, port))
+                udp.bind((address, tcp.getsockname()[1]))
+                return tcp.getsockname()[1]
+        except OSError:
+            continue
+    raise OSError('no free port')
 
 
 class Relay:

@@ -7,14 +7,12 @@ import atexit
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
+from relaylib import BIN, Relay, Tap, free_port, wait_for  # noqa: E402
 from rtmplib import Client  # noqa: E402
 
 JOINS = 4
@@ -37,12 +35,6 @@ def start(*argv, **kw):
     p = subprocess.Popen(argv, **{'stderr': subprocess.DEVNULL, 'stdin': subprocess.DEVNULL, **kw})
     children.append(p)
     return p
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
 
 
 def service(name, *args):

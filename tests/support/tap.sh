@@ -70,12 +70,17 @@ waits() {
 	done
 }
 
-# A UDP and TCP port that is free now.
+# A UDP and TCP port that is free now, and not of those that the kernel deals out: nobody gets it by
+# chance before the program that is told it.
 free_port() {
 	perl -MIO::Socket::INET -e '
-		for (1 .. 100) {
-			my $t = IO::Socket::INET->new(Listen => 1, LocalAddr => "0.0.0.0") or next;
-			my $p = $t->sockport;
+		open my $f, "<", "/proc/sys/net/ipv4/ip_local_port_range" or die;
+		my ($top) = split " ", <$f>;
+		for (1 .. 1000) {
+			my $p = $top > 11000 ? 10000 + int rand($top - 10000) : 0;
+			my $t = IO::Socket::INET->new(Listen => 1, LocalAddr => "0.0.0.0",
+			    LocalPort => $p) or next;
+			$p = $t->sockport;
 			next unless IO::Socket::INET->new(Proto => "udp", LocalAddr => "0.0.0.0",
 			    LocalPort => $p);
 			print "$p\n"; exit }
