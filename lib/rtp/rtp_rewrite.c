@@ -75,7 +75,7 @@ forget_oldest(struct rtp_rewrite *r)
 static bool
 is_leap(const struct rtp_rewrite *r, uint64_t seq)
 {
-	return r->started && seq - r->max_seq > RTP_REWRITE_LEAP;
+	return seq - r->max_seq > RTP_REWRITE_LEAP;
 }
 
 /* After a leap the source's clock may be another one, too. */

@@ -257,6 +257,27 @@ random_sources_against_a_model(void **state)
 	assert_true(unresolved * 20 < resolved);
 }
 
+/* Found by fuzzing: what was left out before the first packet, of a source that leaps then. */
+static void
+a_leap_before_the_first_packet_forgets_what_was_left_out(void **state)
+{
+	struct rtp_rewrite r;
+
+	(void)state;
+	rtp_rewrite_init(&r, 1234, 0);
+	rtp_rewrite_switch(&r, SRC, 0, NOW, 90000);
+	for (uint64_t seq = SRC; seq < SRC + 12; seq += 2)
+		assert_int_equal(rtp_rewrite_drop(&r, seq), 0);
+	for (uint64_t seq = SRC + 40000; seq < SRC + 40000 + 65536; seq += 4099) {
+		struct rtp_rewrite copy = r;
+
+		assert_true(map(&copy, seq) == 65536 + 1239); /* five were lost */
+		assert_true(map(&copy, seq) == 65536 + 1239);
+		assert_true(map(&copy, seq + 1) == 65536 + 1240);
+		assert_true(back(&copy, 1239) == seq);
+	}
+}
+
 int
 main(void)
 {
@@ -268,6 +289,7 @@ main(void)
 	    cmocka_unit_test(old_runs_are_forgotten),
 	    cmocka_unit_test(a_leap_is_a_switch),
 	    cmocka_unit_test(random_sources_against_a_model),
+	    cmocka_unit_test(a_leap_before_the_first_packet_forgets_what_was_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
