@@ -1,66 +1,6 @@
 /* stage_candidates.c - the media addresses of the answer: which of them can work from here? */
-#include <ifaddrs.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "base/bytes.h"
+#include "base/clock.h"
 #include "exam.h"
-
-/* ---- where we are ---- */
-
-static unsigned
-prefix_of(const struct sockaddr *mask)
-{
-	const uint8_t *p;
-	unsigned bits = 0;
-	size_t size = 4;
-
-	if (mask == NULL) /* an address without a network */
-		return 128;
-	if (mask->sa_family == AF_INET6) {
-		p = (const uint8_t *)&((const struct sockaddr_in6 *)mask)->sin6_addr;
-		size = 16;
-	} else {
-		p = (const uint8_t *)&((const struct sockaddr_in *)mask)->sin_addr;
-	}
-	for (size_t i = 0; i < size; i++)
-		bits += (unsigned)__builtin_popcount(p[i]);
-	return bits;
-}
-
-static void
-look_around(const struct exam *x, struct doctor_view *view)
-{
-	struct ifaddrs *list;
-
-	memset(view, 0, sizeof(*view));
-	view->reached = x->reached;
-	if (getifaddrs(&list) < 0)
-		return;
-	for (struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
-		size_t n = view->interface_count;
-
-		if (i->ifa_addr == NULL || n == DOCTOR_INTERFACES_MAX ||
-		    addr_from_sockaddr(&view->interfaces[n].addr, i->ifa_addr) < 0)
-			continue;
-		view->interfaces[n].prefix_bits = prefix_of(i->ifa_netmask);
-		view->interface_count++;
-	}
-	freeifaddrs(list);
-}
-
-/* Does the kernel know a way? Nothing is sent. */
-static bool
-has_route(const struct addr *a)
-{
-	int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool routed = fd >= 0 && connect(fd, &a->sa, addr_size(a)) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return routed;
-}
 
 /* ---- one candidate ---- */
 
@@ -71,20 +11,20 @@ proto_name(const struct sdp_candidate *c)
 }
 
 static enum doctor_cause
-judge_address(const struct doctor_view *view, struct doctor_finding *f,
+judge_address(const struct reach_view *view, struct doctor_finding *f,
 	      const struct sdp_candidate *c, struct exam_target *t)
 {
-	enum doctor_cause cause = doctor_candidate_judge(view, &t->addr, has_route(&t->addr));
+	enum reach r = reach_judge(view, &t->addr, reach_has_route(&t->addr));
 	char text[ADDR_TEXT_SIZE];
 
-	t->usable = cause == DOCTOR_NO_CAUSE || cause == DOCTOR_CAND_OTHER;
+	t->usable = reach_is_useful(r);
 	doctor_say(f, "%s %s %s%s", addr_format(&t->addr, text), proto_name(c),
-		   doctor_class_name(doctor_class_of(&t->addr)),
-		   cause == DOCTOR_NO_CAUSE	? ""
-		   : cause == DOCTOR_CAND_OTHER ? ", not where HTTP is"
-		   : cause == DOCTOR_CAND_ROUTE ? ", no route"
-						: ", of no use from here");
-	return cause;
+		   reach_class_name(reach_class_of(&t->addr)),
+		   r == REACH_FINE    ? ""
+		   : r == REACH_OTHER ? ", not where HTTP is"
+		   : r == REACH_ROUTE ? ", no route"
+				      : ", of no use from here");
+	return doctor_candidate_cause(r);
 }
 
 static struct exam_target *
@@ -100,14 +40,14 @@ add_target(struct exam *x, const struct addr *a, const struct sdp_candidate *c)
 }
 
 static enum doctor_cause
-judge_name(struct exam *x, const struct doctor_view *view, struct doctor_finding *f,
+judge_name(struct exam *x, const struct reach_view *view, struct doctor_finding *f,
 	   const struct sdp_candidate *c)
 {
 	enum doctor_cause cause = DOCTOR_CAND_NAME;
 	struct addr list[4];
 	int n, count;
 
-	if (doctor_is_mdns(c->address)) {
+	if (reach_is_mdns(c->address)) {
 		doctor_say(f, "%.64s %s mDNS", c->address, proto_name(c));
 		return DOCTOR_CAND_MDNS;
 	}
@@ -131,7 +71,7 @@ judge_name(struct exam *x, const struct doctor_view *view, struct doctor_finding
 }
 
 static enum doctor_cause
-judge_candidate(struct exam *x, const struct doctor_view *view, struct doctor_finding *f,
+judge_candidate(struct exam *x, const struct reach_view *view, struct doctor_finding *f,
 		const struct sdp_candidate *c)
 {
 	struct exam_target *t;
@@ -197,7 +137,10 @@ ask_useless(struct exam *x, struct doctor_finding *f, struct tally *n)
 		struct exam_target *t = &x->targets[i];
 		char text[ADDR_TEXT_SIZE];
 
-		if (t->tcp || t->usable || !exam_answers(x, t))
+		if (clock_now_us() >= x->deadline_us)
+			return;
+		if (t->tcp || t->usable || reach_class_of(&t->addr) == REACH_CLASS_ANY ||
+		    !exam_answers(x, t))
 			continue;
 		doctor_say(f, "%s answers all the same", addr_format(&t->addr, text));
 		t->usable = true;
@@ -209,10 +152,10 @@ ask_useless(struct exam *x, struct doctor_finding *f, struct tally *n)
 void
 stage_candidates(struct exam *x, struct doctor_finding *f)
 {
-	struct doctor_view view;
+	struct reach_view view;
 	struct tally n = {0};
 
-	look_around(x, &view);
+	reach_look(&view, &x->reached);
 	for (size_t i = 0; i < x->plan->candidate_count; i++) {
 		const struct sdp_candidate *c = &x->plan->candidates[i];
 		size_t at = x->target_count;

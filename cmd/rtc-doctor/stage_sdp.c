@@ -10,8 +10,13 @@ invent_offer(struct exam *x)
 {
 	struct sdp *offer = sdp_parse(x->post.body, x->post.body_size, NULL);
 
-	for (size_t i = 0; offer != NULL && i < offer->media_count; i++)
+	for (size_t i = 0; offer != NULL && i < offer->media_count; i++) {
+		struct sdp_transport *t = &x->answer->media[i].transport;
+
 		offer->media[i].direction = sdp_direction_reverse(offer->media[i].direction);
+		if (t->setup != SDP_ACTIVE) /* DTLS is not tried */
+			t->setup = SDP_PASSIVE;
+	}
 	x->offer = offer;
 }
 

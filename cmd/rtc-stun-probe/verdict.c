@@ -5,9 +5,6 @@
 #include "base/bytes.h"
 #include "client/client.h"
 
-/* Beside the codes that all clients share. */
-enum { STATUS_WRONG_ANSWER = 43 };
-
 /* In the order of how much each tells; the words say what to do. */
 static const struct {
 	const char *name;
@@ -23,26 +20,26 @@ static const struct {
 	 "wrong user name or password (401): the port is open, but the session has another "
 	 "ice-ufrag or ice-pwd, is gone, or wants its client's ufrag too (--ufrag OURS:THEIRS)"},
     [VERDICT_NO_INTEGRITY] =
-	{"no-integrity", STATUS_WRONG_ANSWER,
+	{"no-integrity", CLIENT_UDP,
 	 "answers without MESSAGE-INTEGRITY: not the ICE server of this session"},
     [VERDICT_WRONG_INTEGRITY] =
-	{"wrong-integrity", STATUS_WRONG_ANSWER,
+	{"wrong-integrity", CLIENT_UDP,
 	 "the answer's MESSAGE-INTEGRITY is wrong: another server answers, or one that uses "
 	 "another password"},
-    [VERDICT_WRONG_FINGERPRINT] = {"wrong-fingerprint", STATUS_WRONG_ANSWER,
+    [VERDICT_WRONG_FINGERPRINT] = {"wrong-fingerprint", CLIENT_UDP,
 				   "the answer's FINGERPRINT is wrong: it was changed on the way"},
-    [VERDICT_NO_ADDRESS] = {"no-address", STATUS_WRONG_ANSWER,
+    [VERDICT_NO_ADDRESS] = {"no-address", CLIENT_UDP,
 			    "answers without a mapped address: not a usable STUN server"},
-    [VERDICT_ERROR] = {"error", STATUS_WRONG_ANSWER, "answers with a STUN error"},
-    [VERDICT_GARBAGE] = {"not-stun", STATUS_WRONG_ANSWER,
+    [VERDICT_ERROR] = {"error", CLIENT_UDP, "answers with a STUN error"},
+    [VERDICT_GARBAGE] = {"not-stun", CLIENT_UDP,
 			 "something answers there, but it does not speak STUN: wrong port?"},
-    [VERDICT_MUTE] = {"mute", STATUS_WRONG_ANSWER,
+    [VERDICT_MUTE] = {"mute", CLIENT_UDP,
 		      "takes the connection, but does not answer: another service than ICE-TCP?"},
-    [VERDICT_HANG_UP] = {"hang-up", STATUS_WRONG_ANSWER,
+    [VERDICT_HANG_UP] = {"hang-up", CLIENT_UDP,
 			 "takes the connection and closes it without an answer: another service "
 			 "than ICE-TCP?"},
     [VERDICT_CLOSED] =
-	{"closed", CLIENT_CANDIDATE,
+	{"closed", CLIENT_UDP,
 	 "closed port (ICMP port unreachable): the host is up, but nothing listens there; is "
 	 "the server running, on this port and address family?"},
     [VERDICT_SILENT] =

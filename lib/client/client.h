@@ -1,6 +1,7 @@
 /*
  * client.h - what the WHIP and WHEP clients share: the codes of the stages that a session goes
- * through. They are the exit statuses of rtc-publish, rtc-play and rtc-doctor.
+ * through. They are the exit statuses of rtc-publish, rtc-play, rtc-doctor and rtc-stun-probe: one
+ * fault, one number (tests/e2e/doctor-codes.t).
  */
 #ifndef RTCKIT_CLIENT_CLIENT_H
 #define RTCKIT_CLIENT_CLIENT_H
@@ -14,9 +15,9 @@ enum client_code {
 	CLIENT_AUTH = 21,      /* 401 or 403 */
 	CLIENT_HEADERS = 22,   /* Location missing or unusable */
 	CLIENT_SDP = 30,       /* the answer cannot be used, or no common codec */
-	CLIENT_CANDIDATE = 40, /* the answer names no address that can be used */
-	CLIENT_UDP = 41,       /* no ICE check was answered */
-	CLIENT_TCP_ONLY = 42,  /* only ICE-TCP is offered, and does not do or is not wanted */
+	CLIENT_CANDIDATE = 40, /* no address of the answer can be used from here (reach.h) */
+	CLIENT_UDP = 41,       /* no ICE check was answered rightly: silence, ICMP, others */
+	CLIENT_TCP_ONLY = 42,  /* no UDP is offered, or answered, and TCP does not do either */
 	CLIENT_TURN = 43,      /* no TURN server relays, and there is no other way */
 	CLIENT_DTLS = 50,
 	CLIENT_NO_MEDIA = 55,  /* connected, but nothing arrives; or the path was lost */

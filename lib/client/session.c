@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "client/session_impl.h"
 
 /* ---- callbacks of the peer, passed on ---- */
@@ -24,12 +25,12 @@ on_connected(void *arg, const struct peer_info *info)
 		s->cfg.events->connected(s->cfg.arg, info);
 }
 
-/* Which code says best what did not work: the way that was there. */
+/* No check was answered: the first stage that is to blame. */
 static enum client_code
-code_of_ice(const struct client_session *s)
+code_of_ice(const struct client_session *s, char *words, size_t size)
 {
 	if (s->udp_count > 0)
-		return CLIENT_UDP;
+		return session_is_unreachable(s, words, size) ? CLIENT_CANDIDATE : CLIENT_UDP;
 	return s->target_count > 0 ? CLIENT_TCP_ONLY : CLIENT_TURN;
 }
 
@@ -37,18 +38,23 @@ static void
 on_failed(void *arg, enum peer_stage stage, const char *words)
 {
 	struct client_session *s = arg;
+	char text[WHIP_WORDS_SIZE], all[2 * WHIP_WORDS_SIZE + 8];
+	bool relayed = stage == PEER_STAGE_ICE && s->relay != NULL && s->relay->words[0] != '\0';
 	enum client_code code = CLIENT_NO_MEDIA;
-	char all[2 * WHIP_WORDS_SIZE + 8];
 
+	text_copy(text, sizeof(text), words);
 	/* A path that worked and is gone is not a path that is blocked. */
-	if (s->times.dtls_us == 0 && stage == PEER_STAGE_ICE)
-		code = code_of_ice(s);
-	else if (s->times.dtls_us == 0 && stage == PEER_STAGE_DTLS)
+	if (s->times.dtls_us == 0 && stage == PEER_STAGE_ICE) {
+		code = code_of_ice(s, text, sizeof(text));
+	} else if (s->times.dtls_us == 0 && stage == PEER_STAGE_DTLS) {
 		code = CLIENT_DTLS;
-	snprintf(all, sizeof(all), "%s%s%s", words,
-		 stage == PEER_STAGE_ICE && s->relay != NULL && s->relay->words[0] != '\0' ? "; "
-											   : "",
-		 stage == PEER_STAGE_ICE && s->relay != NULL ? s->relay->words : "");
+		if (s->tcp != NULL && s->relay == NULL && s->received_us == 0) {
+			code = CLIENT_TCP_ONLY; /* UDP failed before it */
+			snprintf(text, sizeof(text), "no UDP, and by TCP %s", words);
+		}
+	}
+	snprintf(all, sizeof(all), "%s%s%s", text, relayed ? "; " : "",
+		 relayed ? s->relay->words : "");
 	session_end(s, code, all);
 }
 
@@ -150,10 +156,18 @@ session_stopped(struct client_session *s, enum client_code code, const char *wor
 		s->stopped(s->cfg.arg, code, words); /* may free s */
 }
 
+/* 404 is fine for a session that has ended by itself; one that runs is somewhere else. */
 static void
 on_deleted(void *arg, const struct whip_result *r)
 {
-	report_stopped(arg, r->code, r->words);
+	struct client_session *s = arg;
+	bool lost = r->code == CLIENT_OK && r->status == 404 && s->times.dtls_us != 0 && !s->ended;
+
+	if (lost)
+		report_stopped(s, CLIENT_DELETE,
+			       "HTTP 404 to the DELETE: the answer's Location leads nowhere");
+	else
+		report_stopped(s, r->code, r->words);
 }
 
 static void
@@ -275,6 +289,7 @@ take_answer(struct client_session *s, const struct whip_result *r)
 	enum client_code code;
 
 	s->times.answer_us = clock_now_us() - s->start_us;
+	s->reached = r->reached;
 	session_relay_learn(s, s->cfg.ice_servers);
 	session_relay_learn(s, r->ice_servers);
 	code = session_take_answer(s, r->answer, r->answer_size, words, sizeof(words));

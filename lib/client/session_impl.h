@@ -13,6 +13,7 @@ enum {
 	SESSION_NAMES_MAX = 4,	       /* host names among the candidates that are looked up */
 	SESSION_HOSTS_MAX = 8,	       /* our own host candidates */
 	SESSION_TCP_MAX = 4,	       /* TCP candidates that are connected to */
+	SESSION_JUDGED_MAX = 8,	       /* UDP addresses that are judged if none answers */
 	SESSION_TCP_AFTER_US = 500000, /* when UDP was not answered for so long */
 	SESSION_STUNS_MAX = 2,	       /* STUN servers that are asked */
 	SESSION_TRICKLE_MAX = 8,       /* candidates that are told late */
@@ -109,6 +110,8 @@ struct client_session {
 	struct session_relay *relay;	    /* NULL: no TURN server is known */
 	struct session_trickle *trickle;    /* NULL: of no use */
 	bool remote_lite;
+	struct addr reached;			/* by HTTP; family 0: not known */
+	struct addr judged[SESSION_JUDGED_MAX]; /* the first of udp_count */
 	struct loop_driver driver;
 	struct peer *peer;
 	struct whip_client *whip;
@@ -143,6 +146,8 @@ void session_sockets_close(struct client_session *s);
 uint16_t session_socket_port(const struct client_session *s, unsigned family);
 void session_send_all(struct client_session *s); /* drain peer_poll() */
 int session_add_address(struct client_session *s, const struct addr *a, uint32_t priority);
+/* No UDP address was answered: is none of them of use from here? Then with words. */
+bool session_is_unreachable(const struct client_session *s, char *words, size_t size);
 void session_add_name(struct client_session *s, const char *name, uint16_t port, uint32_t priority,
 		      bool tcp);
 void session_names_forget(struct client_session *s);

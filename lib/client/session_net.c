@@ -2,12 +2,14 @@
 #include "client/session_impl.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "client/reach.h"
 #include "rtp/rtp.h"
 
 enum {
@@ -264,19 +266,6 @@ session_socket_port(const struct client_session *s, unsigned family)
 
 /* ---- the other side's addresses ---- */
 
-/* Does the kernel know a way? Nothing is sent. */
-static bool
-has_route(const struct addr *a)
-{
-	int fd = socket(a->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool routed = fd < 0 || connect(fd, &a->sa, addr_size(a)) == 0 ||
-		      (errno != ENETUNREACH && errno != EHOSTUNREACH);
-
-	if (fd >= 0)
-		close(fd);
-	return routed;
-}
-
 int
 session_add_address(struct client_session *s, const struct addr *a, uint32_t priority)
 {
@@ -284,11 +273,12 @@ session_add_address(struct client_session *s, const struct addr *a, uint32_t pri
 	struct ice_tuple tuple;
 	int r;
 
+	if (reach_class_of(a) == REACH_CLASS_ANY)
+		return -ENETUNREACH;
 	session_relay_add(s, a, priority);
 	if (s->cfg.relay_only || s->cfg.protocol == CLIENT_PROTOCOL_TCP)
 		return -EPERM;
-	r = has_route(a) ? session_socket_open(s, family) : -ENETUNREACH;
-
+	r = reach_has_route(a) ? session_socket_open(s, family) : -ENETUNREACH;
 	if (r < 0)
 		return r;
 	memset(&tuple, 0, sizeof(tuple));
@@ -297,8 +287,27 @@ session_add_address(struct client_session *s, const struct addr *a, uint32_t pri
 	tuple.channel = family;
 	r = peer_add_pair(s->peer, &tuple, priority);
 	s->pair_count += r >= 0;
+	if (r >= 0 && s->udp_count < SESSION_JUDGED_MAX)
+		s->judged[s->udp_count] = *a;
 	s->udp_count += r >= 0;
 	return r;
+}
+
+bool
+session_is_unreachable(const struct client_session *s, char *words, size_t size)
+{
+	char text[ADDR_TEXT_SIZE];
+	struct reach_view view;
+
+	if (s->udp_count == 0 || s->udp_count > SESSION_JUDGED_MAX)
+		return false;
+	reach_look(&view, &s->reached);
+	for (unsigned i = 0; i < s->udp_count; i++)
+		if (reach_is_useful(reach_judge(&view, &s->judged[i], true)))
+			return false;
+	snprintf(words, size, "the answer's media address %s is %s: of no use from here",
+		 addr_format(&s->judged[0], text), reach_class_name(reach_class_of(&s->judged[0])));
+	return true;
 }
 
 static void

@@ -338,13 +338,13 @@ judge_post(struct whip_client *c, int status)
 		memcpy(c->session_url, location, sizeof(location));
 	take_links(c);
 	take_etag(c);
-	if (c->body_size == 0)
-		return fail(c, CLIENT_SDP, "the answer has no body");
 	if (r == -ENOENT)
 		return fail(c, CLIENT_HEADERS,
 			    "the answer has no Location: the session cannot be deleted");
 	if (r < 0)
 		return fail(c, CLIENT_HEADERS, "the Location of the answer is not a usable URL");
+	if (c->body_size == 0)
+		return fail(c, CLIENT_SDP, "the answer has no body");
 	return CLIENT_OK;
 }
 
@@ -399,6 +399,15 @@ follow(struct whip_client *c, CURLcode result, int status)
 }
 
 static void
+get_reached(CURL *easy, struct addr *out)
+{
+	char *text = NULL;
+
+	if (curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &text) == CURLE_OK && text != NULL)
+		(void)addr_parse(out, text, 0); /* untouched if there was no connection */
+}
+
+static void
 finish(struct whip_client *c, CURLcode result)
 {
 	struct whip_result out = {.words = c->words, .session_url = c->session_url};
@@ -411,6 +420,7 @@ finish(struct whip_client *c, CURLcode result)
 		out.tls_us = time_of(c->easy, CURLINFO_APPCONNECT_TIME_T);
 		out.total_us = time_of(c->easy, CURLINFO_TOTAL_TIME_T);
 		out.code = judge(c, result, (int)status);
+		get_reached(c->easy, &out.reached);
 	} else {
 		out.code = fail(c, CLIENT_INTERNAL, "out of memory");
 	}

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/addr.h"
 #include "client/client.h"
 #include "turn/turn_server.h"
 
@@ -50,6 +51,7 @@ struct whip_result {
 	const struct turn_servers *ice_servers; /* of its Link fields; NULL: none */
 	const char *session_url; /* resolved Location (RFC 3986 s.5); "" if none. A secret. */
 	unsigned redirects;
+	struct addr reached; /* the server's address (a proxy's, if there is one); family 0: none */
 	uint64_t dns_us, tcp_us, tls_us, total_us; /* of the last hop; 0 not reached */
 };
 typedef void whip_done_fn(void *arg, const struct whip_result *result);

@@ -314,7 +314,7 @@ static const struct doctor_row rows[DOCTOR_CAUSES] = {
 	"an IPv4 address too: rtc_server { ip_family all; } or CANDIDATE="),
     [DOCTOR_CAND_ANY] =
 	FAIL_ALL("cand-any", CLIENT_CANDIDATE,
-		 "the server names no real address (0.0.0.0 or ::): tell it its own: "
+		 "the server names no host's address (0.0.0.0, ::, multicast): tell it its own: "
 		 "CANDIDATE={address} rtc-server"),
     [DOCTOR_CAND_SOME] = WARN_SOME(
 	"cand-some", CLIENT_CANDIDATE, 0,

@@ -185,6 +185,22 @@ agree_track(struct sdp_track *t, const struct sdp_media *offered, const struct s
 		sdp_track_take_rids(t, answered, answered->simulcast_recv, SDP_RECVONLY);
 }
 
+/* RFC 8843 s.7.3: an answer repeats the mids. One without any is taken by its order. */
+static bool
+repeats_mids(const struct sdp *offer, const struct sdp *answer, struct sdp_problem *problem)
+{
+	for (size_t i = 0; i < offer->media_count; i++) {
+		const char *mid = answer->media[i].mid, *want = offer->media[i].mid;
+
+		if (mid[0] == '\0' || strcmp(mid, want) == 0)
+			continue;
+		sdp_problem_set(problem, SDP_UNSUPPORTED,
+				"the answer has a=mid:%.32s where the offer has %.32s", mid, want);
+		return false;
+	}
+	return true;
+}
+
 int
 sdp_negotiate_answer(struct sdp_plan *plan, const struct sdp *offer, const struct sdp *answer,
 		     struct sdp_problem *problem)
@@ -199,6 +215,8 @@ sdp_negotiate_answer(struct sdp_plan *plan, const struct sdp *offer, const struc
 				answer->media_count, offer->media_count);
 		return -EPROTO;
 	}
+	if (!repeats_mids(offer, answer, problem))
+		return -EPROTO;
 	memset(&p, 0, sizeof(p));
 	p.track_count = offer->media_count;
 	for (size_t i = 0; i < offer->media_count; i++) {
@@ -212,7 +230,12 @@ sdp_negotiate_answer(struct sdp_plan *plan, const struct sdp *offer, const struc
 	r = sdp_plan_transport(&p, answer, false, problem);
 	if (r < 0)
 		return r;
-	p.dtls_client = p.remote.setup != SDP_ACTIVE;
+	if (p.remote.setup != SDP_ACTIVE && p.remote.setup != SDP_PASSIVE) {
+		sdp_problem_set(problem, SDP_UNSUPPORTED, /* RFC 8842 s.5.3 */
+				"the answer's a=setup is neither active nor passive");
+		return -EPROTO;
+	}
+	p.dtls_client = p.remote.setup == SDP_PASSIVE;
 	*plan = p;
 	sdp_plan_own_mids(plan);
 	return 0;

@@ -129,8 +129,8 @@ size_t sdp_default_exts(bool twcc, struct sdp_ext *out, size_t cap);
 /*
  * Take the answer to our offer. direction and codecs of each track are as agreed (ours; codecs[0]
  * is the one to send), ssrcs are what the remote says that it sends. Both outlive plan. Returns 0,
- * or -EPROTO with *problem set (m-lines missing, no active track, no fingerprint, no ice-ufrag
- * ...).
+ * or -EPROTO with *problem set (m-lines missing, other mids, no active track, no fingerprint, no
+ * ice-ufrag, a=setup neither active nor passive ...).
  */
 int sdp_negotiate_answer(struct sdp_plan *plan, const struct sdp *offer, const struct sdp *answer,
 			 struct sdp_problem *problem);

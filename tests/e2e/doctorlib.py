@@ -62,7 +62,7 @@ def lay_cable():
     ip(f'addr add {INNER}/32 dev cable')
     ip('link set cable up')
     for words in ('link set lo up', f'addr add {CLIENT}/24 dev eth0', 'link set eth0 up',
-                  f'route add {INNER} via {SERVER}'):
+                  f'route add default via {SERVER}'):
         subprocess.run([*inside, 'ip', *words.split()], check=True)
     with open(f'{folder}/resolv.conf', 'w') as f:
         f.write(f'nameserver {SERVER}\noptions timeout:1 attempts:1\n')
@@ -71,10 +71,12 @@ def lay_cable():
 
 
 INSIDE = lay_cable()
-dns = Dns({NAME: [SERVER], 'six.test': ['2001:db8::7']})
+dns = Dns({NAME: [SERVER], 'six.test': ['2001:db8::7'], 'silent.test': None})
 TLS = fakewhip.certificates(folder, NAME)
 with open(f'{folder}/token', 'w') as f:
     f.write('secret\n')
+with open(f'{folder}/other', 'w') as f:
+    f.write('another\n')
 TOKEN = ['--token-file', f'{folder}/token']
 CA = ['--ca-file', f'{folder}/ca.pem']
 
@@ -124,9 +126,9 @@ start(f'{BIN}/rtc-publish', '-q', '--test=320x180@15', PLAYED.replace(WHEP, WHIP
 
 # ---- one examination ----
 
-def doctor(url, *args, timeout=TIMEOUT_S):
+def doctor(url, *args, timeout=TIMEOUT_S, by=()):
     began = time.monotonic()
-    p = subprocess.run([*INSIDE, f'{BIN}/rtc-doctor', '--timeout', str(timeout), '-c', str(CHECKS), *args,
+    p = subprocess.run([*INSIDE, *by, f'{BIN}/rtc-doctor', '--timeout', str(timeout), '-c', str(CHECKS), *args,
                         *([url] if url else [])], capture_output=True, timeout=90)
     p.took = time.monotonic() - began
     return p
@@ -240,10 +242,12 @@ CASES = [
      sdp(silent.port, fingerprint='sha-1 ' + ':'.join(['AB'] * 20)), to_sdp),
     ('no ufrag', 30, 'sdp', 'sdp-ice', sdp(silent.port, ufrag=None), to_sdp),
     ('setup:actpass in the answer', 30, 'sdp', 'sdp-setup', sdp(silent.port, setup='actpass'), to_sdp),
+    ('no setup in the answer', 30, 'sdp', 'sdp-setup', sdp(silent.port, setup=None), to_sdp),
     ('no candidate', 40, 'candidates', 'cand-none', sdp()),
     ('a private candidate', 40, 'candidates', 'cand-private', sdp(candidate(8000, '192.168.7.7'))),
     ('a loopback candidate', 40, 'candidates', 'cand-loopback', sdp(candidate(8000, '127.0.0.1'))),
     ("a candidate inside Docker", 40, 'candidates', 'cand-docker', sdp(candidate(8000, '172.17.0.2'))),
+    ('a candidate of many', 40, 'candidates', 'cand-any', sdp(candidate(8000, '224.0.0.1'))),
     ('a candidate of another network', 40, 'candidates', 'cand-route', sdp(candidate(8000, '2001:db8::1'))),
     ('a candidate that does not resolve', 40, 'candidates', 'cand-name', sdp(candidate(8000, 'nosuch.test'))),
     ('an mDNS candidate', 40, 'candidates', 'cand-mdns', sdp(candidate(8000, 'a1b2.local'))),

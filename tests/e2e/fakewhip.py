@@ -174,6 +174,15 @@ def endless_head(h, offer):
         pass
 
 
+def interim(h, offer):
+    """100 Continue, for ever."""
+    try:
+        for _ in range(10000000):
+            h.wfile.write(b'HTTP/1.1 100 Continue\r\n\r\n' * 64)
+    except OSError:
+        pass
+
+
 def hang_up(h, offer):
     h.close_connection = True
     h.connection.shutdown(socket.SHUT_RDWR)
@@ -204,12 +213,13 @@ def once(first, then):
 
 
 def forward(url, change=lambda sdp: sdp, delete=True):
-    """The real endpoint's answer, changed. DELETE goes there when the process ends, or never."""
+    """The real endpoint's answer, changed; delete: its Location too, else one of ours."""
     def how(h, offer):
         try:
             with urllib.request.urlopen(urllib.request.Request(url, offer.encode(), {
                     'Content-Type': 'application/sdp'}), timeout=5) as r:
-                h.reply(201, CORS + [('Content-Type', 'application/sdp'), ('Location', r.headers['Location'])],
+                location = r.headers['Location'] if delete else '/rtc/v1/whip/session/1'
+                h.reply(201, CORS + [('Content-Type', 'application/sdp'), ('Location', location)],
                         change(r.read().decode()))
         except urllib.error.HTTPError as e:
             h.reply(e.code, CORS, e.read())
@@ -231,8 +241,44 @@ def ice_reply(data, pwd, how):
                    fingerprint=True)
 
 
+class HelloFlood:
+    """A TLS server that greets and never comes to anything: HelloRequest, which a client passes over; for so
+    many connections it is the real one before."""
+
+    def __init__(self, tls=None, real=0):
+        self.server = socket.create_server((ADDRESS, 0))
+        self.port = self.server.getsockname()[1]
+        self.tls, self.real = tls, real
+        thread(self.run)
+
+    def run(self):
+        while True:
+            conn, _ = self.server.accept()
+            self.real -= 1
+            thread(self.greet if self.real < 0 else self.serve, conn)
+
+    def serve(self, conn):
+        try:
+            with self.tls.wrap_socket(conn, server_side=True) as s:
+                s.recv(1)
+        except OSError:
+            conn.close()
+
+    def greet(self, conn):
+        hello = b'\x16\x03\x03' + struct.pack('!H', 4000) + b'\0\0\0\0' * 1000
+        try:
+            while True:
+                conn.sendall(hello * 16)
+        except OSError:
+            conn.close()
+
+    def url(self, host=None):
+        return f'https://{host or ADDRESS}:{self.port}/rtc/v1/whip/?app=live&stream=a'
+
+
 class Ice:
-    """Answers checks on a UDP port. how: good, silent, wrong-key, refuse, garbage, lossy."""
+    """Answers checks on a UDP port. how: good, silent, wrong-key, refuse, garbage, lossy; mtu-flood: no large ones,
+    but as much else as it can."""
 
     def __init__(self, how='good', address=None):
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -248,8 +294,18 @@ class Ice:
             count += 1
             if self.how == 'garbage':
                 self.sock.sendto(b'\xffgarbage', peer)
+            elif self.how == 'mtu-flood' and len(data) > 1000:
+                thread(self.flood, peer)
             elif kind_of(data) == 1 and self.how != 'silent' and (self.how != 'lossy' or count % 2):
                 self.sock.sendto(ice_reply(data, PWD, self.how), peer)
+
+
+    def flood(self, peer):
+        try:
+            while True:
+                self.sock.sendto(b'\xffgarbage', peer)
+        except OSError:
+            pass
 
 
 class Dtls:
@@ -333,6 +389,8 @@ class IceTcp:
                 if len(head) < 2:
                     return
                 data = conn.recv(struct.unpack('!H', head)[0], socket.MSG_WAITALL)
+                while self.how == 'flood':  # checks of its own
+                    conn.sendall((b'\0\x14\0\1\0\0\x21\x12\xa4\x42' + b'x' * 12) * 512)
                 if self.how != 'silent':
                     reply = ice_reply(data, PWD, self.how)
                     conn.sendall(struct.pack('!H', len(reply)) + reply)
@@ -443,7 +501,7 @@ def certificates(folder, host):
 # ---- DNS ----
 
 class Dns:
-    """A name server on ADDRESS:53: names is {name: [addresses]}; other names do not exist."""
+    """A name server on ADDRESS:53: names is {name: [addresses]}, None: no answer; others do not exist."""
 
     def __init__(self, names):
         self.names = names
@@ -454,7 +512,9 @@ class Dns:
     def run(self):
         while True:
             data, peer = self.sock.recvfrom(512)
-            self.sock.sendto(self.reply(data), peer)
+            reply = self.reply(data)
+            if reply:
+                self.sock.sendto(reply, peer)
 
     def reply(self, data):
         labels, at = [], 12
@@ -462,7 +522,10 @@ class Dns:
             labels.append(data[at + 1:at + 1 + data[at]].decode())
             at += data[at] + 1
         kind = struct.unpack('!H', data[at + 1:at + 3])[0]
-        question, known = data[12:at + 5], self.names.get('.'.join(labels).lower())
+        question, name = data[12:at + 5], '.'.join(labels).lower()
+        known = self.names.get(name)
+        if known is None and name in self.names:
+            return None
         records = b''
         count = 0
         for text in known or []:

@@ -155,12 +155,12 @@ subtest 'wrong credentials' => sub {
 
 # Fault, credentials, exit status, verdict, words.
 for my $case (
-	['integrity', 1, 43, 'wrong-integrity', qr/MESSAGE-INTEGRITY is wrong/],
-	['none', 1, 43, 'no-integrity', qr/without MESSAGE-INTEGRITY/],
-	['fingerprint', 0, 43, 'wrong-fingerprint', qr/FINGERPRINT is wrong/],
-	['address', 0, 43, 'no-address', qr/without a mapped address/],
-	['error', 1, 43, 'error', qr/STUN error \(500\)/],
-	['garbage', 0, 43, 'not-stun', qr/does not speak STUN/],
+	['integrity', 1, 41, 'wrong-integrity', qr/MESSAGE-INTEGRITY is wrong/],
+	['none', 1, 41, 'no-integrity', qr/without MESSAGE-INTEGRITY/],
+	['fingerprint', 0, 41, 'wrong-fingerprint', qr/FINGERPRINT is wrong/],
+	['address', 0, 41, 'no-address', qr/without a mapped address/],
+	['error', 1, 41, 'error', qr/STUN error \(500\)/],
+	['garbage', 0, 41, 'not-stun', qr/does not speak STUN/],
 	['silent', 0, 41, 'silent', qr/no answer: a firewall/],
 	['wants', 0, 0, 'wants-credentials', qr/only to known sessions/],
 ) {
@@ -182,11 +182,11 @@ for my $case (
 
 subtest 'closed port' => sub {
 	my ($status, $j, $a) = run_json('-t', '3', '127.0.0.1:' . closed_port());
-	is($status, 40, 'exit 40');
+	is($status, 41, 'exit 41');
 	is($a->{verdict}, 'closed', 'verdict');
 	like($a->{reason}, qr/ICMP port unreachable/, 'words');
 	($status, $j, $a) = run_json('-c', '5', '-t', '3', '127.0.0.1:' . closed_port());
-	is($status, 40, 'exit 40 with -c');
+	is($status, 41, 'exit 41 with -c');
 };
 
 subtest 'no such name' => sub {

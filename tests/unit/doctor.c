@@ -158,31 +158,33 @@ addresses_have_classes(void **state)
 {
 	static const struct {
 		const char *text;
-		enum doctor_class class;
+		enum reach_class class;
 	} rows[] = {
-	    {"203.0.113.1", DOCTOR_CLASS_PUBLIC},    {"2001:db8::1", DOCTOR_CLASS_PUBLIC},
-	    {"0.0.0.0", DOCTOR_CLASS_ANY},	     {"::", DOCTOR_CLASS_ANY},
-	    {"127.0.0.1", DOCTOR_CLASS_LOOPBACK},    {"127.9.9.9", DOCTOR_CLASS_LOOPBACK},
-	    {"::1", DOCTOR_CLASS_LOOPBACK},	     {"169.254.1.2", DOCTOR_CLASS_LINK},
-	    {"fe80::1", DOCTOR_CLASS_LINK},	     {"172.17.0.2", DOCTOR_CLASS_DOCKER},
-	    {"172.17.255.255", DOCTOR_CLASS_DOCKER}, {"172.18.0.2", DOCTOR_CLASS_PRIVATE},
-	    {"172.16.0.2", DOCTOR_CLASS_PRIVATE},    {"10.0.0.1", DOCTOR_CLASS_PRIVATE},
-	    {"192.168.1.1", DOCTOR_CLASS_PRIVATE},   {"100.64.0.1", DOCTOR_CLASS_PRIVATE},
-	    {"fd00::1", DOCTOR_CLASS_PRIVATE},	     {"172.32.0.1", DOCTOR_CLASS_PUBLIC},
+	    {"203.0.113.1", REACH_CLASS_PUBLIC},    {"2001:db8::1", REACH_CLASS_PUBLIC},
+	    {"224.0.0.1", REACH_CLASS_ANY},	    {"255.255.255.255", REACH_CLASS_ANY},
+	    {"ff02::1", REACH_CLASS_ANY},	    {"223.0.0.1", REACH_CLASS_PUBLIC},
+	    {"0.0.0.0", REACH_CLASS_ANY},	    {"::", REACH_CLASS_ANY},
+	    {"127.0.0.1", REACH_CLASS_LOOPBACK},    {"127.9.9.9", REACH_CLASS_LOOPBACK},
+	    {"::1", REACH_CLASS_LOOPBACK},	    {"169.254.1.2", REACH_CLASS_LINK},
+	    {"fe80::1", REACH_CLASS_LINK},	    {"172.17.0.2", REACH_CLASS_DOCKER},
+	    {"172.17.255.255", REACH_CLASS_DOCKER}, {"172.18.0.2", REACH_CLASS_PRIVATE},
+	    {"172.16.0.2", REACH_CLASS_PRIVATE},    {"10.0.0.1", REACH_CLASS_PRIVATE},
+	    {"192.168.1.1", REACH_CLASS_PRIVATE},   {"100.64.0.1", REACH_CLASS_PRIVATE},
+	    {"fd00::1", REACH_CLASS_PRIVATE},	    {"172.32.0.1", REACH_CLASS_PUBLIC},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		struct addr a = address(rows[i].text);
 
-		if (doctor_class_of(&a) != rows[i].class)
-			fail_msg("%s is %s", rows[i].text, doctor_class_name(doctor_class_of(&a)));
+		if (reach_class_of(&a) != rows[i].class)
+			fail_msg("%s is %s", rows[i].text, reach_class_name(reach_class_of(&a)));
 	}
-	assert_true(doctor_is_mdns("f3a1.local"));
-	assert_true(doctor_is_mdns("f3a1.LOCAL."));
-	assert_false(doctor_is_mdns(".local"));
-	assert_false(doctor_is_mdns("local"));
-	assert_false(doctor_is_mdns("x.local.example.com"));
+	assert_true(reach_is_mdns("f3a1.local"));
+	assert_true(reach_is_mdns("f3a1.LOCAL."));
+	assert_false(reach_is_mdns(".local"));
+	assert_false(reach_is_mdns("local"));
+	assert_false(reach_is_mdns("x.local.example.com"));
 }
 
 static void
@@ -220,7 +222,7 @@ candidates_are_seen_from_here(void **state)
 	    {NULL, "10.0.0.5", true, DOCTOR_NO_CAUSE},
 	    {NULL, "203.0.113.5", false, DOCTOR_CAND_ROUTE},
 	};
-	struct doctor_view view = {.interface_count = 3};
+	struct reach_view view = {.interface_count = 3};
 
 	(void)state;
 	view.interfaces[0].addr = address("127.0.0.1");
@@ -236,7 +238,7 @@ candidates_are_seen_from_here(void **state)
 		memset(&view.reached, 0, sizeof(view.reached));
 		if (rows[i].reached != NULL)
 			view.reached = address(rows[i].reached);
-		cause = doctor_candidate_judge(&view, &a, rows[i].routed);
+		cause = doctor_candidate_cause(reach_judge(&view, &a, rows[i].routed));
 		if (cause != rows[i].cause)
 			fail_msg("%s of a server at %s: %s", rows[i].candidate, rows[i].reached,
 				 cause != DOCTOR_NO_CAUSE ? doctor_row(cause)->name : "fine");

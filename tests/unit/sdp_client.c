@@ -183,6 +183,16 @@ answers_of_others(void **state)
 	    {"v=0\r\n" TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 99\r\na=rtpmap:99 opus/48000/2\r\n"
 	     "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 H264/90000\r\n",
 	     "accepts no media section", false, ""},
+	    {"v=0\r\n" TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:q0\r\n"
+	     "a=setup:passive\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n"
+	     "m=video 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:1\r\n",
+	     "a=mid:q0 where the offer has 0", false, ""},
+	    {"v=0\r\n" TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=setup:actpass\r\n"
+	     "a=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\nm=video 0 UDP/TLS/RTP/SAVPF 0\r\n",
+	     "neither active nor passive", false, ""},
+	    {"v=0\r\n" TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtcp-mux\r\n"
+	     "a=rtpmap:111 opus/48000/2\r\nm=video 0 UDP/TLS/RTP/SAVPF 0\r\n",
+	     "neither active nor passive", false, ""},
 	};
 	struct sdp *offer = make_offer(SDP_RECVONLY);
 
