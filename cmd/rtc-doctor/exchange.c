@@ -15,7 +15,8 @@ on_head(char *data, size_t size, size_t count, void *arg)
 
 	if (octets >= 5 && memcmp(data, "HTTP/", 5) == 0)
 		e->head_size = 0; /* of an interim answer: only the last head counts */
-	if (octets > EXCHANGE_HEAD_MAX - e->head_size) {
+	e->heads_size += octets;
+	if (octets > EXCHANGE_HEAD_MAX - e->head_size || e->heads_size > EXCHANGE_HEADS_MAX) {
 		e->head_too_large = true;
 		return 0;
 	}
@@ -100,6 +101,8 @@ set_request(struct exam *x, struct exchange *e, CURL *c, const struct request *r
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c, CURLOPT_PROXY, ""); /* the stages before went without one */
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	/* A name server that is silent (redirects lead anywhere) would hold the end of it. */
+	curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, e->error);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)exam_left_ms(x));
 	curl_easy_setopt(c, CURLOPT_USERAGENT, agent_of(x->o.as));

@@ -8,6 +8,7 @@
 
 enum {
 	EXCHANGE_HEAD_MAX = 32768, /* octets of the answer's head; more ends the exchange */
+	EXCHANGE_HEADS_MAX = 4 * EXCHANGE_HEAD_MAX, /* with those of interim answers */
 	EXCHANGE_BODY_MAX = WHIP_BODY_MAX,
 	EXCHANGE_FIELDS_MAX = 8
 };
@@ -29,7 +30,7 @@ struct exchange {
 	bool head_too_large, body_too_large;
 	char error[CURL_ERROR_SIZE];
 	char *head, *body; /* NUL-terminated; owned */
-	size_t head_size, body_size;
+	size_t head_size, heads_size, body_size;
 	uint64_t total_us;
 };
 

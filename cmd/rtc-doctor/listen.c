@@ -5,147 +5,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "http/http.h"
+#include "front.h"
 #include "http/url.h"
 #include "log/log.h"
-#include "loop/loop.h"
-#include "stun/stun.h"
-#include "udp/udp.h"
-#include "visit.h"
+#include "media/media.h"
+#include "responder.h"
 #include "whip/whip_endpoint.h"
 
-enum { VISITS = 8, FAMILIES = 2, BATCHES = 8 };
-
-static struct responder {
-	uv_loop_t loop;
-	struct http_server *http;
-	struct dtls_ctx *dtls;
-	struct udp *udp[FAMILIES];
-	uv_poll_t polls[FAMILIES];
-	struct loop_driver driver;
-	struct visit visits[VISITS];
-	uint16_t port;
-} l;
-
-/* ---- media ---- */
-
-static void
-on_time(void *object, uint64_t now_us)
-{
-	(void)object;
-	for (unsigned i = 0; i < VISITS; i++)
-		if (l.visits[i].peer != NULL)
-			visit_timeout(&l.visits[i], now_us);
-}
-
-static uint64_t
-next_time(void *object, uint64_t now_us)
-{
-	uint64_t at_us = CLOCK_NEVER;
-
-	(void)object;
-	(void)now_us;
-	for (unsigned i = 0; i < VISITS; i++)
-		if (l.visits[i].peer != NULL)
-			at_us = MIN_OF(at_us, visit_deadline(&l.visits[i]));
-	return at_us;
-}
-
-static void
-send_all(struct peer *peer)
-{
-	struct peer_datagram out;
-
-	while (peer_poll(peer, &out) > 0) {
-		struct udp *u = l.udp[out.to.remote.sa.sa_family == AF_INET6];
-
-		if (u == NULL)
-			continue;
-		memcpy(udp_reserve(u, out.size), out.buf, out.size);
-		udp_commit(u, &out.to, out.size);
-	}
-}
-
-/* The end of a session is taken note of here, outside its callbacks. */
-static void
-flush(void *object, uint64_t now_us)
-{
-	(void)object;
-	(void)now_us;
-	for (unsigned i = 0; i < VISITS; i++) {
-		if (l.visits[i].peer == NULL)
-			continue;
-		send_all(l.visits[i].peer);
-		if (l.visits[i].over)
-			visit_end(&l.visits[i]);
-	}
-	for (unsigned i = 0; i < FAMILIES; i++)
-		if (l.udp[i] != NULL)
-			udp_flush(l.udp[i]);
-}
-
-static const struct loop_driver_ops driver_ops = {on_time, next_time, flush};
-
-/* A plain STUN question (rtc-stun-probe): no more octets than it has, but for the address. */
-static void
-answer_plain(struct udp *u, const struct udp_in *in)
-{
-	size_t size;
-	struct stun_msg m;
-	struct stun_writer w;
-	uint8_t *out;
-	int n;
-
-	if (stun_parse(&m, in->buf, in->size) != 0 || m.class != STUN_REQUEST ||
-	    m.method != STUN_BINDING || stun_attr(&m, STUN_USERNAME, &size) != NULL)
-		return;
-	out = udp_reserve(u, STUN_MESSAGE_MAX);
-	stun_start(&w, out, STUN_MESSAGE_MAX, STUN_SUCCESS, m.txid);
-	stun_add_address(&w, STUN_XOR_MAPPED_ADDRESS, &in->tuple.remote);
-	n = stun_finish(&w, NULL, stun_attr(&m, STUN_FINGERPRINT, &size) != NULL);
-	if (n > 0)
-		udp_commit(u, &in->tuple, (size_t)n);
-}
-
-static void
-take(struct udp *u, const struct udp_in *in, uint64_t now_us)
-{
-	for (unsigned i = 0; i < VISITS; i++) {
-		int r;
-
-		if (l.visits[i].peer == NULL)
-			continue;
-		/* Others' datagrams are refused before they are touched. */
-		r = peer_input(l.visits[i].peer, now_us, &in->tuple, in->buf, in->size);
-		if (r == -ENOMSG || r == -EACCES)
-			continue;
-		send_all(l.visits[i].peer);
-		return;
-	}
-	answer_plain(u, in);
-}
-
-static void
-on_readable(uv_poll_t *poll, int status, int events)
-{
-	struct udp *u = poll->data;
-	const struct udp_in *in;
-	uint64_t now_us = clock_now_us();
-	int count = status < 0 ? 0 : UDP_BATCH;
-
-	(void)events;
-	for (unsigned i = 0; i < BATCHES && count == UDP_BATCH; i++) {
-		count = udp_receive(u, &in);
-		for (int k = 0; k < count; k++)
-			take(u, &in[k], now_us);
-	}
-	loop_driver_settle(&l.driver, now_us);
-}
+struct responder responder;
+static struct front *front;
+static char bound[ADDR_TEXT_SIZE]; /* the one address that it listens on; "": all */
 
 /* ---- HTTP ---- */
 
@@ -153,10 +29,12 @@ static void
 find_candidates(const struct http_request *req, struct whip_candidates *out)
 {
 	struct addr interfaces[WHIP_INTERFACES_MAX];
+	uint16_t v4 = responder.udp[0] != NULL ? responder.port : 0;
+	uint16_t v6 = responder.udp[1] != NULL ? responder.port : 0;
 	struct whip_question q = {
 	    .interfaces = interfaces,
 	    .interface_count = whip_interfaces(interfaces, ARRAY_COUNT(interfaces)),
-	    .ports = {.udp4 = l.udp[0] != NULL ? l.port : 0, .udp6 = l.udp[1] != NULL ? l.port : 0},
+	    .ports = {v4, v6, v4, v6},
 	};
 	const char *text = http_host(req);
 	char host[URL_HOST_MAX + 1] = "";
@@ -166,6 +44,8 @@ find_candidates(const struct http_request *req, struct whip_candidates *out)
 	uint16_t port;
 
 	whip_rules_init(&rules);
+	if (bound[0] != '\0')
+		(void)whip_rules_add(&rules, bound);
 	rules.family = WHIP_IP_ALL;
 	rules.resolve = false;
 	rules.keep = true; /* a name is as good as an address: the client has resolved it */
@@ -175,6 +55,22 @@ find_candidates(const struct http_request *req, struct whip_candidates *out)
 		q.api_host = host;
 	}
 	whip_candidates_find(out, &rules, &q);
+}
+
+/* Answers what has no token, or another. */
+static bool
+is_allowed(struct http_request *req)
+{
+	static const struct http_header challenge[] = {{"WWW-Authenticate", "Bearer"},
+						       {NULL, NULL}};
+	const char *token = http_bearer(req);
+
+	if (responder.token[0] == '\0' ||
+	    (token != NULL && text_equal_secret(token, responder.token)))
+		return true;
+	http_problem_with(req, challenge, 401, "token", "A token is wanted", "%s",
+			  token == NULL ? "the request has none" : "this one is another");
+	return false;
 }
 
 static void
@@ -191,23 +87,26 @@ on_post(struct http_request *req)
 	const char *body;
 	size_t size;
 
-	for (unsigned i = 0; i < VISITS && v == NULL; i++)
-		if (l.visits[i].peer == NULL)
-			v = &l.visits[i];
+	if (!is_allowed(req))
+		return;
+	for (unsigned i = 0; i < RESPONDER_VISITS && v == NULL; i++)
+		if (responder.visits[i].peer == NULL)
+			v = &responder.visits[i];
 	if (v == NULL) {
-		http_problem(req, 503, "busy", "Too many sessions", "at most %d at a time", VISITS);
+		http_problem(req, 503, "busy", "Too many sessions", "at most %d at a time",
+			     RESPONDER_VISITS);
 		return;
 	}
 	body = http_body(req, &size);
 	find_candidates(req, &candidates);
-	if (visit_begin(v, l.dtls, body, size, play, &candidates, answer, sizeof(answer),
+	if (visit_begin(v, responder.dtls, body, size, play, &candidates, answer, sizeof(answer),
 			&problem) < 0) {
 		http_problem(req, 422, "offer", "The offer cannot be used", "%s", problem.detail);
 		return;
 	}
 	snprintf(location, sizeof(location), "/session/%s", v->secret);
 	http_reply(req, 201, headers, answer, strlen(answer));
-	loop_driver_settle(&l.driver, clock_now_us());
+	responder_settle();
 }
 
 static void
@@ -215,12 +114,14 @@ on_delete(struct http_request *req)
 {
 	const char *name = http_rest(req);
 
-	for (unsigned i = 0; i < VISITS; i++) {
-		struct visit *v = &l.visits[i];
+	if (!is_allowed(req))
+		return;
+	for (unsigned i = 0; i < RESPONDER_VISITS; i++) {
+		struct visit *v = &responder.visits[i];
 
 		if (v->peer == NULL || name[0] != '/' || !text_equal_secret(name + 1, v->secret))
 			continue;
-		visit_end(v);
+		responder_end(v);
 		http_reply(req, 200, NULL, "", 0);
 		return;
 	}
@@ -240,36 +141,31 @@ on_signal(void *arg, int signum)
 {
 	(void)arg;
 	(void)signum;
-	uv_stop(&l.loop);
+	uv_stop(&responder.loop);
 }
 
-/* UDP beside the TCP port that was taken; a family that this machine lacks is left out. */
+/* HTTP itself is on the loopback, behind the front. */
 static int
-open_udp(const struct addr *want)
+open_front(int fd, struct tls_ctx *tls)
 {
-	int error = -EADDRNOTAVAIL;
+	struct addr inner, own;
+	socklen_t size = sizeof(own);
+	int r = http_server_listen_tcp(responder.http, "127.0.0.1:0");
 
-	for (unsigned i = 0; i < FAMILIES; i++) {
-		struct addr a = {0};
-
-		a.sa.sa_family = i == 0 ? AF_INET : AF_INET6;
-		if (want->sa.sa_family != 0 && want->sa.sa_family != a.sa.sa_family)
-			continue;
-		if (want->sa.sa_family != 0)
-			a = *want;
-		addr_set_port(&a, l.port);
-		l.udp[i] = udp_open(&a, false, &error);
-		if (l.udp[i] == NULL)
-			continue;
-		uv_poll_init(&l.loop, &l.polls[i], udp_fd(l.udp[i]));
-		l.polls[i].data = l.udp[i];
-		uv_poll_start(&l.polls[i], UV_READABLE, on_readable);
+	if (r < 0 || getsockname(fd, &own.sa, &size) < 0) {
+		close(fd);
+		return r < 0 ? r : -errno;
 	}
-	return l.udp[0] != NULL || l.udp[1] != NULL ? 0 : error;
+	responder.port = addr_port(&own);
+	(void)addr_parse(&inner, "127.0.0.1", http_server_port(responder.http, 0));
+	front = front_new(&responder.loop, &inner, tls, responder_take_tcp);
+	if (front == NULL)
+		close(fd);
+	return front != NULL ? front_listen(front, fd) : -ENOMEM;
 }
 
 static int
-set_up(const char *where)
+set_up(const struct listen_config *c, struct tls_ctx *tls)
 {
 	static const struct http_config config = {.routes = routes, .cors = true};
 	struct addr want = {0};
@@ -277,43 +173,64 @@ set_up(const char *where)
 
 	signal(SIGPIPE, SIG_IGN);
 	media_init();
-	l.dtls = dtls_ctx_new();
-	l.http = http_server_new(&l.loop, &config);
-	if (l.dtls == NULL || l.http == NULL)
+	responder.token = c->token;
+	responder.dtls = dtls_ctx_new();
+	responder.http = http_server_new(&responder.loop, &config);
+	if (responder.dtls == NULL || responder.http == NULL)
 		return -ENOMEM;
-	r = http_server_listen_tcp(l.http, where);
+	r = http_tcp_socket(c->where);
+	if (r >= 0)
+		r = open_front(r, tls);
 	if (r < 0)
 		return r;
-	l.port = http_server_port(l.http, 0);
-	(void)addr_parse(&want, where, l.port); /* a port alone: all addresses */
-	loop_on_signal(&l.loop, SIGINT, on_signal, NULL);
-	loop_on_signal(&l.loop, SIGTERM, on_signal, NULL);
-	return open_udp(&want);
+	if (addr_parse(&want, c->where, 0) == 0 && !addr_is_any(&want)) /* not a port alone */
+		addr_format_host(&want, bound);
+	loop_on_signal(&responder.loop, SIGINT, on_signal, NULL);
+	loop_on_signal(&responder.loop, SIGTERM, on_signal, NULL);
+	return responder_open_media(&want);
+}
+
+static void
+tell(const struct listen_config *c)
+{
+	const char *scheme = c->tls.cert != NULL ? "https" : "http";
+
+	printf("listening on TCP and UDP %u; on the other machine: rtc-doctor --media "
+	       "%s://ADDRESS:%u/whip (and --whep %s://ADDRESS:%u/whep)%s\n",
+	       responder.port, scheme, responder.port, scheme, responder.port,
+	       c->token[0] != '\0' ? ", with the token" : "");
+	fflush(stdout);
 }
 
 int
-listen_run(const char *where)
+listen_run(const struct listen_config *c)
 {
+	char words[TLS_WORDS_SIZE];
+	struct tls_ctx *tls = NULL;
 	int r;
 
-	uv_loop_init(&l.loop);
-	loop_driver_init(&l.driver, &l.loop, &driver_ops, &l);
-	r = set_up(where);
-	if (r < 0) {
-		log_error("listen", "%s: %s", where, strerror(-r));
-	} else {
-		printf("listening on TCP and UDP %u; on the other machine: rtc-doctor --media "
-		       "http://ADDRESS:%u/whip (and --whep http://ADDRESS:%u/whep)\n",
-		       l.port, l.port, l.port);
-		fflush(stdout);
-		uv_run(&l.loop, UV_RUN_DEFAULT);
+	if (c->tls.cert != NULL) {
+		tls = tls_ctx_load(&c->tls, 1, "http/1.1", words);
+		if (tls == NULL) {
+			log_error("listen", "%s", words);
+			return EX_NOINPUT;
+		}
 	}
-	for (unsigned i = 0; i < VISITS; i++)
-		visit_end(&l.visits[i]);
-	http_server_free(l.http);
-	loop_finish(&l.loop);
-	for (unsigned i = 0; i < FAMILIES; i++)
-		udp_close(l.udp[i]);
-	dtls_ctx_free(l.dtls);
+	uv_loop_init(&responder.loop);
+	r = set_up(c, tls);
+	if (r < 0) {
+		log_error("listen", "%s: %s", c->where, strerror(-r));
+	} else {
+		tell(c);
+		uv_run(&responder.loop, UV_RUN_DEFAULT);
+	}
+	for (unsigned i = 0; i < RESPONDER_VISITS; i++)
+		visit_end(&responder.visits[i]);
+	http_server_free(responder.http);
+	loop_finish(&responder.loop);
+	front_free(front);
+	tls_ctx_unref(tls);
+	responder_close_media();
+	dtls_ctx_free(responder.dtls);
 	return r < 0 ? EX_UNAVAILABLE : EX_OK;
 }

@@ -5,7 +5,15 @@
 #ifndef RTC_DOCTOR_LISTEN_H
 #define RTC_DOCTOR_LISTEN_H
 
-/* Serve on "[addr:]port", TCP and UDP, until a signal comes; the exit status. */
-int listen_run(const char *where);
+#include "tls/tls.h"
+
+struct listen_config {
+	const char *where;   /* "[addr:]port", TCP and UDP */
+	const char *token;   /* Bearer token that is asked for; "": none */
+	struct tls_pair tls; /* NULL: http only */
+};
+
+/* Serve until a signal comes; the exit status. */
+int listen_run(const struct listen_config *config);
 
 #endif

@@ -131,7 +131,7 @@ main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (x.o.listen != NULL)
-		return listen_run(x.o.listen);
+		return listen_run(&(struct listen_config){x.o.listen, x.o.client.token, x.o.tls});
 	if (watch_signals(&x) < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return EX_OSERR;
 	media_init();

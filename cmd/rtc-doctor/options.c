@@ -11,7 +11,17 @@
 #include "base/bytes.h"
 #include "log/log.h"
 
-enum { OPT_WHEP = 256, OPT_AS, OPT_ONLY, OPT_UNTIL, OPT_SDP, OPT_LISTEN, OPT_MEDIA };
+enum {
+	OPT_WHEP = 256,
+	OPT_AS,
+	OPT_ONLY,
+	OPT_UNTIL,
+	OPT_SDP,
+	OPT_LISTEN,
+	OPT_MEDIA,
+	OPT_CERT,
+	OPT_KEY
+};
 
 static const char usage_text[] =
     "usage: rtc-doctor [options] URL\n"
@@ -25,6 +35,8 @@ static const char usage_text[] =
     "      --until STAGE         end after this stage\n"
     "      --sdp FILE            examine a saved answer (- is standard input)\n"
     "      --listen [ADDR:]PORT  be the server that another rtc-doctor examines\n"
+    "      --cert FILE           with --listen: https too, PEM, the chain\n"
+    "      --key FILE            its private key, PEM\n"
     "  -j, --json                one JSON object per stage, and one for the "
     "result\n" CLIENT_OPTIONS_HELP "  -h, --help                this text\n"
     "  -V, --version             the version\n";
@@ -38,6 +50,8 @@ static const struct option long_options[] = {
     {"until", required_argument, NULL, OPT_UNTIL},
     {"sdp", required_argument, NULL, OPT_SDP},
     {"listen", required_argument, NULL, OPT_LISTEN},
+    {"cert", required_argument, NULL, OPT_CERT},
+    {"key", required_argument, NULL, OPT_KEY},
     {"json", no_argument, NULL, 'j'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -163,6 +177,12 @@ take_option(struct options *o, int opt, const char *arg)
 	case OPT_LISTEN:
 		o->listen = arg;
 		return 0;
+	case OPT_CERT:
+		o->tls.cert = arg;
+		return 0;
+	case OPT_KEY:
+		o->tls.key = arg;
+		return 0;
 	case 'c':
 		return set_count(o, arg);
 	case 'j':
@@ -183,6 +203,9 @@ take_operands(struct options *o, int argc, char **argv)
 
 	if (o->sdp_file != NULL && o->listen != NULL)
 		return usage("--sdp and --listen exclude each other", "");
+	if ((o->tls.cert == NULL) != (o->tls.key == NULL) ||
+	    (o->tls.cert != NULL && o->listen == NULL))
+		return usage("--cert and --key belong together, and to --listen", "");
 	if (argc - optind != want)
 		return usage(want ? "which URL?" : "no URL goes with --sdp and --listen", "");
 	if (o->as != DOCTOR_ANYONE && o->as != DOCTOR_BROWSER && o->action == WHIP_PLAY)

@@ -4,6 +4,7 @@
 
 #include "client/options.h"
 #include "doctor/doctor.h"
+#include "tls/tls.h"
 
 enum {
 	OPTION_COUNT_MAX = 1000, /* of -c */
@@ -24,6 +25,7 @@ struct options {
 	bool json;
 	const char *sdp_file; /* NULL: ask a server */
 	const char *listen;   /* NULL: not a responder */
+	struct tls_pair tls;  /* of a responder; NULL: http only */
 	char url[WHIP_URL_SIZE];
 };
 

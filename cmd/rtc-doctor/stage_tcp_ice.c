@@ -46,7 +46,9 @@ exchange_frames(struct exam *x, int fd, uint64_t until_us)
 	put_be16(buf, (uint16_t)size);
 	if (size < 0 || send(fd, buf, (size_t)size + FRAME_HEAD, MSG_NOSIGNAL) < 0)
 		return CHECK_NOTHING;
-	while (read_all(x, fd, buf, FRAME_HEAD, until_us) > 0) {
+	/* A flood is always ready. */
+	while (clock_now_us() < until_us && !x->interrupted &&
+	       read_all(x, fd, buf, FRAME_HEAD, until_us) > 0) {
 		size_t body = be16(buf);
 		enum check_answer answer;
 

@@ -11,7 +11,11 @@
 #include "base/clock.h"
 #include "stage_http.h"
 
-enum { SOON_DAYS = 14 };
+enum {
+	SOON_DAYS = 14,
+	READ_SIZE = 4096,
+	HANDSHAKE_MAX = 256 << 10 /* octets from the server: chains have some 5000 */
+};
 
 static int
 connect_to(struct exam *x, const struct addr *a)
@@ -40,23 +44,61 @@ accept_any(int good, X509_STORE_CTX *store)
 	return 1;
 }
 
-/* 1 done, 0 no time left, -1 failed (OpenSSL's queue has why), -EINTR. */
+/* What OpenSSL has to say leaves. 1, 0 no time left, -1 failed, -EINTR. */
 static int
-shake(struct exam *x, SSL *ssl, int fd)
+send_records(struct exam *x, int fd, BIO *out)
 {
-	while (true) {
-		int r = SSL_connect(ssl), error = SSL_get_error(ssl, r);
-		struct pollfd wait = {.fd = fd};
+	struct pollfd wait = {.fd = fd, .events = POLLOUT};
+	char *data;
+	size_t size = (size_t)BIO_get_mem_data(out, &data);
 
-		if (r == 1)
-			return 1;
-		if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+	for (size_t sent = 0; sent < size;) {
+		ssize_t n = send(fd, data + sent, size - sent, MSG_NOSIGNAL);
+		int r = 1;
+
+		if (n > 0)
+			sent += (size_t)n;
+		else if (errno != EAGAIN)
 			return -1;
-		wait.events = error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
-		r = exam_wait(x, &wait, 1, x->deadline_us);
+		else
+			r = exam_wait(x, &wait, 1, x->deadline_us);
 		if (r <= 0)
 			return r;
 	}
+	(void)BIO_reset(out);
+	return 1;
+}
+
+/*
+ * 1 done, 0 no time left, -1 failed (OpenSSL's queue may have why), -EINTR. OpenSSL gets what came
+ * in pieces: some messages it passes over for as long as there are more to read.
+ */
+static int
+shake(struct exam *x, SSL *ssl, int fd)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	char buf[READ_SIZE];
+
+	for (size_t taken = 0; taken < HANDSHAKE_MAX && clock_now_us() < x->deadline_us;) {
+		int r = SSL_connect(ssl), error = SSL_get_error(ssl, r);
+		int sent = send_records(x, fd, SSL_get_wbio(ssl));
+		ssize_t n;
+
+		if (r == 1 || sent <= 0)
+			return sent;
+		if (error != SSL_ERROR_WANT_READ)
+			return -1;
+		r = exam_wait(x, &wait, 1, x->deadline_us);
+		if (r <= 0)
+			return r;
+		n = recv(fd, buf, sizeof(buf), 0);
+		if (n == 0 || (n < 0 && errno != EAGAIN))
+			return -1;
+		if (n > 0 && BIO_write(SSL_get_rbio(ssl), buf, (int)n) != n)
+			return -1;
+		taken += n > 0 ? (size_t)n : 0;
+	}
+	return clock_now_us() < x->deadline_us ? -1 : 0;
 }
 
 static enum doctor_cause
@@ -141,8 +183,9 @@ judge(struct exam *x, struct doctor_finding *f, SSL *ssl)
 }
 
 static SSL *
-make_ssl(struct exam *x, SSL_CTX *ctx, int fd)
+make_ssl(struct exam *x, SSL_CTX *ctx)
 {
+	BIO *in, *out;
 	const char *ca = x->o.client.whip.ca_file;
 	struct addr a;
 	SSL *ssl;
@@ -152,8 +195,15 @@ make_ssl(struct exam *x, SSL_CTX *ctx, int fd)
 		ERR_clear_error(); /* then nothing is trusted, and the verdict says so */
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, accept_any);
 	ssl = SSL_new(ctx);
-	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1)
-		return ssl;
+	in = BIO_new(BIO_s_mem());
+	out = BIO_new(BIO_s_mem());
+	if (ssl == NULL || in == NULL || out == NULL) {
+		BIO_free(in);
+		BIO_free(out);
+		SSL_free(ssl);
+		return NULL;
+	}
+	SSL_set_bio(ssl, in, out); /* takes both */
 	if (addr_parse(&a, x->host, 0) == 0) {
 		X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), x->host);
 	} else {
@@ -206,7 +256,7 @@ stage_tls(struct exam *x, struct doctor_finding *f)
 	ctx = SSL_CTX_new(TLS_client_method());
 	fd = connect_to(x, &x->reached);
 	if (ctx != NULL && fd >= 0)
-		ssl = make_ssl(x, ctx, fd);
+		ssl = make_ssl(x, ctx);
 	ERR_clear_error();
 	if (ssl != NULL) {
 		examine(x, f, ssl, fd);
@@ -225,7 +275,7 @@ tls_spoken(struct exam *x)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	int fd = connect_to(x, &x->reached);
-	SSL *ssl = ctx != NULL && fd >= 0 ? make_ssl(x, ctx, fd) : NULL;
+	SSL *ssl = ctx != NULL && fd >= 0 ? make_ssl(x, ctx) : NULL;
 	bool spoken = ssl != NULL && shake(x, ssl, fd) == 1;
 
 	ERR_clear_error();

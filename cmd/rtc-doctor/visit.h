@@ -5,13 +5,19 @@
 #include "card.h"
 #include "whip/whip_candidate.h"
 
-enum { VISIT_SECRET_COUNT = 32, VISIT_SECRET_SIZE = VISIT_SECRET_COUNT + 1 };
+enum {
+	VISIT_SECRET_COUNT = 32,
+	VISIT_SECRET_SIZE = VISIT_SECRET_COUNT + 1,
+	VISIT_CONNS_MAX = 4 /* of ICE-TCP */
+};
 
 struct visit {
 	struct peer *peer; /* NULL: a free place */
 	struct card card;
 	bool sends, over;
 	uint64_t packets;
+	uint32_t conns[VISIT_CONNS_MAX]; /* channels of its TCP connections; some may be gone */
+	unsigned conn_count;
 	char secret[VISIT_SECRET_SIZE];
 	char name[ADDR_TEXT_SIZE];
 	struct sdp_plan *plan; /* owned, with the offer that its texts borrow from */

@@ -313,7 +313,7 @@ any_socket(const char *host, const char *port, bool dual)
 }
 
 int
-http_server_listen_tcp(struct http_server *server, const char *text)
+http_tcp_socket(const char *text)
 {
 	struct addr a;
 	int fd;
@@ -322,11 +322,16 @@ http_server_listen_tcp(struct http_server *server, const char *text)
 		fd = any_socket("[::]:", text, true);
 		if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL) /* a host without IPv6 */
 			fd = any_socket("0.0.0.0:", text, false);
-	} else if (addr_parse(&a, text, 0) == 0) {
-		fd = tcp_socket(&a, false);
-	} else {
-		fd = -EINVAL;
+		return fd;
 	}
+	return addr_parse(&a, text, 0) == 0 ? tcp_socket(&a, false) : -EINVAL;
+}
+
+int
+http_server_listen_tcp(struct http_server *server, const char *text)
+{
+	int fd = http_tcp_socket(text);
+
 	return fd < 0 ? fd : listen_on(server, fd, -1);
 }
 

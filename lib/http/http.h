@@ -69,7 +69,9 @@ struct http_config {
 struct http_server *http_server_new(uv_loop_t *loop, const struct http_config *config);
 /* Take a listening stream socket (closed with the server). 0 or -errno. */
 int http_server_listen_fd(struct http_server *server, int fd);
-/* "[addr:]port"; without an address all of IPv6 and IPv4. 0 or -errno. */
+/* A listening socket at "[addr:]port"; without an address all of IPv6 and IPv4. fd or -errno. */
+int http_tcp_socket(const char *text);
+/* The same, taken. 0 or -errno. */
 int http_server_listen_tcp(struct http_server *server, const char *text);
 /* $RTC_RUN/name by ipc_listen(), mode 0600. 0 or -errno (-EADDRINUSE: another instance lives). */
 int http_server_listen_unix(struct http_server *server, const char *name);

@@ -221,10 +221,13 @@ update(struct peer *p)
 void
 peer_lose_pair(struct peer *p, uint64_t now_us, const struct ice_tuple *tuple, int error)
 {
-	if (p->agent == NULL || is_over(p) || p->state == PEER_NEW)
+	if (is_over(p) || p->state == PEER_NEW)
 		return;
 	p->now_us = MAX_OF(p->now_us, now_us);
-	ice_agent_lose_pair(p->agent, tuple, error);
+	if (p->agent != NULL)
+		ice_agent_lose_pair(p->agent, tuple, error);
+	else
+		peer_ice_drop(p, tuple);
 	update(p);
 }
 

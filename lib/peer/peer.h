@@ -222,7 +222,7 @@ int peer_add_pair(struct peer *p, const struct ice_tuple *tuple, uint32_t priori
 /* FULL only: see ice_agent_expect(). */
 void peer_expect_pairs(struct peer *p, uint64_t now_us, bool more);
 
-/* FULL only: the TCP connection of a pair failed or was closed (error: -errno, below 0). */
+/* The TCP connection of a pair failed or was closed (error: -errno, below 0; of no use to LITE). */
 void peer_lose_pair(struct peer *p, uint64_t now_us, const struct ice_tuple *tuple, int error);
 /* Is there a path for DTLS and media already? */
 bool peer_has_path(const struct peer *p);

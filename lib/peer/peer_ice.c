@@ -92,6 +92,14 @@ peer_ice_update(struct peer *p)
 	}
 }
 
+void
+peer_ice_drop(struct peer *p, const struct ice_tuple *tuple)
+{
+	(void)ice_lite_drop(p->lite, tuple);
+	if (p->has_path && ice_tuple_equal(&p->path, tuple) && ice_lite_selected(p->lite) == NULL)
+		p->has_path = false; /* until the next check; consent runs on */
+}
+
 bool
 peer_ice_knows(struct peer *p, const struct ice_tuple *from, size_t size)
 {

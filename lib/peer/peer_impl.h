@@ -131,6 +131,7 @@ void peer_ice_timeout(struct peer *p);
 uint64_t peer_ice_deadline(const struct peer *p);
 bool peer_ice_poll(struct peer *p, struct peer_datagram *out);
 void peer_ice_update(struct peer *p); /* follow its state: path, failure */
+void peer_ice_drop(struct peer *p, const struct ice_tuple *tuple); /* LITE */
 bool peer_ice_knows(struct peer *p, const struct ice_tuple *from, size_t size);
 /* Where to send size octets now; NULL if nowhere or the amplification guard forbids. */
 const struct ice_tuple *peer_ice_target(struct peer *p, size_t size);

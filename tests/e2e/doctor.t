@@ -5,6 +5,7 @@
 its fix line; what OBS, browsers and ffmpeg would do; our own server, where every stage is ok."""
 import os
 import re
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,11 @@ from doctorlib import (CA, CASES, INNER, INSIDE, NAME, PLAYED, Report, SERVER, T
                        TOKEN, dead_tcp, doctor, dtls, fine, folder, good, https, inner,
                        located, lossy, meddled, ours, relay, sdp, silent, start, tap,
                        to_headers, to_tls, to_udp, udp_cut, whip, x)
-from fakewhip import (Whip, answer, candidate, created, once, status, with_token)
+from fakewhip import (HelloFlood, Ice, IceTcp, Whip, answer, candidate, created, forward,  # noqa: E402
+                      interim, once, status, swap, with_token)
 from relaylib import BIN  # noqa: E402
+
+flood = Ice('mtu-flood')
 
 # The same servers, where they do no harm: name, exit status, stage, level, cause or None, server, arguments
 MILD = [
@@ -60,6 +64,33 @@ MILD = [
 ]
 
 
+with open(f'{folder}/patient.conf', 'w') as f:
+    f.write(f'nameserver {SERVER}\noptions timeout:5 attempts:2\n')
+PATIENT = ['unshare', '-m', 'sh', '-c', f'mount --bind {folder}/patient.conf /etc/resolv.conf && exec "$@"', '-']
+
+# Servers that mean harm: they would hold an examiner that trusts them. Name, exit status, cause, server, arguments,
+# seconds that it may take
+HOSTILE = [
+    ('a TLS greeting without end', 12, 'tls-handshake', HelloFlood, [], 5),
+    ('interim answers without end', 20, 'http-large', whip(interim), [], 5),
+    ('a redirect to where nobody tells', 20, 'http-silent',
+     whip(status(307, ('Location', 'http://silent.test/'))), ['--timeout', '1'], 4),
+    ('a flood where large packets were', 50, 'dtls-silent', sdp(flood.port), ['--timeout', '1'], 9),
+    ('a flood by TCP', 50, 'dtls-silent', sdp(good.port, candidate(IceTcp('flood').port, proto='tcp')),
+     ['--timeout', '2'], 12),
+    ('useless addresses in plenty', 40, 'cand-private',
+     sdp(*[candidate(8000, f'192.168.7.{i + 20}') for i in range(16)]), ['--timeout', '1'], 4),
+]
+
+
+def check_hostile(case):
+    name, code, cause, server, args, seconds = case
+    server = server()
+    r = Report(doctor(server.url(), '--json', *args, by=PATIENT))
+    return [(r.code == code and r.result.get('cause') == cause, f'{name}: {cause}', r.text),
+            (r.took < seconds, f'{name}: within {seconds} s', f'{r.took:.1f} s\n{r.text}')]
+
+
 def examine(case):
     name, code, stage, cause, server, *args = case
     server = server()
@@ -101,7 +132,7 @@ PLAYED)]
 
 with ThreadPoolExecutor(10) as pool:    # most of a case is waiting
     jobs = [pool.submit(check_broken, c) for c in CASES] + [pool.submit(check_mild, c) for c in MILD] + \
-        [pool.submit(check_own, *c) for c in OWN]
+        [pool.submit(check_own, *c) for c in OWN] + [pool.submit(check_hostile, c) for c in HOSTILE]
     for job in jobs:
         for result in job.result():
             tap.ok(*result)
@@ -153,16 +184,74 @@ tap.ok(p.returncode == 40 and b'none of the' in p.stderr, 'rtc-publish: a candid
 
 # ---- two hosts and no server ----
 
-host = start(f'{BIN}/rtc-doctor', '--listen', f'{SERVER}:0', stdout=subprocess.PIPE)
-port = re.search(rb'UDP (\d+)', host.stdout.readline()).group(1).decode()
+
+
+def listen(*args, env=None):
+    """--listen on a free port: the process and the port."""
+    host = start(f'{BIN}/rtc-doctor', '--listen', f'{SERVER}:0', *args, stdout=subprocess.PIPE,
+                 env={**os.environ, **(env or {})})
+    return host, int(re.search(rb'UDP (\d+)', host.stdout.readline()).group(1))
+
+
+host, port = listen()
 for args, words in ((['--media=1'], 'reports back'), (['--media=2', '--whep'], 'keyframe')):
     r = Report(doctor(f'http://{SERVER}:{port}/{"whep" if args[1:] else "whip"}', '--json', *args))
-    tap.ok(r.code == 0 and not r.failed and words in r.stages['media']['detail'],
-           f'--listen: the way between two hosts ({" ".join(args)})', r.text)
+    tap.ok(r.code == 0 and not r.failed and words in r.stages['media']['detail'] and
+           str(port) in r.stages['ice-tcp']['detail'],
+           f'--listen: the way between two hosts, UDP and TCP ({" ".join(args)})', r.text)
+for program, *args in (('rtc-publish', '--test=320x180@10', '--duration=1'), ('rtc-play', '--duration=1',
+                                                                             '--expect-card')):
+    p = subprocess.run([*INSIDE, f'{BIN}/{program}', '-q', '--protocol', 'tcp', *args,
+                        f'http://{SERVER}:{port}/{"whep" if program == "rtc-play" else "whip"}'],
+                       capture_output=True, timeout=30)
+    tap.ok(p.returncode == 0, f'--listen: media by TCP alone ({program})', p)
+cut = Whip(forward(f'http://{SERVER}:{port}/whip', swap(rf'(udp \d+ {SERVER}) \d+', rf'\g<1> {silent.port}')))
+r = Report(doctor(cut.url(), '--json', '--media=1'))
+tap.ok(r.code == 42 and r.failed == ['ice-udp', 'ice-tcp'] and r.stages['media']['level'] == 'ok' and
+       'by TCP' in r.stages['dtls']['detail'], '--listen: where UDP is cut, TCP is measured to its end', r.text)
 bad = doctor(f'http://{SERVER}:{port}/whip', '--as', 'browser', '--only', 'delete')
 tap.ok(b'ok   delete' in bad.stdout, '--listen: DELETE ends a session', bad)
+p = subprocess.run([*INSIDE, f'{BIN}/rtc-stun-probe', '-T', f'{SERVER}:{port}'], capture_output=True, timeout=30)
+tap.ok(p.returncode == 0 and b'ok ' in p.stdout, '--listen: plain STUN by TCP is answered', p)
+
+# Strangers: more than it has places for, of which none says anything useful; and the session that the examination
+# before left there, since its Location led to us.
+strangers = []
+for i, words in enumerate((b'', b'\x16\x03\x01', b'\x00\x14', b'\x00\x00', b'GET', b'\x00\x05hello', b'\xff' * 4000,
+                           b'POST /whip HTTP/1.1\r\nContent-Length: 9\r\n\r\n') * 6):
+    s = socket.create_connection((SERVER, port), timeout=5)
+    try:
+        s.sendall(words)
+    except OSError:
+        pass
+    strangers.append(s)
+    if i % 8 == 7:
+        strangers.pop(0).close()
+r = Report(doctor(f'http://{SERVER}:{port}/whip', '--json', timeout=15))
+tap.ok(r.code == 0 and host.poll() is None, '--listen: strangers keep nobody out for long', r.text)
+for s in strangers:
+    s.close()
 host.terminate()
 tap.ok(host.wait(5) == 0 and b'sent' in host.stdout.read(), '--listen: it tells who came, and ends by a signal')
+
+host, port = listen('--cert', f'{folder}/good.pem', '--key', f'{folder}/good.pem', env={'RTC_TOKEN': 'secret'})
+url = f'https://{NAME}:{port}/whip'
+for args, code, cause in ((CA, 21, 'auth-wanted'), ([*CA, '--token-file', f'{folder}/other'], 21, 'auth-refused'),
+                          ([*CA, *TOKEN, '--media=1'], 0, None)):
+    r = Report(doctor(url, '--json', *args))
+    tap.ok(r.code == code and (r.result.get('cause') or None) == cause,
+           f'--listen: with TLS and a token, {cause or "every stage"}', r.text)
+tap.ok(r.code == 0 and all(row['level'] == 'ok' for row in r.stages.values()) and len(r.stages) == 14,
+       '--listen: all fourteen stages are examined, and ok', r.text)
+r = Report(doctor(url, '--json', '--as', 'browser', *CA, *TOKEN))
+tap.equal((r.code, r.result.get('clients', {}).get('browser')), (0, 'ok'), '--listen: as a browser')
+host.terminate()
+tap.equal(host.wait(5), 0, '--listen: it ends with TLS too')
+for args in (['--cert', f'{folder}/good.pem'], ['--key', 'x', '--cert', 'y', f'http://{SERVER}/']):
+    p = doctor(None, *args)
+    tap.ok(p.returncode == 64 and b'--cert and --key' in p.stderr, f'wrong use: {args[0]} alone is exit 64', p)
+p = doctor(None, '--listen', f'{SERVER}:0', '--cert', f'{folder}/nosuch', '--key', f'{folder}/nosuch')
+tap.ok(p.returncode == 66 and b'nosuch' in p.stderr, '--listen: a certificate that is not there is exit 66', p)
 
 relay.stop()
 tap.done()
