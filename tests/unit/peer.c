@@ -313,6 +313,59 @@ packets_find_their_track(void **state)
 	dtls_ctx_free(ctx);
 }
 
+/* A check of the other side by TCP or UDP; its answer is thrown away. */
+static void
+check_from(struct peer *p, const struct peer_remote *r, uint8_t proto, uint16_t port)
+{
+	static const uint8_t txid[STUN_TXID_SIZE] = {1};
+	struct ice_tuple from;
+	struct peer_datagram d;
+	struct stun_writer w;
+	uint8_t buf[256];
+	int size;
+
+	memset(&from, 0, sizeof(from));
+	from.proto = proto;
+	from.channel = proto == ICE_TCP;
+	assert_int_equal(addr_parse(&from.remote, "192.0.2.1", port), 0);
+	stun_start(&w, buf, sizeof(buf), STUN_REQUEST, txid);
+	stun_add_username(&w, peer_local(p)->ufrag, r->ice.ufrag);
+	stun_add_u32(&w, STUN_PRIORITY, 1);
+	stun_add_u64(&w, STUN_ICE_CONTROLLING, 1);
+	size = stun_finish(&w, peer_local(p)->pwd, true);
+	assert_true(size > 0);
+	assert_int_equal(peer_input(p, 1000, &from, buf, (size_t)size), 0);
+	while (peer_poll(p, &d) > 0)
+		;
+}
+
+/* The path of a connection that was closed is none; the next check makes another. */
+static void
+a_lite_peer_loses_a_connection(void **state)
+{
+	struct dtls_ctx *ctx = dtls_ctx_new();
+	struct peer *p = make(ctx, PEER_ICE_LITE);
+	struct peer_track t = video_track("0", 96, 97);
+	struct ice_tuple gone;
+	struct peer_remote r;
+
+	(void)state;
+	remote_make(&r, ctx, &t, 1);
+	assert_int_equal(peer_start(p, 1, &r), 0);
+	peer_lose_pair(p, 500, &(struct ice_tuple){.proto = ICE_TCP}, -ECONNRESET); /* nobody's */
+	check_from(p, &r, ICE_TCP, 5000);
+	assert_true(peer_has_path(p));
+	assert_int_equal(p->path.proto, ICE_TCP);
+	gone = p->path;
+	peer_lose_pair(p, 2000, &gone, -ECONNRESET);
+	assert_false(peer_has_path(p));
+	check_from(p, &r, ICE_UDP, 5001);
+	assert_true(peer_has_path(p));
+	assert_int_equal(p->path.proto, ICE_UDP);
+	peer_free(p);
+	dtls_ctx_free(ctx);
+}
+
 int
 main(void)
 {
@@ -323,6 +376,7 @@ main(void)
 	    cmocka_unit_test(demultiplexer_takes_its_kinds),
 	    cmocka_unit_test(truncations_change_nothing),
 	    cmocka_unit_test(packets_find_their_track),
+	    cmocka_unit_test(a_lite_peer_loses_a_connection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
