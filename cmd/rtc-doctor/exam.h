@@ -51,6 +51,7 @@ struct exam {
 	unsigned have;
 	int wake_fd; /* readable once a signal came */
 	bool interrupted;
+	bool abandoned;	      /* a thread is still at work: nothing may be taken from it */
 	uint64_t deadline_us; /* of the stage that runs */
 	struct doctor_finding findings[DOCTOR_STAGES];
 	bool reported[DOCTOR_STAGES];

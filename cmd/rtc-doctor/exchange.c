@@ -1,11 +1,22 @@
 #include "exchange.h"
 
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "doctor/doctor_field.h"
 #include "exam.h"
+
+/*
+ * A transfer runs on a thread of its own, since nothing ends OpenSSL's handshake while there is
+ * more to read: libcurl's time limit is looked at between its calls.  Who is not back some time
+ * after that limit is left to the end of the process.
+ */
+enum { GRACE_US = 500000 };
 
 static size_t
 on_head(char *data, size_t size, size_t count, void *arg)
@@ -40,14 +51,6 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	e->body_size += octets;
 	e->body[e->body_size] = '\0';
 	return octets;
-}
-
-/* A signal ends a transfer too. */
-static int
-on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-	(void)a, (void)b, (void)c, (void)d;
-	return exam_wait(arg, NULL, 0, 0) < 0;
 }
 
 static bool
@@ -110,13 +113,10 @@ set_request(struct exam *x, struct exchange *e, CURL *c, const struct request *r
 	curl_easy_setopt(c, CURLOPT_HEADERDATA, e);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, e);
-	curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl_easy_setopt(c, CURLOPT_XFERINFODATA, x);
-	curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, r->method);
 	if (r->body != NULL) {
 		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)strlen(r->body));
-		curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body);
+		curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, r->body);
 	}
 }
 
@@ -134,32 +134,112 @@ take_result(struct exchange *e, CURL *c)
 		text_copy(e->error, sizeof(e->error), curl_easy_strerror(e->result));
 }
 
+/* ---- the transfer ---- */
+
+/* Owned by its thread until it was written to the pipe; then by the reader, if there still is one.
+ */
+struct transfer {
+	struct exchange e;
+	CURL *curl;
+	struct curl_slist *fields, *resolve;
+	int pipe_fd;
+};
+
+static void
+transfer_free(struct transfer *t)
+{
+	curl_easy_cleanup(t->curl);
+	curl_slist_free_all(t->fields);
+	curl_slist_free_all(t->resolve);
+	exchange_free(&t->e);
+	free(t);
+}
+
+static void *
+run_transfer(void *arg)
+{
+	struct transfer *t = arg;
+	int fd = t->pipe_fd;
+
+	t->e.result = curl_easy_perform(t->curl);
+	take_result(&t->e, t->curl);
+	if (write(fd, &t, sizeof(t)) != sizeof(t)) /* the reader gave up */
+		transfer_free(t);
+	close(fd);
+	return NULL;
+}
+
+static struct transfer *
+transfer_new(struct exam *x, const struct request *r)
+{
+	const struct whip_options *o = &x->o.client.whip;
+	struct transfer *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->curl = curl_easy_init();
+	if (t->curl == NULL || !prepare(&t->e, r)) {
+		transfer_free(t);
+		return NULL;
+	}
+	set_request(x, &t->e, t->curl, r);
+	set_security(t->curl, o, r->token);
+	t->fields = curl_slist_append(t->fields, "Expect:");
+	if (r->body == NULL)
+		t->fields = curl_slist_append(t->fields, "Content-Type:");
+	for (size_t i = 0; i < EXCHANGE_FIELDS_MAX && r->fields[i] != NULL; i++)
+		t->fields = curl_slist_append(t->fields, r->fields[i]);
+	for (size_t i = 0; i < o->resolve_count; i++)
+		t->resolve = curl_slist_append(t->resolve, o->resolve[i]);
+	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->fields);
+	curl_easy_setopt(t->curl, CURLOPT_RESOLVE, t->resolve);
+	return t;
+}
+
+/* The descriptor at which it will come, -1: no thread (t is freed). */
+static int
+transfer_start(struct transfer *t, pthread_t *thread)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0) {
+		transfer_free(t);
+		return -1;
+	}
+	t->pipe_fd = fds[1];
+	if (pthread_create(thread, NULL, run_transfer, t) != 0) {
+		close(fds[0]);
+		close(fds[1]);
+		transfer_free(t);
+		return -1;
+	}
+	return fds[0];
+}
+
 bool
 exchange_do(struct exam *x, struct exchange *e, const struct request *r)
 {
-	const struct whip_options *o = &x->o.client.whip;
-	struct curl_slist *fields = NULL, *resolve = NULL;
-	bool good = prepare(e, r);
-	CURL *c = good ? curl_easy_init() : NULL;
+	uint64_t until_us = clock_now_us() + exam_left_ms(x) * 1000 + GRACE_US;
+	struct transfer *t = prepare(e, r) ? transfer_new(x, r) : NULL;
+	pthread_t thread;
+	struct pollfd wait = {.fd = t != NULL ? transfer_start(t, &thread) : -1, .events = POLLIN};
 
-	if (c == NULL)
+	if (wait.fd < 0)
 		return false;
-	set_request(x, e, c, r);
-	set_security(c, o, r->token);
-	fields = curl_slist_append(fields, "Expect:");
-	if (r->body == NULL)
-		fields = curl_slist_append(fields, "Content-Type:");
-	for (size_t i = 0; i < EXCHANGE_FIELDS_MAX && r->fields[i] != NULL; i++)
-		fields = curl_slist_append(fields, r->fields[i]);
-	for (size_t i = 0; i < o->resolve_count; i++)
-		resolve = curl_slist_append(resolve, o->resolve[i]);
-	curl_easy_setopt(c, CURLOPT_HTTPHEADER, fields);
-	curl_easy_setopt(c, CURLOPT_RESOLVE, resolve);
-	e->result = curl_easy_perform(c);
-	take_result(e, c);
-	curl_easy_cleanup(c);
-	curl_slist_free_all(fields);
-	curl_slist_free_all(resolve);
+	e->result = CURLE_OPERATION_TIMEDOUT;
+	text_copy(e->error, sizeof(e->error), "the server keeps the connection busy");
+	if (exam_wait(x, &wait, 1, until_us) > 0 && read(wait.fd, &t, sizeof(t)) == sizeof(t)) {
+		struct exchange done = t->e;
+
+		t->e = *e;
+		*e = done;
+		transfer_free(t);
+		pthread_join(thread, NULL); /* what OpenSSL keeps for it goes with it */
+	} else {
+		pthread_detach(thread);
+		x->abandoned = true;
+	}
+	close(wait.fd);
 	return true;
 }
 

@@ -142,8 +142,12 @@ main(int argc, char **argv)
 	if (x.o.sdp_file == NULL)
 		x.have = EXAM_URL;
 	status = exam_run(&x);
-	release(&x);
 	if (signalled != 0)
-		return 128 + signalled;
-	return fflush(stdout) == 0 && !ferror(stdout) ? status : EX_IOERR;
+		status = 128 + signalled;
+	else if (fflush(stdout) != 0 || ferror(stdout))
+		status = EX_IOERR;
+	if (x.abandoned) /* no destructors under its feet */
+		_exit(status);
+	release(&x);
+	return status;
 }

@@ -157,13 +157,17 @@ time_of(CURL *easy, CURLINFO what)
 	return us > 0 ? (uint64_t)us : 0;
 }
 
-/* A time-out belongs to the stage that had not finished. */
+/* A time-out belongs to the stage that had not finished. libcurl tells the time of the connection
+ * only once TLS is done too, the port of it before. */
 static enum client_code
 code_of_timeout(const struct whip_client *c)
 {
+	long port = 0;
+
 	if (time_of(c->easy, CURLINFO_NAMELOOKUP_TIME_T) == 0)
 		return CLIENT_DNS;
-	if (time_of(c->easy, CURLINFO_CONNECT_TIME_T) == 0)
+	curl_easy_getinfo(c->easy, CURLINFO_LOCAL_PORT, &port);
+	if (time_of(c->easy, CURLINFO_CONNECT_TIME_T) == 0 && port <= 0)
 		return CLIENT_TCP;
 	if (strncasecmp(c->url, "https:", 6) == 0 &&
 	    time_of(c->easy, CURLINFO_APPCONNECT_TIME_T) == 0)

@@ -72,6 +72,8 @@ PATIENT = ['unshare', '-m', 'sh', '-c', f'mount --bind {folder}/patient.conf /et
 # seconds that it may take
 HOSTILE = [
     ('a TLS greeting without end', 12, 'tls-handshake', HelloFlood, [], 5),
+    ('the same where the offer goes', 20, 'http-silent', lambda: HelloFlood(TLS['good'], 2),
+     [*CA, '--timeout', '2'], 6),
     ('interim answers without end', 20, 'http-large', whip(interim), [], 5),
     ('a redirect to where nobody tells', 20, 'http-silent',
      whip(status(307, ('Location', 'http://silent.test/'))), ['--timeout', '1'], 4),
@@ -86,7 +88,7 @@ HOSTILE = [
 def check_hostile(case):
     name, code, cause, server, args, seconds = case
     server = server()
-    r = Report(doctor(server.url(), '--json', *args, by=PATIENT))
+    r = Report(doctor(server.url(NAME if args[:2] == CA else None), '--json', *args, by=PATIENT))
     return [(r.code == code and r.result.get('cause') == cause, f'{name}: {cause}', r.text),
             (r.took < seconds, f'{name}: within {seconds} s', f'{r.took:.1f} s\n{r.text}')]
 

@@ -154,6 +154,9 @@ with socket.socket() as s:
     CLOSED_TCP = s.getsockname()[1]
 
 
+mute = socket.create_server((SERVER, 0))
+
+
 def sdp(*candidates, location='/rtc/v1/whip/session/1', **changes):
     """A server whose answer has these candidates and changes."""
     lines = [candidate(c) if isinstance(c, int) else c for c in candidates]
@@ -208,6 +211,8 @@ CASES = [
     ('an authority that is not trusted', 12, 'tls', 'tls-chain', https('good'), []),
     ('https to a port that speaks http', 12, 'tls', 'tls-plain',
      lambda: Url(Whip(status(404)).url().replace('http:', 'https:'))),
+    ('https to a port that says nothing', 12, 'tls', 'tls-silent',
+     lambda: Url(f'https://{SERVER}:{mute.getsockname()[1]}/'), ['--timeout', '1']),
     ('http to a port that speaks https', 20, 'http', 'http-wants-tls',
      lambda: Url(Whip(status(404), tls=TLS['good']).url().replace('https:', 'http:'))),
     ('200 in place of 201', 20, 'http', 'http-200', whip(status(200))),
