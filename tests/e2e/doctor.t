@@ -77,7 +77,7 @@ HOSTILE = [
     ('interim answers without end', 20, 'http-large', whip(interim), [], 5),
     ('a redirect to where nobody tells', 20, 'http-silent',
      whip(status(307, ('Location', 'http://silent.test/'))), ['--timeout', '1'], 4),
-    ('a flood where large packets were', 50, 'dtls-silent', sdp(flood.port), ['--timeout', '1'], 9),
+    ('a flood where large packets were', 50, 'dtls-silent', sdp(flood.port), ['--timeout', '4'], 12),
     ('a flood by TCP', 50, 'dtls-silent', sdp(good.port, candidate(IceTcp('flood').port, proto='tcp')),
      ['--timeout', '2'], 12),
     ('useless addresses in plenty', 40, 'cand-private',
@@ -87,10 +87,12 @@ HOSTILE = [
 
 def check_hostile(case):
     name, code, cause, server, args, seconds = case
+    seconds *= 3 if 'RTC_SANITIZER' in os.environ else 1
     server = server()
     r = Report(doctor(server.url(NAME if args[:2] == CA else None), '--json', *args, by=PATIENT))
+    took = sum(row['time_ms'] for row in r.stages.values()) / 1000    # without the start of the process
     return [(r.code == code and r.result.get('cause') == cause, f'{name}: {cause}', r.text),
-            (r.took < seconds, f'{name}: within {seconds} s', f'{r.took:.1f} s\n{r.text}')]
+            (took < seconds, f'{name}: within {seconds} s', f'{took:.1f} s\n{r.text}')]
 
 
 def examine(case):

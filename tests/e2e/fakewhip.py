@@ -284,7 +284,7 @@ class Ice:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((address or ADDRESS, 0))
         self.port = self.sock.getsockname()[1]
-        self.how = how
+        self.how, self.flooded = how, set()
         thread(self.run)
 
     def run(self):
@@ -295,7 +295,9 @@ class Ice:
             if self.how == 'garbage':
                 self.sock.sendto(b'\xffgarbage', peer)
             elif self.how == 'mtu-flood' and len(data) > 1000:
-                thread(self.flood, peer)
+                if peer not in self.flooded:
+                    self.flooded.add(peer)
+                    thread(self.flood, peer)
             elif kind_of(data) == 1 and self.how != 'silent' and (self.how != 'lossy' or count % 2):
                 self.sock.sendto(ice_reply(data, PWD, self.how), peer)
 
@@ -304,6 +306,7 @@ class Ice:
         try:
             while True:
                 self.sock.sendto(b'\xffgarbage', peer)
+                time.sleep(0.001)   # there is always one waiting, and time for the rest
         except OSError:
             pass
 
