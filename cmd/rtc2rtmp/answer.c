@@ -157,6 +157,7 @@ wait_for(struct live_hub *hub, struct http_request *req, const char *name, enum 
 	v->form = form;
 	v->sort = sort;
 	v->is_sort_asked = http_query(req, "format") != NULL;
+	v->is_master = http_query(req, "master") != NULL;
 	v->req = req;
 	v->since_us = clock_now_us();
 	live_add_viewer(l, &v->link);

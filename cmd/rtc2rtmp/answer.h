@@ -16,6 +16,7 @@ struct viewer {
 	enum hls_form form;
 	enum live_form sort;	  /* of HLS */
 	bool is_sort_asked;	  /* by ?format= */
+	bool is_master;		  /* the playlist of playlists, by ?master */
 	struct http_request *req; /* while it waits */
 	uint64_t since_us, starting_us;
 	struct http_stream *stream; /* then */

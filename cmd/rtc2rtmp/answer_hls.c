@@ -57,6 +57,47 @@ may_have_part(struct live *l, const struct http_request *req, size_t size)
 	return true;
 }
 
+/* "avc1.42e01f,mp4a.40.2"; "" if one of them is not known any more, or not yet. */
+static void
+name_codecs(const struct live *l, char *text, size_t cap)
+{
+	char video[PAYLOAD_MIME_SIZE] = "", audio[16] = "";
+
+	text[0] = '\0';
+	if (l->state != LIVE_ON) /* what is left of one who has gone */
+		return;
+	if (l->has_video)
+		payload_mime(l->codec, video, l->record, l->record_size);
+	if (l->has_audio) /* MPEG-4's object type, the first five bits of the configuration */
+		snprintf(audio, sizeof(audio), "mp4a.40.%d", l->format.config[0] >> 3);
+	if (!l->has_video || video[0] != '\0')
+		snprintf(text, cap, "%s%s%s", video, video[0] != '\0' && l->has_audio ? "," : "",
+			 audio);
+}
+
+static int
+write_master(const struct viewer *v, const char *name, char *text)
+{
+	const struct live *l = v->live;
+	char uri[TEXT_STREAM_SIZE + 32], codecs[PAYLOAD_MIME_SIZE + 16];
+	const struct hls_variant variant = {uri, codecs, l->has_video ? l->width : 0, l->height};
+
+	snprintf(uri, sizeof(uri), "%s.m3u8?format=%s", name, sorts[v->sort].name);
+	name_codecs(l, codecs, sizeof(codecs));
+	return hls_master(&l->hls[v->sort].hls, text, &variant);
+}
+
+static int
+write_playlist(const struct viewer *v, const char *name, char *text)
+{
+	char segment[TEXT_STREAM_SIZE + 16], map[TEXT_STREAM_SIZE + 16];
+	const struct hls_names names = {segment, "", map, ""};
+
+	snprintf(segment, sizeof(segment), "%s%s", name, sorts[v->sort].segment);
+	snprintf(map, sizeof(map), "%s%s", name, sorts[v->sort].map);
+	return hls_playlist(&v->live->hls[v->sort].hls, text, &names);
+}
+
 void
 answer_playlist(struct viewer *v)
 {
@@ -64,19 +105,14 @@ answer_playlist(struct viewer *v)
 	    {"Content-Type", "application/vnd.apple.mpegurl"},
 	    {"Cache-Control", "no-cache"},
 	    {NULL, NULL}};
-	char text[HLS_PLAYLIST_SIZE], segment[TEXT_STREAM_SIZE + 16], map[TEXT_STREAM_SIZE + 16];
-	const struct hls_names names = {segment, "", map, ""};
+	char text[HLS_PLAYLIST_SIZE];
 	const char *slash = strrchr(v->live->name, '/');
 	const char *name = slash != NULL ? slash + 1 : v->live->name;
 	struct http_request *req = v->req;
 	struct live *l = v->live;
-	uint64_t segment_us;
-	int size;
+	uint64_t segment_us = (uint64_t)l->hls[v->sort].hls.target_s * 1000000;
+	int size = v->is_master ? write_master(v, name, text) : write_playlist(v, name, text);
 
-	snprintf(segment, sizeof(segment), "%s%s", name, sorts[v->sort].segment);
-	snprintf(map, sizeof(map), "%s%s", name, sorts[v->sort].map);
-	size = hls_playlist(&l->hls[v->sort].hls, text, &names);
-	segment_us = (uint64_t)l->hls[v->sort].hls.target_s * 1000000;
 	answer_free(v);
 	if (size < 0)
 		http_problem(req, 500, "playlist", "Internal Server Error",

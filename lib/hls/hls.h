@@ -16,7 +16,8 @@ enum {
 	HLS_SEGMENTS_MAX = 128,	    /* kept in all: those that left the playlist as well */
 	HLS_SEGMENT_MAX = 32 << 20, /* octets; longer ones are cut between keyframes */
 	HLS_OCTETS_MAX = 128 << 20, /* of all segments of a stream */
-	HLS_PLAYLIST_SIZE = 49152
+	HLS_PLAYLIST_SIZE = 49152,
+	HLS_MASTER_SIZE = 1024
 };
 
 struct hls_segment {
@@ -79,6 +80,16 @@ void hls_end(struct hls *h);
 
 /* Characters of the playlist, or -ENODATA (no segment yet). The target duration is fixed by it. */
 int hls_playlist(struct hls *h, char text[static HLS_PLAYLIST_SIZE], const struct hls_names *names);
+/* What a master playlist says of the one that there is; codecs by RFC 6381, "" if they are not
+ * known; width 0: no picture, or not known. */
+struct hls_variant {
+	const char *uri, *codecs;
+	uint32_t width, height;
+};
+/* Characters of a master playlist (s.4.3.4) with the rates of what h keeps, or -ENODATA (no segment
+ * yet, or too long). */
+int hls_master(const struct hls *h, char text[static HLS_MASTER_SIZE],
+	       const struct hls_variant *variant);
 /* Segments, listed or not, and initialisation sections; NULL: not there, or no more. */
 const struct hls_segment *hls_find(const struct hls *h, uint64_t number);
 const struct piece *hls_find_map(const struct hls *h, uint64_t number);

@@ -7,13 +7,15 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/bytes.h"
+
 /* Protocol versions (RFC 8216 s.7): 3 has EXTINF with a fraction, 6 EXT-X-MAP; 7 is what fragmented
  * MP4 is commonly announced with. */
 enum { VERSION_TS = 3, VERSION_MAP = 7, SECOND_US = 1000000 };
 
 struct out {
 	char *text;
-	size_t used;
+	size_t used, cap;
 };
 
 static void put(struct out *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -24,10 +26,10 @@ put(struct out *o, const char *format, ...)
 	va_list args;
 	int n;
 
-	if (o->used >= HLS_PLAYLIST_SIZE)
+	if (o->used >= o->cap)
 		return;
 	va_start(args, format);
-	n = vsnprintf(o->text + o->used, HLS_PLAYLIST_SIZE - o->used, format, args);
+	n = vsnprintf(o->text + o->used, o->cap - o->used, format, args);
 	va_end(args);
 	o->used += n > 0 ? (size_t)n : 0;
 }
@@ -60,7 +62,7 @@ put_segment(struct out *o, const struct hls_segment *s, const struct piece *map,
 int
 hls_playlist(struct hls *h, char text[static HLS_PLAYLIST_SIZE], const struct hls_names *names)
 {
-	struct out o = {text, 0};
+	struct out o = {.text = text, .cap = HLS_PLAYLIST_SIZE};
 	const struct piece *map = NULL;
 
 	if (h->listed == h->count)
@@ -78,4 +80,31 @@ hls_playlist(struct hls *h, char text[static HLS_PLAYLIST_SIZE], const struct hl
 	if (h->has_ended)
 		put(&o, "#EXT-X-ENDLIST\n");
 	return o.used < HLS_PLAYLIST_SIZE ? (int)o.used : -ENODATA;
+}
+
+int
+hls_master(const struct hls *h, char text[static HLS_MASTER_SIZE],
+	   const struct hls_variant *variant)
+{
+	struct out o = {.text = text, .cap = HLS_MASTER_SIZE};
+	uint64_t peak_bps = 0, octets = 0, duration_us = 0;
+
+	if (h->listed == h->count)
+		return -ENODATA;
+	for (size_t i = 0; i < h->count; i++) {
+		const struct hls_segment *s = &h->segments[i];
+		uint64_t bps = s->size * 8 * SECOND_US / (uint64_t)s->duration_us;
+
+		peak_bps = MAX_OF(peak_bps, bps);
+		octets += s->size;
+		duration_us += (uint64_t)s->duration_us;
+	}
+	put(&o, "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=%" PRIu64 ",AVERAGE-BANDWIDTH=%" PRIu64,
+	    peak_bps, octets * 8 * SECOND_US / duration_us);
+	if (variant->codecs[0] != '\0')
+		put(&o, ",CODECS=\"%s\"", variant->codecs);
+	if (variant->width > 0)
+		put(&o, ",RESOLUTION=%" PRIu32 "x%" PRIu32, variant->width, variant->height);
+	put(&o, "\n%s\n", variant->uri);
+	return o.used < HLS_MASTER_SIZE ? (int)o.used : -ENODATA;
 }

@@ -38,6 +38,7 @@ enum {
 	PAYLOAD_HEADERS_MAX = 4096, /* parameter sets or a sequence header, as a unit */
 	PAYLOAD_CONFIG_MAX = 4096,
 	PAYLOAD_FMTP_SIZE = 128,
+	PAYLOAD_MIME_SIZE = 64,
 	PAYLOAD_RATE = 90000 /* Hz, of the RTP clock of all of them */
 };
 
@@ -121,6 +122,10 @@ int payload_config_headers(enum payload_codec codec, uint8_t *out, size_t cap,
  * ones. */
 int payload_config_make(enum payload_codec codec, uint8_t *out, size_t cap, const uint8_t *unit,
 			size_t size);
+/* The codec's name by RFC 6381 from its record: "avc1.42e01f", "hvc1.1.6.L30.90", "vp09.00.10.08",
+ * "av01.0.00M.08". Returns text; "" if the record does not tell (always of VP8). */
+char *payload_mime(enum payload_codec codec, char text[static PAYLOAD_MIME_SIZE],
+		   const uint8_t *record, size_t size);
 /* Stored form to unit. length_size as of the record. An output of 4 * size + 4 is always enough.
  * Octets, -EBADMSG, -ENOSPC. */
 int payload_from_stored(enum payload_codec codec, uint8_t *out, size_t cap, const uint8_t *stored,

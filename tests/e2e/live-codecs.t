@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # runs under: none
 # runs beside others
-"""rtc2rtmp and the other codecs: enhanced FLV and RTMP, HLS in MP4, what holds none of them, H264 made."""
+"""rtc2rtmp and the other codecs: enhanced FLV and RTMP, HLS in MP4 and its master playlists, what holds
+none of them, H264 made."""
 import json
 import os
+import re
 import signal
 import sys
 import urllib.error
@@ -58,6 +60,39 @@ takers = [start(f'{BIN}/rtc2rtmp', '-q', '--wait', '30', '--duration', '2', f'li
 hls = [record(f'http://127.0.0.1:{port}/live/{c}.m3u8', f'hls-{c}.mkv') for c in CODECS]
 made = [record(f'http://127.0.0.1:{making}/live/VP8.flv', 'made.mkv'),
         start(f'{BIN}/rtc2rtmp', '-q', '--transcode', '--duration', '2', 'live/VP8', path('made.ts'))]
+def text_of(what):
+    with urllib.request.urlopen(f'http://127.0.0.1:{port}/live/{what}', timeout=PATIENCE_S) as r:
+        return r.read()
+
+
+def mime(init):
+    """What the pages make of an initialisation section: codecs by another reader of the records."""
+    with open(path('init.mp4'), 'wb') as f:
+        f.write(init)
+    script = "import('./www/js/mp4.js').then((m) => console.log(m.mimeOf(new Uint8Array(" \
+        f"require('fs').readFileSync('{path('init.mp4')}')))))"
+    return run('node', '-e', script).stdout.decode().strip()
+
+
+def masters():
+    """A master playlist per codec: its names are those of the initialisation section, ffprobe reads it."""
+    for c, name in CODECS.items():
+        text = text_of(f'{c}.m3u8?master&format=fmp4').decode()
+        lines = text.splitlines()
+        tap.ok(lines[0] == '#EXTM3U' and len(lines) == 3 and lines[2] == f'{c}.m3u8?format=fmp4',
+               f'{c}: a master playlist', text)
+        attributes = dict(re.findall(r'([A-Z-]+)=("[^"]*"|[^,]*)', lines[1].split(':', 1)[1]))
+        tap.ok(10000 < int(attributes['AVERAGE-BANDWIDTH']) <= int(attributes['BANDWIDTH']) < 10000000,
+               f'{c}: its rates', attributes)
+        tap.equal(attributes['RESOLUTION'], '640x360', f'{c}: its size')
+        init = re.search(r'MAP:URI="(.*)"', text_of(lines[2]).decode())[1]
+        codecs = attributes['CODECS'].strip('"').split(',')
+        tap.equal(mime(text_of(init)), f'video/mp4; codecs="{", ".join(codecs)}"', f'{c}: its codecs')
+        p = run('ffprobe', '-v', 'error', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0',
+                f'http://127.0.0.1:{port}/live/{c}.m3u8?master')
+        tap.ok(name in p.stdout.decode() and 'aac' in p.stdout.decode(), f'{c}: ffprobe follows it', p)
+
+
 for p in (*takers, *hls, *made):
     _, err = p.communicate(timeout=PATIENCE_S)
     tap.equal((p.returncode, err), (0, b''), f'{os.path.basename(p.args[0])} is content')
@@ -67,9 +102,10 @@ for c, name in CODECS.items():
 check('made.mkv', 'h264', 'H264 of VP8, by FLV')
 check('made.ts', 'h264', 'H264 of VP8, a file')
 
+masters()
 tap.equal(ask(f'http://127.0.0.1:{port}/live/AV1.flv'), (200, b'FLV'), 'AV1 in FLV')
 for what, words in (('AV1.ts', 'MPEG-TS does not hold AV1'), ('AV1.m3u8?format=ts', 'there is .flv and .m3u8'),
-                    ('VP8.flv', '--transcode'), ('VP8.m3u8', 'publish H264')):
+                    ('VP8.flv', '--transcode'), ('VP8.m3u8', 'publish H264'), ('VP8.m3u8?master', 'publish H264')):
     code, detail = ask(f'http://127.0.0.1:{port}/live/{what}')
     tap.ok(code == 404 and words in detail, f'{what}: 404, and why', (code, detail))
 p = run(f'{BIN}/rtc2rtmp', 'live/VP8', path('no.flv'))

@@ -116,6 +116,17 @@ def hls():
     tap.equal(get('/live/card.ts?segment=7')[0], 404, 'one that is no more')
 
 
+def master():
+    """A playlist of playlists, for both sorts; it fixes nothing."""
+    for query, sort in (('', 'ts'), ('&format=fmp4', 'fmp4')):
+        code, headers, text = get(f'/live/card.m3u8?master{query}')
+        tap.equal((code, headers['Content-Type']), (200, 'application/vnd.apple.mpegurl'), 'a master playlist')
+        tap.ok(re.fullmatch(r'#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=\d+,AVERAGE-BANDWIDTH=\d+,'
+                            r'CODECS="avc1\.42[0-9a-f]{4},mp4a\.40\.2",RESOLUTION=640x360\n'
+                            rf'card\.m3u8\?format={sort}\n', text.decode()),
+               f'{sort}: its one variant', text)
+
+
 def fmp4():
     recorded('m3u8?format=fmp4', 'HLS in MP4')
     text = get('/live/card.m3u8?format=fmp4')[2].decode()
@@ -212,6 +223,7 @@ tap.ok(wait_for(lambda: is_live('card'), 20), 'the test card is published')
 endless()
 mounted()
 hls()
+master()
 fmp4()
 shared()
 refusals()

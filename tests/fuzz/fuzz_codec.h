@@ -73,7 +73,7 @@ fuzz_units(enum payload_codec codec, const uint8_t *buf, size_t size)
 {
 	size_t cap = 4 * size + 4;
 	uint8_t *out = malloc(cap), record[PAYLOAD_CONFIG_MAX];
-	char text[PAYLOAD_FMTP_SIZE];
+	char text[PAYLOAD_FMTP_SIZE], mime[PAYLOAD_MIME_SIZE];
 	struct payload_facts facts;
 	uint32_t width, height;
 	unsigned length;
@@ -85,6 +85,7 @@ fuzz_units(enum payload_codec codec, const uint8_t *buf, size_t size)
 	(void)payload_unit_size(codec, buf, size, &width, &height);
 	(void)payload_fmtp(codec, text, buf, size);
 	(void)payload_headers(codec, out, cap, buf, size);
+	(void)payload_mime(codec, mime, buf, size);
 	(void)payload_config_headers(codec, out, cap, buf, size, &length);
 	for (length = 1; length <= 4; length *= 2)
 		if (payload_from_stored(codec, out, cap, buf, size, length) == -ENOSPC)

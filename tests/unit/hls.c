@@ -531,6 +531,46 @@ test_the_longest_playlist_fits(void **state)
 	hls_fini(&h);
 }
 
+/* RFC 8216 s.4.3.4.2: the peak is that of a segment, the average that of all. */
+static void
+test_master(void **state)
+{
+	static const struct {
+		struct hls_variant variant;
+		const char *text;
+	} rows[] = {
+	    {{"a.m3u8?format=ts", "avc1.42e01f,mp4a.40.2", 640, 360},
+	     "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=8000,AVERAGE-BANDWIDTH=5000,"
+	     "CODECS=\"avc1.42e01f,mp4a.40.2\",RESOLUTION=640x360\na.m3u8?format=ts\n"},
+	    {{"a", "", 0, 0},
+	     "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=8000,AVERAGE-BANDWIDTH=5000\na\n"},
+	};
+	static const uint8_t octets[4000];
+	char text[HLS_MASTER_SIZE], uri[HLS_MASTER_SIZE + 1];
+	struct hls h;
+
+	(void)state;
+	hls_init(&h, 2 * SECOND, 10 * SECOND, 1);
+	assert_int_equal(hls_master(&h, text, &rows[0].variant), -ENODATA);
+	hls_note(&h, 0, true, 0);
+	assert_int_equal(hls_append(&h, octets, 1000), 0);
+	hls_note(&h, 2 * SECOND, false, 2 * SECOND);
+	hls_cut(&h, 4 * SECOND); /* 2000 bit/s */
+	hls_note(&h, 4 * SECOND, true, 4 * SECOND);
+	hls_note(&h, 6 * SECOND, false, 6 * SECOND);
+	assert_int_equal(hls_append(&h, octets, 4000), 0);
+	hls_cut(&h, 8 * SECOND);
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		assert_int_equal(hls_master(&h, text, &rows[i].variant), strlen(rows[i].text));
+		assert_string_equal(text, rows[i].text);
+	}
+	assert_false(h.is_announced); /* only a media playlist says how long segments may be */
+	memset(uri, 'u', sizeof(uri) - 1);
+	uri[sizeof(uri) - 1] = '\0';
+	assert_int_equal(hls_master(&h, text, &(struct hls_variant){uri, "", 0, 0}), -ENODATA);
+	hls_fini(&h);
+}
+
 int
 main(void)
 {
@@ -548,6 +588,7 @@ main(void)
 	    cmocka_unit_test_setup(test_initialisation_sections, forget_playlist),
 	    cmocka_unit_test(test_segments_are_bounded),
 	    cmocka_unit_test(test_the_longest_playlist_fits),
+	    cmocka_unit_test(test_master),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

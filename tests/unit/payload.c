@@ -327,6 +327,61 @@ stored_form(void **state)
 	}
 }
 
+/* By RFC 6381. */
+static void
+mime_names(void **state)
+{
+	static const struct {
+		enum payload_codec codec;
+		const char *file, *name;
+		size_t least; /* octets that tell it */
+	} rows[] = {
+	    {PAYLOAD_H265, "h265/hvcc-176x144.hex", "hvc1.1.6.L30.90", 23},
+	    {PAYLOAD_AV1, "av1/av1c-176x144.hex", "av01.0.00M.08", 4},
+	};
+	static const struct {
+		enum payload_codec codec;
+		uint8_t record[24];
+		const char *name;
+	} made[] = {
+	    {PAYLOAD_H264, {1, 0x42, 0xe0, 0x1f, 0xff, 0xe1, 0}, "avc1.42e01f"},
+	    {PAYLOAD_H264, {1, 0x64, 0x00, 0x28, 0xff, 0xe1, 0}, "avc1.640028"},
+	    /* Main 10 in the high tier, all constraints; another profile space without any. */
+	    {PAYLOAD_H265,
+	     {1, 0x22, 0x20, 0, 0, 0, 0xb0, 1, 2, 3, 4, 5, 153},
+	     "hvc1.2.4.H153.B0.1.2.3.4.5"},
+	    {PAYLOAD_H265, {1, 0x41, 0x60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 93}, "hvc1.A1.6.L93"},
+	    {PAYLOAD_VP9, {1, 0, 0, 0, 2, 51, 0xa2, 1, 1, 1}, "vp09.02.51.10"}, /* vpcC */
+	    {PAYLOAD_VP9, {0, 10, 0x82, 2, 2, 2, 0, 0}, "vp09.00.10.08"}, /* without its head */
+	    {PAYLOAD_AV1, {0x81, 0x0d, 0xcc, 0}, "av01.0.13H.10"},
+	    {PAYLOAD_AV1, {0x81, 0x4d, 0x6c, 0}, "av01.2.13M.12"},
+	    {PAYLOAD_VP8, {1, 0, 0, 0, 0, 10, 0x82}, ""},
+	};
+	char text[PAYLOAD_MIME_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		size_t size;
+		uint8_t *record = support_load(rows[i].file, &size);
+
+		assert_string_equal(payload_mime(rows[i].codec, text, record, size), rows[i].name);
+		for (size_t n = 0; n <= size; n++) {
+			uint8_t *part = malloc(n + 1); /* at its end: exact for a sanitizer */
+
+			assert_non_null(part);
+			memcpy(part + 1, record, n);
+			payload_mime(rows[i].codec, text, part + 1, n);
+			assert_string_equal(text, n < rows[i].least ? "" : rows[i].name);
+			free(part);
+		}
+		free(record);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(made); i++) {
+		payload_mime(made[i].codec, text, made[i].record, sizeof(made[i].record));
+		assert_string_equal(text, made[i].name);
+	}
+}
+
 int
 main(void)
 {
@@ -335,6 +390,7 @@ main(void)
 	    cmocka_unit_test(round_trips),    cmocka_unit_test(a_missing_payload_is_noticed),
 	    cmocka_unit_test(facts_of_units), cmocka_unit_test(disposable_pictures),
 	    cmocka_unit_test(records),	      cmocka_unit_test(stored_form),
+	    cmocka_unit_test(mime_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
