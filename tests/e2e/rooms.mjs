@@ -2,21 +2,32 @@
 // returning, and programs of the server that are killed.
 import { writeFileSync } from 'node:fs';
 import { Browser, stateOf } from './lib/browser.mjs';
-import { Process, start } from './lib/processes.mjs';
-import { Stack } from './lib/stack.mjs';
+import { Process, scratch, start } from './lib/processes.mjs';
+import { Stack, freePort } from './lib/stack.mjs';
 import { done, must, test } from './lib/tap.mjs';
 import { until } from './lib/wait.mjs';
 
 const SEES_MAX_MS = 20000;
 const BACK_MAX_MS = 60000;
 const MORE_FRAMES = 10;
-const PHONE = { width: 375, height: 700 };
+const PHONES = [
+	{ width: 375, height: 700 },
+	{ width: 320, height: 568 },
+	{ width: 700, height: 340 }, // on its side
+];
 
 const stack = await Stack.start();
 
-stack.programs['rtc-signal'] = ['--listen', '127.0.0.1:0'];
+const signalPort = await freePort();
+const securePort = await freePort();
+
+stack.programs['rtc-signal'] = ['--listen', `127.0.0.1:${signalPort}`];
 await stack.launch('rtc-signal');
-const browser = await Browser.launch({ instrument: false });
+const browser = await Browser.launch({ instrument: false, insecure: true });
+const asked = []; // addresses of WebSockets and requests of all pages
+
+browser.context.on('request', (request) => asked.push(request.url()));
+browser.context.on('page', (page) => page.on('websocket', (socket) => asked.push(socket.url())));
 
 const open = (page, room, name, source = 'test') =>
 	browser.open(
@@ -72,33 +83,34 @@ await test('one2one: two see each other', async () => {
 await test('a screen in place of the camera, and back', async () => {
 	const [ann, bob] = [pair.get('ann'), pair.get('bob')];
 	// Its shape: an encoder without time makes pictures smaller.
-	const isSquare = async () => {
+	const isScreen = async () => {
 		const { width, height } = (await others(ann)).bob;
 
-		return width > 0 && Math.abs(width - height) <= 2;
+		return height > 0 && width / height < 1.5;
 	};
 
 	await bob.evaluate(() => {
-		// A screen that a headless browser has not: a canvas of another shape.
-		navigator.mediaDevices.getDisplayMedia = async () => {
-			const canvas = document.createElement('canvas');
+		// The browser's own screen (its flags choose one without asking), in a shape that no camera has.
+		const { mediaDevices } = navigator;
+		const capture = mediaDevices.getDisplayMedia.bind(mediaDevices);
 
-			canvas.width = 480;
-			canvas.height = 480;
-			const context = canvas.getContext('2d');
-
-			setInterval(() => {
-				context.fillStyle = `hsl(${(performance.now() / 10) % 360} 80% 50%)`;
-				context.fillRect(0, 0, 480, 480);
-			}, 50);
-			return canvas.captureStream(15);
-		};
+		mediaDevices.getDisplayMedia = () =>
+			capture({
+				video: { width: 480, height: 480 }, // 4:3 comes of it
+			});
 	});
 	await click(bob, 'share');
-	await until('the screen is seen', SEES_MAX_MS, isSquare);
+	await until('the screen is seen', SEES_MAX_MS, isScreen);
 	must((await others(ann)).bob.mark.includes('screen'), 'and marked');
+	const surface = await bob.evaluate(() => {
+		const [track] = window.rtckit.local().screen.stream.getVideoTracks();
+
+		return track.getSettings().displaySurface;
+	});
+
+	must(surface === 'monitor', `it is a screen: ${surface}`);
 	await click(bob, 'share');
-	await until('the camera is seen again', SEES_MAX_MS, async () => !(await isSquare()));
+	await until('the camera is seen again', SEES_MAX_MS, async () => !(await isScreen()));
 	await allSee(pair);
 });
 
@@ -207,14 +219,112 @@ for (const name of process.env.RTC_ROOMS_KILL?.split(' ') ?? [])
 			await until('in the room', BACK_MAX_MS, async () => (await stateOf(page)) === 'live');
 	});
 
-await test('it fits a phone', async () => {
-	const page = room.get('a');
+/** Of the buttons and fields that are shown: those that a finger cannot reach. */
+const unreachable = (page) =>
+	page.evaluate(() =>
+		[...document.querySelectorAll('button, input, select, a')]
+			.filter((e) => e.checkVisibility() && !e.disabled)
+			.filter((e) => {
+				e.scrollIntoView({ block: 'center' });
+				const { left, right, top, bottom } = e.getBoundingClientRect();
+				const at = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
 
-	await page.setViewportSize(PHONE);
-	const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+				return left < 0 || right > innerWidth || !e.contains(at);
+			})
+			.map((e) => e.id || e.textContent),
+	);
 
-	await shot(page, 'room-phone');
-	must(wide <= PHONE.width, `${wide} px wide`);
+async function fits(page, name) {
+	for (const phone of PHONES) {
+		await page.setViewportSize(phone);
+		await shot(page, `${name}-${phone.width}`);
+		const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+		const lost = await unreachable(page);
+
+		must(wide <= phone.width, `${name}: ${wide} px wide on ${phone.width}`);
+		must(lost.length === 0, `${name} on ${phone.width}: not to be reached: ${lost}`);
+	}
+}
+
+await test('it fits a phone, in a room and before', async () => {
+	await fits(room.get('a'), 'room');
+	for (const name of ['room', 'one2one']) {
+		const page = await browser.open(stack.url(`/demos/${name}.html`));
+
+		await fits(page, `${name}-before`);
+		await page.close();
+	}
+	for (const page of room.values()) await page.close();
+});
+
+/** A page of a room with one who is there already; both see each other. Its own addresses. */
+async function joinBy(query) {
+	const there = await open('room', 'by', 'there');
+
+	asked.length = 0;
+	const page = await browser.open(
+		stack.url(
+			`/demos/room.html?autostart=true&source=test&room=by&display=comes${query}`,
+		),
+	);
+
+	await allSee(new Map([['there', there], ['comes', page]]));
+	must((await stateOf(page)) === 'live', 'it is in the room');
+	await page.close();
+	await there.close();
+	const socket = asked.find((url) => /^wss?:/.test(url)).replace(/\?.*/, '');
+	const endpoint = asked.find((url) => /\/rtc\/v1\/whip\//.test(url)).replace(/\?.*/, '');
+
+	return `${socket} ${new URL(endpoint).origin}`;
+}
+
+await test('wss, wsh, wsp and host say where rooms and media are', async () => {
+	await start('rtc-gate', [
+		...['--both-listen', `127.0.0.1:${securePort}`],
+		...['--self-signed', `${scratch}/tls`],
+	], { name: 'secure-gate' });
+	const own = `http://localhost:${stack.port}`;
+	const rows = [
+		['', `ws://localhost:${stack.port}`, own],
+		[`&wsp=${signalPort}`, `ws://localhost:${signalPort}`, own],
+		[`&wsh=127.0.0.1&wsp=${signalPort}`, `ws://127.0.0.1:${signalPort}`, own],
+		[`&wsh=127.0.0.1:${signalPort}`, `ws://127.0.0.1:${signalPort}`, own],
+		['&wsh=127.0.0.1', `ws://127.0.0.1:${stack.port}`, own],
+		[`&wss=wss&wsp=${securePort}`, `wss://localhost:${securePort}`, own],
+		[`&host=127.0.0.1:${securePort}`, `ws://localhost:${stack.port}`, `http://127.0.0.1:${securePort}`],
+		[`&host=127.0.0.1&port=${securePort}`, `ws://localhost:${stack.port}`,
+			`http://127.0.0.1:${securePort}`],
+	];
+
+	for (const [query, socket, media] of rows) {
+		const got = await joinBy(query);
+
+		must(got === `${socket}/sig/v1/rtc ${media}`, `${query}: ${got}`);
+	}
+});
+
+await test('without them: nobody joins unasked, a name is made, the port of the API is 1985', async () => {
+	const page = await browser.open(stack.url('/demos/room.html?room=quiet&source=test'));
+
+	must((await stateOf(page)) === 'idle', 'it waits');
+	must((await page.inputValue('#room')) === 'quiet', 'the field has the room');
+	must(/^guest-\w+$/.test(await page.inputValue('#display')), 'and a name');
+	await page.fill('#display', 'zoe');
+	await page.click('#join button');
+	await until('in the room', SEES_MAX_MS, async () => (await stateOf(page)) === 'live');
+	const names = await page.evaluate(() => [...window.rtckit.tiles.keys()]);
+
+	must(names.join() === 'zoe', `tiles: ${names}`);
+	const ports = await page.evaluate(async () => {
+		const { pageParams } = await import('/js/endpoint.js');
+
+		return ['?host=h', '?host=h&schema=https', '?host=h:1', '?host=[::1]:2', '?host=::1', '?host=h&port=3']
+			.map((q) => pageParams(q))
+			.map(({ host, port }) => `${host} ${port}`);
+	});
+
+	must(ports.join() === 'h 1985,h ,h 1,[::1] 2,::1 1985,h 3', ports.join());
+	await page.close();
 });
 
 await test('no page had a fault', async () => {

@@ -7,16 +7,27 @@ export const PAGE_ONLY = new Set([
 ]);
 const PATHS = { whip: '/rtc/v1/whip/', whep: '/rtc/v1/whep/' };
 
+/** `host`, `host:port`, `[v6]:port`, or a bare IPv6 address. */
+export function hostAndPort(text) {
+	const [, host, port] = /^(\[[^\]]*\]|[^:]*):(\d+)$/.exec(text) || [null, text, ''];
+
+	return { host, port };
+}
+
 export function pageParams(search = location.search) {
 	const query = new URLSearchParams(search);
+	const schema = query.get('schema') || location.protocol.replace(':', '');
+	const { host, port } = hostAndPort(query.get('host') || location.hostname);
+	// Of another host without a port: the one that the API has there.
+	const usual = schema === 'http' ? '1985' : '';
 
 	return {
 		query,
 		app: query.get('app') || 'live',
 		stream: query.get('stream') || 'livestream',
-		schema: query.get('schema') || location.protocol.replace(':', ''),
-		host: query.get('host') || location.hostname,
-		port: query.get('port') || (query.get('host') ? '' : location.port),
+		schema,
+		host,
+		port: query.get('port') || port || (query.get('host') ? usual : location.port),
 		token: query.get('token') || '',
 		relay: query.get('ice') === 'relay',
 		autostart: /^(true|1|yes)$/.test(query.get('autostart') || ''),

@@ -1,7 +1,7 @@
 // The pages of rooms (demos/room.html and demos/one2one.html): everybody publishes ROOM/NAME and
 // plays the others; who is there, and what they write, comes by signalling.
 import { el } from './dom.js';
-import { origin, pageFor, pageParams } from './endpoint.js';
+import { hostAndPort, origin, pageFor, pageParams } from './endpoint.js';
 import { Local } from './local.js';
 import { byId, link, needWebRTC, rtckit, showMessage, showState } from './page.js';
 import { Signal, SignalError } from './signal.js';
@@ -54,8 +54,8 @@ function socketUrl() {
 	const { query } = params;
 	const secure = params.schema === 'https';
 	const schema = (query.get('wss') || (secure ? 'wss' : 'ws')).replace(/^http/, 'ws');
-	const host = query.get('wsh') || params.host;
-	const port = query.get('wsp') || (query.has('wsh') ? '' : params.port);
+	const { host, port: named } = hostAndPort(query.get('wsh') || location.hostname);
+	const port = query.get('wsp') || named || location.port;
 	const url = new URL(
 		`${origin({ schema: /^wss?$/.test(schema) ? schema : 'ws', host, port })}/sig/v1/rtc`,
 	);
