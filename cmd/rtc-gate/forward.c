@@ -112,7 +112,8 @@ static void
 put_forwarded(struct writer *w, const struct http_head *head, const struct client *client)
 {
 	static const char *const names[] = {"X-Forwarded-For", "X-Forwarded-Proto",
-					    "X-Forwarded-Host", "X-Forwarded-Prefix"};
+					    "X-Forwarded-Host", "X-Forwarded-Prefix",
+					    "X-Forwarded-Port"};
 	bool trusted = gate_peers_have(&client->gate->config.proxies, &client->peer);
 	const struct http_field *f;
 	char text[ADDR_TEXT_SIZE];

@@ -113,7 +113,8 @@ const char *http_bearer(const struct http_request *req);
 
 /*
  * Who asks and how it got here. From the Unix peer and from trusted proxies X-Forwarded-For (its
- * last address), -Proto, -Host and -Prefix are believed; from nobody else. http_client() is false
+ * last address), -Proto, -Host, -Prefix, and -Port if the host has none, are believed; from nobody
+ * else. http_client() is false
  * when the address is not known (a Unix peer that forwards nothing). http_host() is "host[:port]"
  * by the allow-list of url_parse_host(), NULL if absent or refused.
  */

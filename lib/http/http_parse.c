@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -120,6 +121,23 @@ copy_host(struct http_request *req, const char *text)
 		text_copy(req->host, sizeof(req->host), text);
 }
 
+/* The port at which the client reached a proxy that passes Host on without it. */
+static void
+add_port(struct http_request *req, const char *text)
+{
+	size_t size = strlen(text), used = strlen(req->host);
+	unsigned long port = strtoul(text, NULL, 10);
+	struct url_span host;
+	uint16_t named;
+	bool ipv6;
+
+	if (size == 0 || size > 5 || strspn(text, "0123456789") != size || port == 0 ||
+	    port > UINT16_MAX || port == (strcmp(req->scheme, "https") == 0 ? 443 : 80))
+		return;
+	if (url_parse_host(&host, &named, &ipv6, req->host, used) == 0 && named == 0)
+		snprintf(req->host + used, sizeof(req->host) - used, ":%lu", port);
+}
+
 /* "/a/b": a safe path of unreserved characters without a final slash. */
 static bool
 is_prefix(const char *text)
@@ -135,7 +153,7 @@ is_prefix(const char *text)
 static void
 parse_forwarded(struct http_request *req)
 {
-	const char *proto, *host, *prefix;
+	const char *proto, *host, *port, *prefix;
 
 	req->trusted = peer_is_trusted(req);
 	parse_client(req);
@@ -144,10 +162,13 @@ parse_forwarded(struct http_request *req)
 		return;
 	proto = last_field(req, "X-Forwarded-Proto");
 	host = last_field(req, "X-Forwarded-Host");
+	port = last_field(req, "X-Forwarded-Port");
 	prefix = last_field(req, "X-Forwarded-Prefix");
 	if (proto != NULL && strcasecmp(proto, "https") == 0)
 		req->scheme = "https";
 	copy_host(req, host);
+	if (port != NULL)
+		add_port(req, port);
 	if (prefix != NULL && strlen(prefix) < sizeof(req->prefix) && is_prefix(prefix))
 		text_copy(req->prefix, sizeof(req->prefix), prefix);
 }

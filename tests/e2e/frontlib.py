@@ -35,10 +35,11 @@ def program(name):
     return shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
 
 
-def nginx(run, port, api, tls):
-    """The command; three ports of 127.0.0.1."""
+def nginx(run, port, api, tls, more=""):
+    """The command; three ports of 127.0.0.1; more: servers before ours."""
     os.makedirs(run + "/nginx", exist_ok=True)
     path = write(run, "nginx.conf", [
+        ("    server {\n", more + "    server {\n"),
         ("# user rtckit;", "user root;" if os.getuid() == 0 else ""),
         ("listen 8080;", "listen 127.0.0.1:%d;" % port),
         ("listen 1985;", "listen 127.0.0.1:%d;" % api),

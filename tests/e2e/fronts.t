@@ -105,7 +105,7 @@ OFFERS = {kind: "@" + os.path.join(ROOT, "tests/vectors/sdp/chromium-%s-offer.sd
           for kind in ("whip", "whep")}
 TYPE = ["-H", "Content-Type: application/sdp"]
 EVIL = ["-H", "X-Forwarded-Host: evil.example", "-H", "X-Forwarded-Prefix: /evil", "-H",
-        "X-Forwarded-Proto: gopher", "-H", "X-Forwarded-For: 6.6.6.6"]
+        "X-Forwarded-Proto: gopher", "-H", "X-Forwarded-Port: 6", "-H", "X-Forwarded-For: 6.6.6.6"]
 FRAGMENT = "a=ice-ufrag:abcd\r\na=ice-pwd:%s\r\n" % ("x" * 24)
 
 
@@ -179,6 +179,8 @@ def main():
        "rtc-publish by nginx, HLS of it", log_of("publish"))
     for front in ("nginx", "haproxy"):
         check(front, ports[front], ports[front + " tls"])
+    session("nginx before rtc-gate", "http://127.0.0.1:%d" % ports["bare"], "", "bare")
+    session("the same by https", "https://127.0.0.1:%d" % ports["bare tls"], "", "bare")
     page = Answer("--interface", "127.0.0.5",
                   "https://127.0.0.1:%d/players/whep.html" % ports["through"])
     ok(page.status == 200 and b"<video" in page.body, "haproxy before rtc-gate", page)
@@ -193,12 +195,31 @@ def main():
 
 def start_fronts():
     frontlib.certificate(RUN)
+    # And before the gate, on ports that Host does not name.
+    before_gate = """    server {
+        listen 127.0.0.1:%d;
+        listen 127.0.0.1:%d ssl;
+        ssl_certificate %s/cert.pem;
+        ssl_certificate_key %s/key.pem;
+        location / {
+            proxy_pass http://127.0.0.1:%d;
+            proxy_set_header Host $host;
+            proxy_set_header X-Forwarded-Host $host;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header X-Forwarded-Port $server_port;
+            proxy_set_header X-Forwarded-Prefix "";
+            proxy_set_header X-Forwarded-For $remote_addr;
+        }
+    }
+""" % (ports["bare"], ports["bare tls"], RUN, RUN, ports["plain gate"])
+    run("plain-gate", os.path.join(BIN, "rtc-gate"), "--listen", "127.0.0.1:%d" % ports["plain gate"],
+        "--trusted-proxy", "127.0.0.1")
     # And before the gate: TLS passes through, the client's address comes by the PROXY protocol.
     through = ("listen through\n    mode tcp\n    bind 127.0.0.1:%d\n"
                "    server gate 127.0.0.1:%d send-proxy-v2\n" % (ports["through"], ports["gate"]))
     run("gate", os.path.join(BIN, "rtc-gate"), "--tls-listen", "127.0.0.1:%d" % ports["gate"],
         "--self-signed", RUN + "/tls", "--proxy-protocol", "127.0.0.1")
-    run("nginx", *frontlib.nginx(RUN, *(ports["nginx" + n] for n in ("", " api", " tls"))))
+    run("nginx", *frontlib.nginx(RUN, *(ports["nginx" + n] for n in ("", " api", " tls")), before_gate))
     run("haproxy", *frontlib.haproxy(RUN, *(ports["haproxy" + n] for n in ("", " api", " tls")), through))
     for front in ("nginx", "haproxy"):
         ok(until(lambda: is_open(ports[front]) and is_open(ports[front + " tls"])),
@@ -206,7 +227,7 @@ def start_fronts():
 
 
 ports = {n: free_port() for n in ("nginx", "nginx tls", "nginx api", "haproxy", "haproxy tls",
-                                   "haproxy api", "through", "gate")}
+                                   "haproxy api", "through", "gate", "bare", "bare tls", "plain gate")}
 try:
     main()
 except Exception as error:

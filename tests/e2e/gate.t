@@ -44,13 +44,13 @@ def heads_are_rewritten():
     client = Client(gate)
     status, head, body = client.ask(get(
         "/x", "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nForwarded: for=6.6.6.6\r\n"
-        "X-Forwarded-Host: evil\r\nX-Forwarded-Prefix: /evil\r\nConnection: keep-alive, x-hop\r\n"
-        "X-Hop: 1\r\nTE: trailers\r\nCookie: a=b\r\nAuthorization: Bearer T\r\n"))
+        "X-Forwarded-Host: evil\r\nX-Forwarded-Prefix: /evil\r\nX-Forwarded-Port: 6\r\n"
+        "Connection: keep-alive, x-hop\r\nX-Hop: 1\r\nTE: trailers\r\nCookie: a=b\r\nAuthorization: Bearer T\r\n"))
     seen = json.loads(body)["head"]
     expect(field(seen, "X-Forwarded-For") == "127.0.0.1", seen)
     expect(field(seen, "X-Forwarded-Proto") == "http", seen)
     expect(field(seen, "X-Forwarded-Host") == "h:1", seen)
-    for name in ("X-Forwarded-Prefix", "Forwarded", "X-Hop", "TE"):
+    for name in ("X-Forwarded-Prefix", "X-Forwarded-Port", "Forwarded", "X-Hop", "TE"):
         expect(field(seen, name) is None, name + " passed")
     expect("6.6.6.6" not in seen and "evil" not in seen, seen)
     expect(field(seen, "Connection") == "close", seen)
@@ -63,11 +63,12 @@ def heads_are_rewritten():
 def a_trusted_proxy_is_believed():
     own = Gate("--trusted-proxy", "127.0.0.1")
     _, _, body = Client(own).ask(get(
-        "/x", "X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: https\r\n"))
+        "/x", "X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 8443\r\n"))
     seen = json.loads(body)["head"]
     expect(field(seen, "X-Forwarded-For") == "9.9.9.9", seen)
     expect(field(seen, "X-Forwarded-Proto") == "https", seen)
     expect(field(seen, "X-Forwarded-Host") == "h:1", seen)
+    expect(field(seen, "X-Forwarded-Port") == "8443", seen)
     # HAProxy adds a field of its own behind the client's.
     _, _, body = Client(own).ask(get(
         "/x", "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: https\r\n"

@@ -280,10 +280,26 @@ forwarded_fields_are_believed_from_the_unix_peer_alone(void **state)
 {
 	static const char request[] =
 	    "GET /echo HTTP/1.1\r\nHost: inner\r\nX-Forwarded-For: 6.6.6.6, 9.8.7.6\r\n"
-	    "X-Forwarded-Proto: https\r\nX-Forwarded-Host: outer:444\r\nX-Forwarded-Prefix: "
+	    "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 81\r\nX-Forwarded-Host: "
+	    "outer:444\r\nX-Forwarded-Prefix: "
 	    "/pre/fix\r\n"
 	    "Connection: close\r\n\r\n";
+	static const char *const ports[][3] = {
+	    {"[2001:db8::7]", "81", "|http://[2001:db8::7]:81|"}, /* a host that has none gets it */
+	    {"h:1", "81", "|http://h:1|"},
+	    {"h", "80", "|http://h|"},
+	    {"h", "0", "|http://h|"},
+	    {"h", "65536", "|http://h|"},
+	    {"h", "1x", "|http://h|"}};
+	char text[256];
 
+	for (size_t i = 0; i < ARRAY_COUNT(ports); i++) {
+		snprintf(text, sizeof(text),
+			 "GET /echo HTTP/1.1\r\nHost: %s\r\nX-Forwarded-Port: %s\r\n"
+			 "Connection: close\r\n\r\n",
+			 ports[i][0], ports[i][1]);
+		assert_answer(ask(true, text), 200, ports[i][2]);
+	}
 	(void)state;
 	assert_answer(ask(true, request), 200, "|https://outer:444/pre/fix|9.8.7.6|");
 	assert_answer(ask(false, request), 200, "|http://inner|127.0.0.1|");
