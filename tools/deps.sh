@@ -16,7 +16,7 @@ ffmpeg chromium firefox-esr python3-aioice python3-aiortc
 gstreamer1.0-tools gstreamer1.0-nice gstreamer1.0-plugins-base gstreamer1.0-plugins-good
 gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
 python3-gst-1.0 gir1.2-gst-plugins-bad-1.0
-rtmpdump nginx-light libnginx-mod-rtmp haproxy coturn"
+rtmpdump nginx-light libnginx-mod-rtmp haproxy coturn systemd"
 # Node.js and npm from elsewhere are as good as Debian's.
 command -v node >/dev/null 2>&1 || test="$test nodejs"
 command -v npm >/dev/null 2>&1 || test="$test npm"

@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "conf/conf_mount.h"
 
 /* Settings that name less security than there always is: said rather than found out later. */
@@ -77,6 +79,22 @@ check_dtls(struct settings *s)
 			       "auto and dtls1.2 both mean 1.2");
 }
 
+/* Usual files name a folder of the server that they are from. */
+static void
+check_dir(struct settings *s)
+{
+	const struct setting *t = settings_get(s, "http_server.dir");
+	const char *none = "";
+	char origin[ORIGIN_SIZE];
+	struct stat st;
+
+	if (t->values[0][0] == '\0' || (stat(t->values[0], &st) == 0 && S_ISDIR(st.st_mode)))
+		return;
+	settings_warn(s, t->origin, "http_server.dir %s: no such folder, left out", t->values[0]);
+	text_copy(origin, sizeof(origin), t->origin);
+	settings_set(s, directive_find("http_server.dir"), &none, 1, origin, origin);
+}
+
 static void
 check_mount(struct settings *s)
 {
@@ -102,6 +120,7 @@ void
 settings_check(struct settings *s)
 {
 	check_dtls(s);
+	check_dir(s);
 	check_mount(s);
 	check_https(s);
 	check_rtmps(s);

@@ -173,6 +173,7 @@ other() {	# a directive and its value: another that fits
 	*listen=*) echo 12345 ;;
 	*candidate=* | *_prox*=*) echo 192.0.2.9 ;;
 	*=[0-9]*) echo $((${2%%.*} + 1)) ;;
+	http_server.dir=*) echo "$dir" ;;
 	*http_remux.mount=*) echo "/x/[stream].flv" ;;
 	*) echo /x.example ;;
 	esac
@@ -241,6 +242,10 @@ is "$(get -s rtc_server.ecdsa=off argv rtc-relay | paste -sd' ')" \
     "--udp 8000 --workers 1 --stun-timeout 30 --rsa" "ecdsa off: an RSA certificate"
 like "$(get -s 'vhost.http_remux.mount=/tv/[app]/[stream].ts' argv rtc2rtmp | paste -sd' ')" \
     '--mount /tv/\[app\]/\[stream\].ts' "another mount of HTTP-FLV"
+exits 0 "a folder of pages that is not there" "$conf" -n -s http_server.dir=./objs/nginx/html
+like "$out" 'flag: warning: http_server.dir ./objs/nginx/html: no such folder' "is a warning"
+is "$(get -s http_server.dir=/none argv rtc-web)" "" "and left out"
+is "$(get -s "http_server.dir=$dir" argv rtc-web | paste -sd' ')" "--dir $dir" "one that is there is not"
 exits 78 "one that cannot be had" "$conf" -n -s 'vhost.http_remux.mount=/tv/[app]/[stream].mp3'
 like "$out" 'error: vhost.http_remux.mount /tv/.*must end in one of these' "is told why"
 printf 'rtc_server {\n  encrypt off;\n}\n' >"$dir/effect.conf"
