@@ -81,15 +81,17 @@ play_free(struct wsession *ws)
 
 /*
  * Does a player get the video since the last keyframe at once, instead of a new keyframe? From
- * sources that make none on demand (unless the relay is told otherwise), and from any just after a
- * keyframe: who joins in a crowd need not wait until the next may be asked for.
+ * sources that make none on demand (unless the relay is told otherwise), and from any just after it
+ * made one: who joins in a crowd need not wait until the next may be asked for.
  */
 static bool
-replays(const struct wsession *ws, const struct wtrack *t)
+replays(const struct wsession *ws, unsigned track)
 {
+	const struct wtrack *t = &ws->stream->tracks[track];
+
 	return t->kind == TRACK_VIDEO && ws->session->replay != REPLAY_OFF &&
 	       (t->periodic || ws->session->replay == REPLAY_ON ||
-		stream_keyframe_is_fresh(t, ws->worker));
+		stream_keyframe_is_fresh(ws->stream, ws->worker, track));
 }
 
 void
@@ -103,7 +105,7 @@ play_replay(struct wsession *ws, unsigned track)
 		struct sink *sink = &ws->play->sinks[i];
 
 		if (sink->source != track || !sink->waiting || ws->play->epoch != s->epoch ||
-		    !replays(ws, t))
+		    !replays(ws, track))
 			continue;
 		sink->cursor = keyframe - 1;
 		ws->play->next_burst_us = ws->worker->now_us;
@@ -168,7 +170,7 @@ join_track(struct wsession *ws, struct sink *sink)
 	if (sink->track >= s->lane_end)
 		return;
 	layers_join(s, sink);
-	if (replays(ws, &s->tracks[sink->source]))
+	if (replays(ws, sink->source))
 		play_replay(ws, sink->source);
 	else
 		stream_want_keyframe(s, ws->worker, sink->source);

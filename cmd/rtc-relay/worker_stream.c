@@ -218,13 +218,20 @@ post_packet(struct wstream *s, struct worker *w, unsigned track, uint64_t positi
 }
 
 bool
-stream_keyframe_is_fresh(const struct wtrack *t, const struct worker *w)
+stream_keyframe_is_fresh(const struct wstream *s, const struct worker *w, unsigned track)
 {
-	uint64_t at = t->ring != NULL ? rtp_ring_keyframe(t->ring) : 0;
+	const struct wtrack *t = &s->tracks[track];
+	const struct wsession *source = t->contributed ? t->source : s->publisher;
+	uint64_t at = t->ring != NULL ? rtp_ring_keyframe(t->ring) : 0, asked_us;
 	const uint8_t *payload;
 	const struct rtp_ring_slot *slot = at != 0 ? rtp_ring_get(t->ring, at, &payload) : NULL;
 
-	return slot != NULL && w->now_us - slot->arrival_us < KEYFRAME_REQUEST_US;
+	if (source == NULL || slot == NULL)
+		return false;
+	asked_us = source->local != NULL ? source->local->keyframe_asked_us[t->index]
+					 : source->pub->keyframe_asked_us[track];
+	return asked_us != 0 && slot->arrival_us >= asked_us &&
+	       w->now_us - asked_us < KEYFRAME_REQUEST_US;
 }
 
 /* What a worker that replays a track begins with: the packets since the last keyframe. */
@@ -232,7 +239,7 @@ static void
 post_replay(struct wstream *s, struct worker *w, unsigned track, unsigned to)
 {
 	const struct wtrack *t = &s->tracks[track];
-	bool replays = t->periodic || stream_keyframe_is_fresh(t, w);
+	bool replays = t->periodic || stream_keyframe_is_fresh(s, w, track);
 	uint64_t at = t->ring != NULL && replays ? rtp_ring_keyframe(t->ring) : 0;
 
 	post_clock(s, w, track, to);
