@@ -364,8 +364,8 @@ void stream_set_clock(struct wstream *s, struct worker *w, unsigned track,
 /* The picture of a lane has another size (pixels). */
 void stream_set_area(struct wstream *s, struct worker *w, unsigned track, uint32_t area);
 void stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track);
-/* Has the keyframe come that a source on this worker was asked for last, and may it not be asked for
- * another yet? */
+/* Has the keyframe come that a source on this worker was asked for last, and may it not be asked
+ * for another yet? */
 bool stream_keyframe_is_fresh(const struct wstream *s, const struct worker *w, unsigned track);
 /* The source was found to ignore (or heed) wishes for keyframes. Waiting players get a replay. */
 void stream_set_periodic(struct wstream *s, struct worker *w, unsigned track, bool periodic);
