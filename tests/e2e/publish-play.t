@@ -248,8 +248,9 @@ def a_pipe_in():
 
 
 def a_reader_that_pauses():
+    # By itself a pipe holds 64 KiB: nearly 2 s of the card, and all of it when some are left out.
     stuck = start(f'{BIN}/rtc-play', '-q', '--duration', '2', url(WHEP, 'out'), '-',
-                  stdout=subprocess.PIPE)
+                  stdout=subprocess.PIPE, pipesize=4096)
     tap.equal(stuck.wait(PATIENCE_S), 74, 'a reader that takes nothing does not hold rtc-play: 74')
     tap.ok(b'takes nothing more' in stuck.stderr.read(), 'which says so')
     tap.equal([s for s in sessions() if s['kind'] == 'play'], [], 'and deletes its session')
