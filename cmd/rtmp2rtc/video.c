@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "h264/h264.h"
 #include "log/log.h"
 
 enum {
@@ -51,6 +52,21 @@ video_codec_of(enum flv_codec codec)
 	return (size_t)codec < ARRAY_COUNT(codecs) ? codecs[codec] : PAYLOAD_NONE;
 }
 
+/* How many pictures wait for others, as the parameter sets tell; 0: none, or they do not. */
+static int
+reorder_frames(const struct video *v)
+{
+	const uint8_t *nalu, *at = v->headers;
+	struct h264_sps sps;
+	size_t size, left = v->headers_size, used;
+
+	for (; v->codec == PAYLOAD_H264 && (used = h264_annexb_next(at, left, &nalu, &size)) > 0;
+	     at += used, left -= used)
+		if (h264_sps_parse(&sps, nalu, size) == 0)
+			return MAX_OF(sps.reorder_frames, 0);
+	return 0;
+}
+
 int
 video_configure(struct video *v, enum payload_codec codec, const uint8_t *config, size_t size)
 {
@@ -76,6 +92,7 @@ video_configure(struct video *v, enum payload_codec codec, const uint8_t *config
 	memcpy(v->headers, headers, (size_t)n);
 	v->headers_size = (size_t)n;
 	v->length_size = length_size;
+	v->reorder_frames = reorder_frames(v);
 	return 1;
 }
 
@@ -100,7 +117,7 @@ static bool
 may_fail_to_drop(const struct video *v)
 {
 	return v->codec == PAYLOAD_H264 && v->settings.bframes == VIDEO_DROP_BFRAMES &&
-	       v->can_encode && (v->reorders || v->has_bframes);
+	       v->can_encode && (v->reorders || v->has_bframes || v->reorder_frames > 1);
 }
 
 bool
@@ -109,8 +126,8 @@ video_wants_twin(const struct video *v)
 	if (v->codec == PAYLOAD_H265)
 		return v->settings.h265_to_h264;
 	if (v->codec == PAYLOAD_H264 && v->settings.bframes == VIDEO_TRANSCODE_BFRAMES)
-		return v->has_bframes;
-	return may_fail_to_drop(v) && v->has_referenced;
+		return v->has_bframes || v->reorder_frames > 0;
+	return may_fail_to_drop(v) && (v->has_referenced || v->reorder_frames > 1);
 }
 
 /* Constrained baseline, of the level that the original has (the fourth octet of its record), or

@@ -45,8 +45,10 @@ struct video {
 	bool has_bframes, has_referenced; /* B-frames; such that others refer to */
 	unsigned bframe_count;		  /* until it was said which */
 	bool told_bframes, has_long_gop;  /* found out and said */
-	bool reorders;	 /* a keyframe is shown later than it was decoded: for B-frames */
-	bool can_encode; /* a twin can be made */
+	int reorder_frames; /* the parameter sets' word: 1 for B-frames, 2 if others refer to them
+			     */
+	bool reorders;	    /* a keyframe is shown later than it was decoded: for B-frames */
+	bool can_encode;    /* a twin can be made */
 	uint64_t frames, damaged;
 };
 

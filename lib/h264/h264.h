@@ -33,6 +33,7 @@ struct h264_sps {
 	uint8_t profile_idc, constraints, level_idc;
 	uint32_t width, height; /* after cropping */
 	double fps;		/* from VUI timing; 0 if absent */
+	int reorder_frames;	/* VUI's max_num_reorder_frames; -1 if absent */
 };
 /* nalu: with its header octet, with emulation prevention. 0, -ENOMSG (not an SPS), -EBADMSG. */
 int h264_sps_parse(struct h264_sps *sps, const uint8_t *nalu, size_t size);

@@ -10,7 +10,9 @@ enum {
 	SPS_ID_MAX = 31,
 	SPS_SIDE_MAX = 16384, /* luma samples; level 6.2 allows less */
 	POC_CYCLE_MAX = 255,  /* num_ref_frames_in_pic_order_cnt_cycle */
-	EXTENDED_SAR = 255
+	EXTENDED_SAR = 255,
+	HRD_CPB_MAX = 31, /* cpb_cnt_minus1 */
+	REORDER_MAX = 16  /* frames of the decoded picture buffer */
 };
 
 static void
@@ -75,11 +77,58 @@ skip_poc(struct bits *b)
 	}
 }
 
-/* Reads up to the timing information; the rest of the VUI is not needed. */
-static double
-read_vui_fps(struct bits *b)
+static void
+skip_hrd(struct bits *b) /* E.1.2 */
 {
-	uint32_t tick, scale;
+	uint32_t count = bits_ue(b);
+
+	if (count > HRD_CPB_MAX)
+		b->overrun = true;
+	bits_u(b, 8);
+	for (uint32_t i = 0; i <= count && !b->overrun; i++) {
+		bits_ue(b);
+		bits_ue(b);
+		bits_u(b, 1);
+	}
+	bits_u(b, 20);
+}
+
+static double
+read_fps(struct bits *b)
+{
+	uint32_t tick = bits_u(b, 32), scale = bits_u(b, 32);
+
+	return b->overrun || tick == 0 ? 0 : (double)scale / (2.0 * tick);
+}
+
+static int
+read_reorder_frames(struct bits *b)
+{
+	unsigned nal_hrd = bits_u(b, 1), vcl_hrd;
+	uint32_t reorder;
+
+	if (nal_hrd != 0)
+		skip_hrd(b);
+	vcl_hrd = bits_u(b, 1);
+	if (vcl_hrd != 0)
+		skip_hrd(b);
+	if (nal_hrd != 0 || vcl_hrd != 0)
+		bits_u(b, 1); /* low_delay_hrd_flag */
+	bits_u(b, 1);	      /* pic_struct_present_flag */
+	if (bits_u(b, 1) == 0)
+		return -1;
+	bits_u(b, 1); /* motion_vectors_over_pic_boundaries_flag */
+	for (int i = 0; i < 4; i++)
+		bits_ue(b); /* limits of sizes and motion vectors */
+	reorder = bits_ue(b);
+	return b->overrun || reorder > REORDER_MAX ? -1 : (int)reorder;
+}
+
+/* What follows the timing information may be cut short: then it tells nothing. */
+static void
+read_vui(struct bits *b, struct h264_sps *out)
+{
+	struct bits rest;
 
 	if (bits_u(b, 1) != 0 && bits_u(b, 8) == EXTENDED_SAR)
 		bits_u(b, 32);
@@ -94,11 +143,14 @@ read_vui_fps(struct bits *b)
 		bits_ue(b);
 		bits_ue(b);
 	}
-	if (bits_u(b, 1) == 0)
-		return 0;
-	tick = bits_u(b, 32);
-	scale = bits_u(b, 32);
-	return b->overrun || tick == 0 ? 0 : (double)scale / (2.0 * tick);
+	if (bits_u(b, 1) != 0) {
+		out->fps = read_fps(b);
+		rest = *b;
+		bits_u(&rest, 1); /* fixed_frame_rate_flag */
+	} else {
+		rest = *b;
+	}
+	out->reorder_frames = read_reorder_frames(&rest);
 }
 
 /* Picture size after cropping (equations 7-18 to 7-22). */
@@ -132,7 +184,7 @@ int
 h264_sps_parse(struct h264_sps *sps, const uint8_t *nalu, size_t size)
 {
 	struct bits b;
-	struct h264_sps out = {0};
+	struct h264_sps out = {.reorder_frames = -1};
 	unsigned chroma = 1;
 
 	if (size < 1 || (nalu[0] & 0x1f) != H264_SPS)
@@ -154,7 +206,7 @@ h264_sps_parse(struct h264_sps *sps, const uint8_t *nalu, size_t size)
 	if (read_size(&b, chroma, &out) < 0)
 		return -EBADMSG;
 	if (bits_u(&b, 1) != 0)
-		out.fps = read_vui_fps(&b);
+		read_vui(&b, &out);
 	if (b.overrun)
 		return -EBADMSG;
 	*sps = out;

@@ -116,5 +116,5 @@ for name in whip relay; do
 	is "$?" 0 "rtc-$name ends well"
 done
 relay= whip=
-exits 40 "a closed port is told" "$probe" -t 5 "127.0.0.1:$port"
+exits 41 "a closed port is told" "$probe" -t 5 "127.0.0.1:$port"
 done_testing

@@ -50,18 +50,21 @@ sps_of_x264(void **state)
 		const char *name;
 		unsigned profile, width, height;
 		double fps;
+		int reorder_frames;
 	} rows[] = {
-	    {"176x144-baseline", 66, 176, 144, 15},
-	    {"176x144-high", 100, 176, 144, 15},
-	    {"322x182-baseline", 66, 322, 182, 30000 / 1001.0},
-	    {"322x182-high", 100, 322, 182, 30000 / 1001.0},
-	    {"640x360-baseline", 66, 640, 360, 25},
-	    {"640x360-high", 100, 640, 360, 25},
-	    {"1280x720-baseline", 66, 1280, 720, 60},
-	    {"1920x1080-baseline", 66, 1920, 1080, 30},
-	    {"1920x1080-high", 100, 1920, 1080, 30},
-	    {"642x362-high444", 244, 642, 362, 25},
-	    {"720x576-interlaced", 100, 720, 576, 25},
+	    {"176x144-baseline", 66, 176, 144, 15, 0},
+	    {"176x144-high", 100, 176, 144, 15, 2},
+	    {"322x182-baseline", 66, 322, 182, 30000 / 1001.0, 0},
+	    {"322x182-high", 100, 322, 182, 30000 / 1001.0, 2},
+	    {"640x360-baseline", 66, 640, 360, 25, 0},
+	    {"640x360-high", 100, 640, 360, 25, 2},
+	    {"1280x720-baseline", 66, 1280, 720, 60, 0},
+	    {"1920x1080-baseline", 66, 1920, 1080, 30, 0},
+	    {"1920x1080-high", 100, 1920, 1080, 30, 2},
+	    {"642x362-high444", 244, 642, 362, 25, 2},
+	    {"720x576-interlaced", 100, 720, 576, 25, 2},
+	    {"640x360-leaves", 100, 640, 360, 25, 1},
+	    {"640x360-hrd", 100, 640, 360, 25, 2},
 	};
 
 	(void)state;
@@ -78,6 +81,7 @@ sps_of_x264(void **state)
 		assert_int_equal(sps.width, rows[i].width);
 		assert_int_equal(sps.height, rows[i].height);
 		assert_float_equal(sps.fps, rows[i].fps, 0.001);
+		assert_int_equal(sps.reorder_frames, rows[i].reorder_frames);
 		free(nalu);
 	}
 }
