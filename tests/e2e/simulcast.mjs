@@ -134,7 +134,7 @@ async function checkRecording(local) {
 	await local.process.stop();
 	const errors = execFileSync(
 		'sh',
-		['-c', 'ffmpeg -nostdin -v error -i "$1" -f null - 2>&1', '-', local.file],
+		['-c', 'ffmpeg -nostdin -v error -i "$1" -enc_time_base -1 -f null - 2>&1', '-', local.file],
 		{ encoding: 'utf8' },
 	);
 	const frames = execFileSync(
