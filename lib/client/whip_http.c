@@ -46,9 +46,13 @@ on_ready(uv_poll_t *poll, int status, int events)
 		mask |= CURL_CSELECT_IN;
 	if ((events & UV_WRITABLE) != 0)
 		mask |= CURL_CSELECT_OUT;
+	/* Of an error libcurl is to read, and what came before it: told of one it fails, where it
+	 * would send the request of a kept connection that was reset by another. */
 	if (status < 0)
-		mask = CURL_CSELECT_ERR;
+		mask = CURL_CSELECT_IN;
 	curl_multi_socket_action(http->multi, w->fd, mask, &running);
+	if (status < 0 && !uv_is_closing((uv_handle_t *)poll)) /* libuv stopped watching it */
+		uv_poll_start(poll, UV_READABLE, on_ready);
 	report_done(http);
 }
 

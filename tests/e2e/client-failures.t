@@ -180,10 +180,45 @@ def two_signals():
     ok(p.wait(10) == 128 + 15 and time.monotonic() - began < 1.5, 'a second one quits at once')
 
 
+def kept_alive():
+    """A server gives up the connection it kept alive just as the DELETE comes: it is reset, unread."""
+    http, media = socket.create_server(('127.0.0.1', 0)), socket.socket(type=socket.SOCK_DGRAM)
+    media.bind(('127.0.0.1', 0))
+    for s in (http, media):
+        s.settimeout(10)
+    p = subprocess.Popen([f'{BIN}/rtc-publish', '-q', '--test', f'http://127.0.0.1:{http.getsockname()[1]}/'],
+                         stderr=subprocess.PIPE)
+    first, _ = http.accept()
+    first.settimeout(10)
+    request = first.makefile('rb')
+    length = next(int(line[15:]) for line in request if line.lower().startswith(b'content-length:'))
+    while request.readline().strip():
+        pass
+    body = answer(request.read(length).decode(), [udp(port=media.getsockname()[1])])
+    first.sendall(b'HTTP/1.1 201 Created\r\nContent-Type: application/sdp\r\nLocation: /session/1\r\n'
+                  + f'Content-Length: {len(body)}\r\n\r\n{body}'.encode())
+    media.recv(2000)    # the answer was taken
+    p.terminate()
+    first.recv(1, socket.MSG_PEEK)
+    time.sleep(0.3)     # until the client waits for its answer
+    request.close()
+    first.close()
+    try:
+        second, _ = http.accept()
+        asked = second.recv(65536)
+        second.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    except OSError as e:
+        asked = str(e).encode()
+    _, err = p.communicate(timeout=20)
+    ok(asked.startswith(b'DELETE /session/1 '), 'a DELETE that a kept connection loses is sent by another', asked)
+    ok(p.returncode == 0, 'and it ends with 0', (p.returncode, err))
+
+
 with ThreadPoolExecutor(5) as pool:    # most of a case is waiting
     for results in pool.map(check, CASES):
         for result in results:
             ok(*result)
 two_signals()
+kept_alive()
 print(f'1..{count}')
 os._exit(1 if failed else 0)
