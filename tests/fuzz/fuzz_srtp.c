@@ -13,7 +13,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size);
 
-enum { PACKET_MAX = 256, ROOM = PACKET_MAX + 48 };
+enum { PACKET_MAX = 256, ROOM = PACKET_MAX + 48, EARLIER_MAX = 256 };
+
+struct earlier {
+	size_t count;
+	struct packet {
+		const uint8_t *octets;
+		size_t size;
+	} packets[EARLIER_MAX];
+};
 
 static const enum dtls_srtp_profile profiles[] = {
     DTLS_SRTP_AES128_CM_SHA1_80, DTLS_SRTP_AEAD_AES_128_GCM, DTLS_SRTP_AEAD_AES_256_GCM};
@@ -33,15 +41,33 @@ give_forged(struct rtpsec *receive, const uint8_t *packet, size_t size, bool rtc
 	free(block);
 }
 
+/* Was another packet under this one's numbers given? A sender never does that (and asserts). */
+static bool
+differs_from_earlier(struct earlier *e, const uint8_t *packet, size_t size)
+{
+	for (size_t i = 0; i < e->count; i++) {
+		const struct packet *p = &e->packets[i];
+
+		if (memcmp(p->octets + 2, packet + 2, 2) == 0 &&
+		    memcmp(p->octets + 8, packet + 8, 4) == 0)
+			return p->size != size || memcmp(p->octets, packet, size) != 0;
+	}
+	if (e->count == EARLIER_MAX)
+		return true;
+	e->packets[e->count++] = (struct packet){packet, size};
+	return false;
+}
+
 static void
-give_rtp(struct rtpsec *send, struct rtpsec *receive, const uint8_t *packet, size_t size)
+give_rtp(struct earlier *earlier, struct rtpsec *send, struct rtpsec *receive,
+	 const uint8_t *packet, size_t size)
 {
 	uint8_t out[ROOM];
 	struct rtp_packet p;
 	size_t head;
 	int n;
 
-	if (rtp_parse(&p, packet, size) < 0)
+	if (rtp_parse(&p, packet, size) < 0 || differs_from_earlier(earlier, packet, size))
 		return;
 	head = (size_t)(p.payload - packet);
 	n = rtpsec_protect(send, packet, head, p.payload, size - head, out, sizeof(out));
@@ -73,6 +99,7 @@ LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size)
 	static const uint8_t key[DTLS_KEY_MAX] = {1, 2, 3}, salt[DTLS_SALT_MAX] = {4, 5, 6};
 	enum dtls_srtp_profile profile;
 	struct rtpsec *send, *receive;
+	struct earlier earlier = {0};
 
 	if (size == 0)
 		return 0;
@@ -90,7 +117,7 @@ LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size)
 		if (rtcp)
 			give_rtcp(send, receive, buf + at, n);
 		else
-			give_rtp(send, receive, buf + at, n);
+			give_rtp(&earlier, send, receive, buf + at, n);
 		at += n;
 	}
 	rtpsec_free(send);
