@@ -182,12 +182,14 @@ add_setting(json_t *request, const char *text)
 		return false;
 	memcpy(name, text, n);
 	name[n] = '\0';
+	if (json_object_get(request, name) != NULL)
+		return false;
 	number = strtol(value, &end, 10);
 	if (strcmp(value, "on") == 0 || strcmp(value, "off") == 0)
 		v = json_boolean(strcmp(value, "on") == 0);
 	else
 		v = *end == '\0' && end != value ? json_integer(number) : json_string(value);
-	return json_object_get(request, name) == NULL && json_object_set_new(request, name, v) == 0;
+	return json_object_set_new(request, name, v) == 0;
 }
 
 static int

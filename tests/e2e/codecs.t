@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # runs under: address
-# runs beside others
 """H264, H265, VP8, VP9 and AV1 from rtc-publish through the relay to rtc-play: recorded whole in
 containers that ffmpeg decodes, joined late at a keyframe, files passed on as they are; codecs that
 do not meet are named."""
@@ -19,6 +18,8 @@ tap = Tap()
 TMP = tempfile.TemporaryDirectory(prefix='rtckit-codecs-')
 PATIENCE_S = 90
 SECONDS, FPS = 4, 15
+# Encoders under a sanitizer, five at a time, do not keep up with the clock.
+LEAST = (0.5 if 'RTC_SANITIZER' in os.environ else 0.95) * (SECONDS - 1) * FPS
 # ffmpeg's name, the recording from the start, the one of a late joiner
 CODECS = {'h264': ('h264', 'ts', 'mkv'), 'h265': ('hevc', 'mp4', 'mkv'), 'vp8': ('vp8', 'ivf', 'mkv'),
           'vp9': ('vp9', 'webm', 'mp4'), 'av1': ('av1', 'mp4', 'webm')}
@@ -127,10 +128,10 @@ for n, c in CODECS.items():
     tap.ok(video.get('codec', '').lower() == n and (video['width'], video['height']) == (320, 240) and
            video['undecodable'] == 0, f'{n}: and names it', r)
 for n, c in CODECS.items():
-    r = check_recording(n, c[1], recorders[n], path(f'{n}.{c[1]}'), 0.95 * (SECONDS - 1) * FPS)
+    r = check_recording(n, c[1], recorders[n], path(f'{n}.{c[1]}'), LEAST)
     tap.equal(r['video']['card']['first'], 0, f'{n}: from the first picture on')
 
-p = subprocess.run([f'{BIN}/rtc-bench', '-j', '-n', '2', '-d', '1', WHEP + 'av1'], capture_output=True,
+p = subprocess.run([f'{BIN}/rtc-bench', '-j', '-n', '2', '-d', '3', WHEP + 'av1'], capture_output=True,
                    timeout=PATIENCE_S)
 tap.ok(p.returncode == 0 and json.loads(p.stdout)['join']['first_keyframe']['players'] > 0,
        'rtc-bench knows the first keyframe of AV1', p.stdout)

@@ -72,6 +72,14 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = 'HTTP/1.1'
 
+    def handle_one_request(self):
+        """TLS in place of HTTP is told at once, as servers do, not when an octet of it is a newline."""
+        if self.rfile.peek(1)[:1] == b'\x16':
+            self.wfile.write(b'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+            self.close_connection = True
+        else:
+            super().handle_one_request()
+
     def log_message(self, *args):
         pass
 

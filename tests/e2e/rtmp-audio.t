@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # runs under: address
-# runs beside others
 """rtmp2rtc and sound: AAC of every rate and of one to eight channels, HE-AAC, MP3, G.711; each is
 heard by WebRTC as Opus at its pitch, and AAC goes out as it came in."""
 import concurrent.futures
