@@ -60,7 +60,7 @@ for c in (*CODECS, 'VP8'):
 pushers = [start(f'{BIN}/rtc2rtmp', '-q', f'live/{c}', f'rtmp://127.0.0.1:{rtmp}/live/copy-{c}') for c in CODECS]
 takers = [start(f'{BIN}/rtc2rtmp', '-q', '--wait', '30', '--duration', '4', f'live/copy-{c}',
                 path(f'copy-{c}.mkv')) for c in CODECS]
-hls = [record(f'http://127.0.0.1:{port}/live/{c}.m3u8', f'hls-{c}.mkv') for c in CODECS]
+hls = [record(f'http://127.0.0.1:{port}/live/{c}.m3u8', f'hls-{c}.mp4') for c in CODECS]
 made = [record(f'http://127.0.0.1:{making}/live/VP8.flv', 'made.mkv'),
         start(f'{BIN}/rtc2rtmp', '-q', '--transcode', '--duration', '2', 'live/VP8', path('made.ts'))]
 def text_of(what):
@@ -101,7 +101,7 @@ for p in (*takers, *hls, *made):
     tap.equal((p.returncode, err), (0, b''), f'{os.path.basename(p.args[0])} is content')
 for c, name in CODECS.items():
     check(f'copy-{c}.mkv', name, f'{c} by RTMP')
-    check(f'hls-{c}.mkv', name, f'{c} by HLS')
+    check(f'hls-{c}.mp4', name, f'{c} by HLS')
 check('made.mkv', 'h264', 'H264 of VP8, by FLV')
 check('made.ts', 'h264', 'H264 of VP8, a file')
 
