@@ -289,7 +289,7 @@ for s in $shells; do
 	gate=$(pid_of rtc-gate)
 	edit '/^http_/,/^}/s/enabled .*on;/enabled off;/'
 	hup 5
-	ok "$shell: without a port the gate is stopped" gone "$gate"
+	ok "$shell: without a port the gate is stopped" waits 4000 gone "$gate"
 	whip=$(pid_of rtc-whip)
 	kill -KILL "$whip"
 	ok "$shell: programs are restarted as before" waits 3000 changed rtc-whip "$whip"
