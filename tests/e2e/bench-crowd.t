@@ -9,9 +9,10 @@ import subprocess
 import sys
 import urllib.request
 
-if 'RTC_OWN_NET' not in os.environ:
-    os.execvpe('unshare', ['unshare', '-n', sys.executable, os.path.abspath(__file__)],
-               {**os.environ, 'RTC_OWN_NET': '1'})
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import ownnet  # noqa: E402
+
+ownnet.inside(['--net'])
 HOST = '10.9.0.1'   # the other stack has no candidate on the loopback interface
 for words in ('link set lo up', 'link add veth0 type veth peer name veth1', f'addr add {HOST}/24 dev veth0',
               'link set veth0 up', 'link set veth1 up'):
@@ -20,7 +21,6 @@ for words in ('link set lo up', 'link add veth0 type veth peer name veth1', f'ad
 import av  # noqa: E402
 from aiortc import RTCPeerConnection, RTCSessionDescription  # noqa: E402
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
 
 PLAYERS, SECONDS = 200, 4

@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
-from relaylib import BIN, Relay, Tap, free_port, wait_for
+from relaylib import BIN, Relay, Tap, find, free_port, wait_for
 
 SLOW = 'RTC_SANITIZER' in os.environ
 PATIENCE_S = 120 if SLOW else 40
@@ -51,19 +51,6 @@ def play(url, *args):
     p = start(f'{BIN}/rtc-play', '-j', '--duration', '1', *args, url)
     out, err = p.communicate(timeout=PATIENCE_S)
     return p.returncode, json.loads(out) if out.strip() else {}, err
-
-
-def find(o, key):
-    """The first member of that name, at any depth."""
-    if isinstance(o, dict):
-        if key in o:
-            return o[key]
-        o = list(o.values())
-    for v in o if isinstance(o, list) else []:
-        found = find(v, key)
-        if found is not None:
-            return found
-    return None
 
 
 try:

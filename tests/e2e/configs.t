@@ -3,18 +3,7 @@
 # Each file of conf/ makes a server: started by rtc-server -c, what it says it serves, stopped. All ports are
 # others.
 . tests/support/tap.sh
-dir=$(mktemp -d)
-RTC_RUN=$dir/run
-export RTC_RUN
-unset CANDIDATE
-server=
-
-cleanup() {
-	[ -z "$server" ] || kill -TERM "$server" 2>/dev/null
-	wait
-	rm -rf "$dir"
-}
-trap cleanup EXIT
+. tests/support/server.sh
 
 start_server() {	# file, further arguments
 	conf_file=$1

@@ -12,10 +12,9 @@ import sys
 import tempfile
 import time
 
-if 'RTC_OWN_NET' not in os.environ:
-    own = subprocess.run(['unshare', '-nm', 'true'], stderr=subprocess.DEVNULL).returncode == 0
-    os.execvpe('unshare', ['unshare', '-nm' if own else '-rnm', sys.executable, os.path.abspath(sys.argv[0])],
-               {**os.environ, 'RTC_OWN_NET': '1'})
+import ownnet
+
+ownnet.inside(['--net', '--mount'])
 
 import fakewhip  # noqa: E402
 from fakewhip import (Dns, Dtls, Ice, IceTcp, Proxy, Whip, answer, candidate, created, drip,  # noqa: E402

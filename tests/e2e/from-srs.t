@@ -4,18 +4,7 @@
 # docs/from-srs.md: each line of our column does what it says, on ports that the environment names; the table of
 # directives has all of them; a file as SRS has it makes a server.
 . tests/support/tap.sh
-dir=$(mktemp -d)
-RTC_RUN=$dir/run
-export RTC_RUN
-unset CANDIDATE
-server=
-
-cleanup() {
-	[ -z "$server" ] || kill -TERM "$server" 2>/dev/null
-	wait
-	rm -rf "$dir"
-}
-trap cleanup EXIT
+. tests/support/server.sh
 
 SRS_LISTEN=$(free_port) SRS_HTTP_API_LISTEN=$(free_port) SRS_HTTP_SERVER_LISTEN=$(free_port)
 SRS_HTTP_API_HTTPS_LISTEN=$(free_port) SRS_HTTP_SERVER_HTTPS_LISTEN=$(free_port)

@@ -11,14 +11,10 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import ownnet  # noqa: E402
 from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
 
-if os.environ.get('RTC_PATHS') != 'inside':
-    for by in (['unshare', '--net'], ['unshare', '--user', '--map-root-user', '--net']):
-        if subprocess.run([*by, 'true'], stderr=subprocess.DEVNULL).returncode == 0:
-            os.execvpe(by[0], [*by, sys.executable, *sys.argv], {**os.environ, 'RTC_PATHS': 'inside'})
-    print('Bail out! no network namespace can be made here')
-    sys.exit(1)
+ownnet.inside(['--net'])
 
 tap = Tap()
 PATIENCE_S = 60

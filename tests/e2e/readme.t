@@ -2,20 +2,9 @@
 # Every paragraph of README.md's shell block runs as it stands (ports and folders apart) against a
 # running demo.
 . tests/support/tap.sh
-dir=$(mktemp -d)
-RTC_RUN=$dir/run
-export RTC_RUN
-unset CANDIDATE
+. tests/support/server.sh
 media=$(free_port) api=$(free_port) web=$(free_port)
 PATH=$RTC_BIN:$PATH
-server=
-
-cleanup() {
-	[ -z "$server" ] || kill -TERM "$server" 2>/dev/null
-	wait
-	rm -rf "$dir"
-}
-trap cleanup EXIT
 
 mkfifo "$dir/ready"
 rtc-server --demo -c conf/rtc.conf -s "rtc_server.listen=$media" -s "http_api.listen=$api" \

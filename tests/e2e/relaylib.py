@@ -175,6 +175,19 @@ def session(kind='publish', stream='live/a', **more):
             'tracks': tracks(codec(), codec('opus', 111, channels=2)), **more}
 
 
+def find(o, key):
+    """The first member of that name, at any depth."""
+    if isinstance(o, dict):
+        if key in o:
+            return o[key]
+        o = list(o.values())
+    for v in o if isinstance(o, list) else []:
+        found = find(v, key)
+        if found is not None:
+            return found
+    return None
+
+
 IDR, SLICE = b'\x65\x88' + b'k' * 50, b'\x41\x9a' + b'd' * 50
 
 

@@ -3,19 +3,8 @@
 # rtc-server with the real programs: ready, served through the gate, each part back within 2 s after
 # SIGKILL and working again, a clean stop.
 . tests/support/tap.sh
-dir=$(mktemp -d)
-RTC_RUN=$dir/run
-export RTC_RUN
-unset CANDIDATE
+. tests/support/server.sh
 media=$(free_port) api=$(free_port) web=$(free_port)
-server=
-
-cleanup() {
-	[ -z "$server" ] || kill -TERM "$server" 2>/dev/null
-	wait
-	rm -rf "$dir"
-}
-trap cleanup EXIT
 
 mkfifo "$dir/ready"
 cp conf/rtc.conf "$dir/rtc.conf"

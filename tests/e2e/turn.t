@@ -16,15 +16,11 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
+import ownnet  # noqa: E402
+from relaylib import BIN, Relay, Tap, find, wait_for  # noqa: E402
 from turnlib import Full, Liar  # noqa: E402
 
-if os.environ.get('RTC_PATHS') != 'inside':
-    for by in (['unshare', '--net'], ['unshare', '--user', '--map-root-user', '--net']):
-        if subprocess.run([*by, 'true'], stderr=subprocess.DEVNULL).returncode == 0:
-            os.execvpe(by[0], [*by, sys.executable, *sys.argv], {**os.environ, 'RTC_PATHS': 'inside'})
-    print('Bail out! no network namespace can be made here')
-    sys.exit(1)
+ownnet.inside(['--net'])
 
 SLOW = 'RTC_SANITIZER' in os.environ
 PATIENCE_S = 150 if SLOW else 60
@@ -139,19 +135,6 @@ def end(p):
     out, err = p.communicate(timeout=PATIENCE_S)
     p.took_s = time.monotonic() - p.began
     return p.returncode, json.loads(out) if out.strip() else {}, err
-
-
-def find(o, key):
-    """The first member of that name, at any depth."""
-    if isinstance(o, dict):
-        if key in o:
-            return o[key]
-        o = list(o.values())
-    for v in o if isinstance(o, list) else []:
-        found = find(v, key)
-        if found is not None:
-            return found
-    return None
 
 
 def turn(port, transport='udp', scheme='turn', credential=CREDENTIAL):
