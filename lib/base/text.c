@@ -118,6 +118,18 @@ text_unhex(uint8_t *buf, size_t size, const char *text)
 	return 0;
 }
 
+size_t
+text_words(char *line, char **words, size_t cap)
+{
+	char *save = NULL;
+	size_t count = 0;
+
+	for (char *w = strtok_r(line, " \t\r\n", &save); w != NULL && count < cap;
+	     w = strtok_r(NULL, " \t\r\n", &save))
+		words[count++] = w;
+	return count;
+}
+
 bool
 text_equal_secret(const char *a, const char *b)
 {

@@ -33,6 +33,9 @@ char *text_hex(char *out, const uint8_t *buf, size_t size);
 /* Parse exactly 2 * size digits. Returns 0 or -EINVAL. */
 int text_unhex(uint8_t *buf, size_t size, const char *text);
 
+/* Cut a line at its blanks: at most cap words, borrowed from it. Returns how many. */
+size_t text_words(char *line, char **words, size_t cap);
+
 /* Compare in time that depends on b's length only: for secrets. */
 bool text_equal_secret(const char *a, const char *b);
 

@@ -133,12 +133,9 @@ turn_servers_add(struct turn_servers *list, const char *uri, const char *usernam
 int
 turn_servers_add_line(struct turn_servers *list, char *line)
 {
-	char *word[4] = {NULL}, *save = NULL;
-	size_t count = 0;
+	char *word[4] = {NULL};
+	size_t count = text_words(line, word, ARRAY_COUNT(word));
 
-	for (char *w = strtok_r(line, " \t\r\n", &save); w != NULL && count < 4;
-	     w = strtok_r(NULL, " \t\r\n", &save))
-		word[count++] = w;
 	if (count == 0 || word[0][0] == '#')
 		return 0;
 	if (count != 1 && count != 3)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "http/url.h"
 
 /* Length of the scheme with its colon, 0 if it is none; *turn says which kind. */
@@ -84,12 +85,9 @@ whip_ice_server_add(struct whip_ice_servers *servers, const char *uri, const cha
 static int
 add_line(struct whip_ice_servers *servers, char *line)
 {
-	char *word[4] = {NULL}, *save = NULL;
-	size_t count = 0;
+	char *word[4] = {NULL};
+	size_t count = text_words(line, word, ARRAY_COUNT(word));
 
-	for (char *w = strtok_r(line, " \t\r\n", &save); w != NULL && count < 4;
-	     w = strtok_r(NULL, " \t\r\n", &save))
-		word[count++] = w;
 	if (count == 0 || word[0][0] == '#')
 		return 0;
 	return count == 4 ? -EINVAL : whip_ice_server_add(servers, word[0], word[1], word[2]);

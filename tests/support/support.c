@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #ifndef RTC_TESTS_DIR
 #define RTC_TESTS_DIR "tests"
@@ -120,4 +121,17 @@ support_truncations(const uint8_t *buf, size_t size,
 		fn(arg, exact, n);
 		free(exact);
 	}
+}
+
+int
+support_listen(struct sockaddr_un *local)
+{
+	socklen_t size = sizeof(*local);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	*local = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (bind(fd, (struct sockaddr *)local, sizeof(sa_family_t)) < 0 || listen(fd, 16) < 0 ||
+	    getsockname(fd, (struct sockaddr *)local, &size) < 0)
+		abort();
+	return fd;
 }

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/un.h>
 
 /*
  * A file of tests/vectors ("stun/rfc5769-request.hex") in a heap block of exactly its size, so that
@@ -21,6 +22,10 @@ void support_truncations(const uint8_t *buf, size_t size,
 
 /* The vectors' folder: $RTC_VECTORS, else tests/vectors beside the sources. */
 const char *support_vectors(void);
+
+/* A listening socket of an abstract name that the kernel picks (five digits after a NUL); aborts if
+ * there is none. */
+int support_listen(struct sockaddr_un *local);
 
 /* Seed of this run: $RTC_SEED, else the constant default; print it when a test fails. */
 uint64_t support_seed(void);

@@ -128,6 +128,18 @@ names_follow_the_allow_list(void **state)
 }
 
 static void
+words_of_a_line(void **state)
+{
+	char line[] = "\t one  two\r\n", blank[] = " \n", *words[2] = {NULL, NULL};
+
+	(void)state;
+	assert_int_equal(text_words(line, words, 1), 1);
+	assert_string_equal(words[0], "one");
+	assert_null(words[1]);
+	assert_int_equal(text_words(blank, words, 2), 0);
+}
+
+static void
 secrets_hex_and_ntp(void **state)
 {
 	uint8_t raw[4];
@@ -192,6 +204,7 @@ main(void)
 	    cmocka_unit_test(sources_are_addresses_or_networks_of_64_bits),
 	    cmocka_unit_test(address_classes),
 	    cmocka_unit_test(names_follow_the_allow_list),
+	    cmocka_unit_test(words_of_a_line),
 	    cmocka_unit_test(secrets_hex_and_ntp),
 	    cmocka_unit_test(hmac_sha1_of_rfc2202),
 	};

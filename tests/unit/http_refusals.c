@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "http/http.h"
+#include "../support/support.h"
 
 enum { DEADLINE_US = 10000000, REQUEST_MAX = 80000, FIRST = 3000 };
 
@@ -38,19 +39,14 @@ set_up(void **state)
 	static const struct http_route routes[] = {
 	    {"GET", "/", false, handle}, {NULL, "/echo", false, handle}, {NULL, NULL, false, NULL}};
 	static const struct http_config config = {.routes = routes};
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	socklen_t size = sizeof(fx.local);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int fd;
 
 	(void)state;
 	memset(&fx, 0, sizeof(fx));
 	uv_loop_init(&fx.loop);
 	fx.server = http_server_new(&fx.loop, &config);
 	assert_non_null(fx.server);
-	/* Autobind: an abstract name that the kernel picks. */
-	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sa_family_t)), 0);
-	assert_int_equal(listen(fd, 16), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&fx.local, &size), 0);
+	fd = support_listen(&fx.local);
 	assert_int_equal(http_server_listen_tcp(fx.server, "127.0.0.1:0"), 0);
 	assert_int_equal(http_server_listen_fd(fx.server, fd), 0);
 	return 0;

@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "http/http.h"
+#include "../support/support.h"
 
 enum { ANSWER_MAX = 1 << 20, DEADLINE_US = 10000000 };
 
@@ -88,18 +89,13 @@ static const struct http_route routes[] = {
 static void
 start(const struct http_config *config)
 {
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	socklen_t size = sizeof(fx.local);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int fd;
 
 	memset(&fx, 0, sizeof(fx));
 	uv_loop_init(&fx.loop);
 	fx.server = http_server_new(&fx.loop, config);
 	assert_non_null(fx.server);
-	/* Autobind: an abstract name that the kernel picks. */
-	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sa_family_t)), 0);
-	assert_int_equal(listen(fd, 16), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&fx.local, &size), 0);
+	fd = support_listen(&fx.local);
 	assert_int_equal(http_server_listen_tcp(fx.server, "127.0.0.1:0"), 0);
 	assert_int_equal(http_server_listen_fd(fx.server, fd), 0);
 	assert_int_not_equal(http_server_port(fx.server, 0), 0);
