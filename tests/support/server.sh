@@ -1,5 +1,5 @@
-# For a test of a whole server: a folder of its own ($dir) with the run directory in it; what $server names is
-# stopped at the end.
+# For a test of a whole server: a folder of its own ($dir) with the run directory in it; what
+# $server names is stopped at the end.
 dir=$(mktemp -d)
 RTC_RUN=$dir/run
 export RTC_RUN
