@@ -23,10 +23,10 @@ PKGS := libuv openssl libsrtp2 libcurl opus libavcodec libavformat libavfilter l
 # install what is missing (DEPS=0 forbids it); the others name the command to run.
 GOALS      := $(or $(MAKECMDGOALS),all)
 TEST_GOALS := check check-long asan tsan tidy fuzz
-DEPS_JOB   := $(if $(filter $(TEST_GOALS),$(GOALS)),test,$(or $(filter demo bench,$(GOALS)),\
-              $(if $(filter run,$(GOALS)),demo,build)))
+DEPS_JOB   := $(if $(filter check-long,$(GOALS)),long,$(if $(filter $(TEST_GOALS),$(GOALS)),test,\
+              $(or $(filter demo bench,$(GOALS)),$(if $(filter run,$(GOALS)),demo,build))))
 DEPS       ?= $(if $(filter $(TEST_GOALS) demo run bench,$(GOALS)),1,0)
-ifneq ($(filter-out help clean install-files,$(GOALS)),)
+ifneq ($(filter-out help clean install-conformance,$(GOALS)),)
 ifndef DEPS_DONE
 DEPS_STATE := $(shell DEPS=$(DEPS) tools/deps.sh $(DEPS_JOB) >&2 || echo missing)
 ifneq ($(strip $(DEPS_STATE)),)
@@ -100,7 +100,7 @@ run: all
 -include tests/tests.mk
 
 ## make install      programs, manual pages, web pages, configuration under DESTDIR and PREFIX
-install: all
+install: all install-conformance
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
 	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/rtckit/www \
 	    $(DESTDIR)$(PREFIX)/share/rtckit/conf $(DESTDIR)$(PREFIX)/share/doc/rtckit
@@ -111,6 +111,15 @@ install: all
 	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/rtckit
 	cp -R --no-preserve=ownership www/. $(DESTDIR)$(PREFIX)/share/rtckit/www
 
+## make install-conformance   rtc-conformance(1) alone: any WHIP server; needs Python, builds nothing
+install-conformance:
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/rtckit/conform
+	sed 's/@VERSION@/$(VERSION)/' tests/conformance >$(DESTDIR)$(PREFIX)/bin/rtc-conformance
+	chmod 755 $(DESTDIR)$(PREFIX)/bin/rtc-conformance
+	install -m 644 $(wildcard tests/conform/*.py) $(DESTDIR)$(PREFIX)/share/rtckit/conform
+	install -m 644 man/rtc-conformance.1 $(DESTDIR)$(PREFIX)/share/man/man1
+
 ## make clean        remove everything that was built
 clean:
 	rm -rf $(B) build-*
@@ -119,6 +128,6 @@ clean:
 help:
 	@sed -n 's/^## //p' Makefile tests/tests.mk
 
-.PHONY: all demo run install clean help
+.PHONY: all demo run install install-conformance clean help
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -55,11 +55,7 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, 'j'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
-    {"token-file", required_argument, NULL, CLIENT_OPT_TOKEN_FILE},
-    {"ca-file", required_argument, NULL, CLIENT_OPT_CA_FILE},
-    {"insecure", no_argument, NULL, CLIENT_OPT_INSECURE},
-    {"resolve", required_argument, NULL, CLIENT_OPT_RESOLVE},
-    {"timeout", required_argument, NULL, CLIENT_OPT_TIMEOUT},
+    CLIENT_OPTIONS_LONG,
     {NULL, 0, NULL, 0},
 };
 

@@ -116,8 +116,9 @@ client_head(struct client *client)
 		int status = http_head_status(size);
 
 		client_problem(client, status, "bad-request", "%s",
-			       status == 400 ? "this is not a well-formed HTTP/1.1 request"
-					     : http_reason(status));
+			       status == 400   ? "this is not a well-formed HTTP/1.1 request"
+			       : status == 501 ? "of transfer codings chunked is known, alone"
+					       : http_reason(status));
 		return;
 	}
 	client_request(client, &head, (size_t)size);

@@ -274,7 +274,7 @@ on_answered(void *arg)
 		for (size_t k = 0; k < t->codec_count && kind == MEDIA_VIDEO; k++)
 			receiver_codec(&p.receiver, t->codecs[k].pt,
 				       payload_codec_of(t->codecs[k].name));
-		if (receiver_expect(&p.receiver, kind, i) < 0)
+		if (receiver_expect(&p.receiver, kind, i, t->nack) < 0)
 			begin_end(EX_OSERR, "out of memory");
 	}
 	(void)open_recorder(expects);
@@ -288,6 +288,7 @@ on_connected(void *arg, const struct peer_info *info)
 
 	(void)arg;
 	p.connected_us = clock_now_us();
+	receiver_round_trip(&p.receiver, info->rtt_us);
 	log_info("session", "connected to %s%s%s, %s", addr_format(&info->path.remote, text),
 		 relay != NULL ? " by " : "", relay != NULL ? relay : "", info->profile_name);
 }

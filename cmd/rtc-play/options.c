@@ -69,15 +69,8 @@ static const struct option long_options[] = {
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
-    {"token-file", required_argument, NULL, CLIENT_OPT_TOKEN_FILE},
-    {"ca-file", required_argument, NULL, CLIENT_OPT_CA_FILE},
-    {"insecure", no_argument, NULL, CLIENT_OPT_INSECURE},
-    {"resolve", required_argument, NULL, CLIENT_OPT_RESOLVE},
-    {"timeout", required_argument, NULL, CLIENT_OPT_TIMEOUT},
-    {"protocol", required_argument, NULL, CLIENT_OPT_PROTOCOL},
-    {"ice-server", required_argument, NULL, CLIENT_OPT_ICE_SERVER},
-    {"ice-server-file", required_argument, NULL, CLIENT_OPT_ICE_SERVER_FILE},
-    {"relay-only", no_argument, NULL, CLIENT_OPT_RELAY_ONLY},
+    CLIENT_OPTIONS_LONG,
+    CLIENT_PROTOCOL_LONG,
     {NULL, 0, NULL, 0},
 };
 

@@ -41,11 +41,23 @@ receiver_codec(struct receiver *r, uint8_t pt, enum payload_codec codec)
 }
 
 int
-receiver_expect(struct receiver *r, enum media_kind kind, unsigned track)
+receiver_expect(struct receiver *r, enum media_kind kind, unsigned track, bool nack)
 {
-	r->tracks[kind].reorder = rtp_reorder_new(RECEIVER_SLOTS, RTP_PACKET_MAX, RECEIVER_WAIT_US);
+	uint64_t wait_us = nack ? RECEIVER_WAIT_US : RECEIVER_WAIT_PLAIN_US;
+
+	r->tracks[kind].reorder =
+	    rtp_reorder_new(RECEIVER_SLOTS, RTP_PACKET_MAX, wait_us, RECEIVER_WAIT_MAX_US);
 	r->tracks[kind].index = track;
+	r->tracks[kind].nack = nack;
 	return r->tracks[kind].reorder != NULL ? 0 : -ENOMEM;
+}
+
+void
+receiver_round_trip(struct receiver *r, uint64_t rtt_us)
+{
+	for (unsigned k = 0; k < MEDIA_KINDS; k++)
+		if (r->tracks[k].reorder != NULL && r->tracks[k].nack)
+			rtp_reorder_expect(r->tracks[k].reorder, RTP_RECV_REORDER_US + rtt_us);
 }
 
 void

@@ -7,12 +7,15 @@
 
 #include "media/media.h"
 #include "peer/peer.h"
+#include "rtp/rtp_recv.h"
 #include "rtp/rtp_reorder.h"
 
 enum {
-	RECEIVER_SLOTS = 1024,	   /* packets held per track: 2 s of 5 Mbit/s */
-	RECEIVER_WAIT_US = 300000, /* for a resend, before a gap is given up */
-	RECEIVER_ASK_US = 500000   /* between requests for a keyframe that does not come */
+	RECEIVER_SLOTS = 1024,		 /* packets held per track: 2 s of 5 Mbit/s */
+	RECEIVER_WAIT_US = 300000,	 /* for a resend at least, before a gap is given up */
+	RECEIVER_WAIT_PLAIN_US = 100000, /* where the server did not say that it resends */
+	RECEIVER_WAIT_MAX_US = RTP_RECV_MAX_AGE_US, /* and at most: it is not asked for any more */
+	RECEIVER_ASK_US = 500000 /* between requests for a keyframe that does not come */
 };
 
 /* A unit with its track's RTP timestamp; time_us counts from the track's first packet. */
@@ -39,7 +42,7 @@ struct receiver_track {
 	uint32_t last_ts;
 	int64_t ts; /* extended; the first packet has 0 */
 	uint64_t arrival_us;
-	bool started;
+	bool started, nack;
 	struct receiver_counts counts;
 };
 
@@ -60,8 +63,10 @@ void receiver_init(struct receiver *r, const struct receiver_events *events, voi
 void receiver_fini(struct receiver *r);
 /* A payload type of video carries this codec. */
 void receiver_codec(struct receiver *r, uint8_t pt, enum payload_codec codec);
-/* A kind will come on this track of the session. 0 or -ENOMEM. */
-int receiver_expect(struct receiver *r, enum media_kind kind, unsigned track);
+/* A kind will come on this track of the session; nack: what is lost is resent. 0 or -ENOMEM. */
+int receiver_expect(struct receiver *r, enum media_kind kind, unsigned track, bool nack);
+/* What a resend may take, before one came. */
+void receiver_round_trip(struct receiver *r, uint64_t rtt_us);
 void receiver_packet(struct receiver *r, uint64_t now_us, const struct peer_packet *packet);
 /* After a batch of packets, and now and then: gives the units that are whole. */
 void receiver_poll(struct receiver *r, uint64_t now_us);

@@ -46,11 +46,13 @@ sender_media_us(const struct sender *s)
 
 /* ---- one packet ---- */
 
+/* On the clock that reports tell of, which never moves: where the media's did, timestamps leap. */
 static uint32_t
-timestamp_of(const struct sender *s, const struct media_unit *u)
+timestamp_of(const struct sender *s, enum media_kind kind, uint64_t capture_us)
 {
-	return s->ts_base[u->kind] +
-	       (uint32_t)(u->time_us * (int64_t)clock_rate[u->kind] / SECOND_US);
+	int64_t since_us = (int64_t)(capture_us - s->start_us);
+
+	return s->ts_base[kind] + (uint32_t)(since_us * (int64_t)clock_rate[kind] / SECOND_US);
 }
 
 /* -1: it is not sent. */
@@ -61,14 +63,14 @@ track_of(const struct sender *s, const struct media_unit *u)
 }
 
 static void
-send_payload(struct sender *s, const struct media_unit *u, const uint8_t *payload, size_t size,
-	     bool marker, bool first)
+send_payload(struct sender *s, const struct media_unit *u, uint64_t capture_us,
+	     const uint8_t *payload, size_t size, bool marker, bool first)
 {
 	const struct peer_media m = {.pt = s->pt[u->kind],
 				     .marker = marker,
 				     .keyframe = first && u->kind == MEDIA_VIDEO && u->keyframe,
-				     .ts = timestamp_of(s, u),
-				     .capture_us = s->base_us + (uint64_t)u->time_us,
+				     .ts = timestamp_of(s, u->kind, capture_us),
+				     .capture_us = capture_us,
 				     .payload = payload,
 				     .payload_size = size};
 
@@ -81,7 +83,8 @@ send_audio(struct sender *s, const struct media_unit *u)
 {
 	if (u->size > PEER_PAYLOAD_MAX)
 		return;
-	send_payload(s, u, u->data, u->size, !s->marked, true); /* marker: a talkspurt begins */
+	/* The marker: a talkspurt begins. */
+	send_payload(s, u, s->base_us + (uint64_t)u->time_us, u->data, u->size, !s->marked, true);
 	s->marked = true;
 	s->counts.audio_packets++;
 }
@@ -98,6 +101,7 @@ start_frame(struct sender *s, const struct media_unit *u)
 	if (track_of(s, u) < 0)
 		return;
 	s->frame = *u;
+	s->frame_us = s->base_us + (uint64_t)u->time_us;
 	if (u->codec != pack->codec)
 		payload_pack_init(pack, u->codec);
 	if (payload_pack_start(pack, u->data, u->size, PEER_PAYLOAD_MAX) < 0)
@@ -120,7 +124,8 @@ send_burst(struct sender *s, unsigned count)
 		    payload_pack_next(&s->packs[s->frame.layer], payload, sizeof(payload), &last);
 
 		if (n > 0)
-			send_payload(s, &s->frame, payload, (size_t)n, last, s->first_packet);
+			send_payload(s, &s->frame, s->frame_us, payload, (size_t)n, last,
+				     s->first_packet);
 		s->first_packet = false;
 		s->packing = n > 0 && !last;
 	}
@@ -177,7 +182,7 @@ start_clock(struct sender *s)
 
 	if (first < 0 && feed_due_us(s->feed) < 0)
 		return false;
-	s->base_us = clock_now_us() - (uint64_t)(first > 0 ? first : 0);
+	s->base_us = s->start_us = clock_now_us() - (uint64_t)(first > 0 ? first : 0);
 	s->started = true;
 	return true;
 }
@@ -298,7 +303,7 @@ void
 sender_keyframe(struct sender *s, unsigned track)
 {
 	s->counts.keyframe_requests++;
-	for (unsigned i = 0; i < MEDIA_LAYERS_MAX && s->feed != NULL; i++)
+	for (unsigned i = 0; i < MEDIA_LAYERS_MAX && s->feed != NULL && !s->no_pli; i++)
 		if (s->layers[i] == (int)track)
 			feed_keyframe(s->feed, i);
 }

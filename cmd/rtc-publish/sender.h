@@ -36,9 +36,12 @@ struct sender {
 	uint8_t pt[MEDIA_KINDS];
 	uint32_t ts_base[MEDIA_KINDS];
 	bool running, started, packing, first_packet, marked;
-	uint64_t base_us;			     /* clock at media time 0 */
-	uint64_t stopped_us;			     /* clock at sender_stop(); 0: not yet */
-	struct media_unit frame;		     /* being packed */
+	bool no_pli;		 /* requests for keyframes are counted, and nothing else */
+	uint64_t base_us;	 /* clock at media time 0 */
+	uint64_t start_us;	 /* the same before it was ever moved on */
+	uint64_t stopped_us;	 /* clock at sender_stop(); 0: not yet */
+	struct media_unit frame; /* being packed */
+	uint64_t frame_us;	 /* its time on the clock */
 	struct payload_pack packs[MEDIA_LAYERS_MAX]; /* pictures of each are numbered apart */
 	unsigned burst;
 	unsigned target_bps; /* of video, as the network lets it; 0: it is not followed */

@@ -34,7 +34,8 @@ enum {
 	SECRET_CHARS = 43, /* 258 random bits */
 	AGENT_SIZE = 64,
 	PROTOCOL_SIZE = 8,
-	CREDENTIAL_MAX = 256,
+	CREDENTIAL_MAX = 1024, /* as the endpoints: a JWT has some hundred characters */
+	NOTE_MAX = 4096,
 	CONTRIBUTORS_MAX = 4, /* of a stream; their tracks and the publisher's: TRACKS_MAX */
 	DETAIL_SIZE = 512
 };
@@ -63,6 +64,7 @@ struct csession {
 	enum session_end reason;
 	char secret[SECRET_CHARS + 1];
 	char *credential;	     /* owned; NULL if none */
+	char *note;		     /* its endpoint's, owned; NULL if none */
 	char client[ADDR_TEXT_SIZE]; /* as the endpoint told */
 	struct addr source;	     /* the same, for limits; family 0: it told none */
 	char agent[AGENT_SIZE];
@@ -175,6 +177,7 @@ void op_session_create(struct peer *peer, json_t *request);
 void op_session_update(struct peer *peer, json_t *request);
 void op_session_delete(struct peer *peer, json_t *request);
 void op_session_get(struct peer *peer, json_t *request);
+void op_session_note(struct peer *peer, json_t *request);
 void op_stream_get(struct peer *peer, json_t *request);
 void op_attach(struct peer *peer, json_t *request);
 void op_streams_list(struct peer *peer, json_t *request);

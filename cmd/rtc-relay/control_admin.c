@@ -286,7 +286,7 @@ static const struct {
     STAT_ROW(tx_octets),    STAT_ROW(tx_dropped),    STAT_ROW(stun_answered),
     STAT_ROW(stun_limited), STAT_ROW(auth_failed),   STAT_ROW(unknown_packets),
     STAT_ROW(crossed),	    STAT_ROW(cross_dropped), STAT_ROW(tcp_connections),
-    STAT_ROW(tcp_accepted), STAT_ROW(tcp_refused),
+    STAT_ROW(tcp_accepted), STAT_ROW(tcp_refused),   STAT_ROW(paths_moved),
 #undef STAT_ROW
 };
 

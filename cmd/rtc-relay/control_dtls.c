@@ -33,7 +33,6 @@ ready(struct csession *cs)
 	cs->profile = m.keys.profile;
 	if (cs->stream->publisher != cs)
 		csession_bind(cs);
-	/* Before the last flight: the peer's first packet finds the keys in place. */
 	control_post(cs->control, (unsigned)owner, M_KEYS, &m, sizeof(m));
 	explicit_bzero(&m, sizeof(m));
 	csession_connected(cs);
@@ -55,13 +54,14 @@ settle(struct csession *cs)
 {
 	enum dtls_state state = dtls_state(cs->dtls);
 
+	/* The last flight goes before the keys: a player has the end of the handshake before the
+	 * picture, whose beginning it could not read. */
+	flush(cs);
 	if (state == DTLS_CONNECTED && cs->state == STATE_NEW) {
 		ready(cs);
-		flush(cs);
 		dtls_shrink(cs->dtls);
 		return;
 	}
-	flush(cs);
 	if (state == DTLS_FAILED) {
 		cs->control->dtls_failed++;
 		csession_end(cs, END_DTLS_FAILED);

@@ -46,13 +46,14 @@ tell_of_track(const struct csession *cs, const struct binding *b, unsigned track
 	const struct stream *s = cs->stream;
 	uint8_t source = b->tracks[track].source;
 	int codec = source < s->tracks.count ? sent_codec(s, source) : -1;
+	char sends[CODEC_WORDS_SIZE];
 	const struct track *t;
 
 	if (codec < 0)
 		return;
 	t = &s->tracks.list[source];
 	if (codec < t->codec_count && b->tracks[track].pt[codec] == PT_NONE)
-		tell(cs, t->kind, t->codecs[codec].name);
+		tell(cs, t->kind, track_codec_name(&t->codecs[codec], sends, sizeof(sends)));
 }
 
 void

@@ -127,6 +127,7 @@ csession_free(struct csession *cs)
 	free(cs->shared.local);
 	free(cs->shared.remote);
 	free(cs->credential);
+	free(cs->note);
 	for (char **name = cs->codecs; name != NULL && *name != NULL; name++)
 		free(*name);
 	free(cs->codecs);

@@ -219,7 +219,7 @@ parse_session(struct csession *cs, const json_t *q, struct refusal *r)
 	/* OBS ignores PLI and FIR; others that do are found out when they do. */
 	cs->shared.periodic = strstr(cs->agent, "OBS-Studio") != NULL;
 	if (credential != NULL && strlen(credential) > CREDENTIAL_MAX)
-		return refuse(r, "bad-request", "credential: at most 256 characters");
+		return refuse(r, "bad-request", "credential: at most 1024 characters");
 	if (credential != NULL && *credential != '\0')
 		cs->credential = strdup(credential);
 	addr_parse(&cs->source, cs->client, 0);
@@ -360,10 +360,35 @@ op_session_get(struct peer *peer, json_t *q)
 
 	if (cs != NULL)
 		reply_ok(peer, q,
-			 json_pack("{s:s, s:s, s:s, s:s, s:o}", "session", cs->shared.id, "kind",
-				   session_kind_names[cs->shared.kind], "stream", cs->stream->name,
-				   "state", cs->state == STATE_CONNECTED ? "connected" : "new",
-				   "ice", generation(cs)));
+			 json_pack("{s:s, s:s, s:s, s:s, s:o, s:s*}", "session", cs->shared.id,
+				   "kind", session_kind_names[cs->shared.kind], "stream",
+				   cs->stream->name, "state",
+				   cs->state == STATE_CONNECTED ? "connected" : "new", "ice",
+				   generation(cs), "note", cs->note));
+}
+
+/* What the endpoint, which keeps nothing, wants to find again with the session. */
+void
+op_session_note(struct peer *peer, json_t *q)
+{
+	struct csession *cs = by_secret(peer, q);
+	const char *note = json_string_value(json_object_get(q, "note"));
+	char *copy;
+
+	if (cs == NULL)
+		return;
+	if (note == NULL || strlen(note) > NOTE_MAX) {
+		reply_error(peer, q, "bad-request", "note: a text of at most 4096 octets");
+		return;
+	}
+	copy = strdup(note);
+	if (copy == NULL) {
+		reply_error(peer, q, "internal", "out of memory");
+		return;
+	}
+	free(cs->note);
+	cs->note = copy;
+	reply_ok(peer, q, json_pack("{s:s}", "session", cs->shared.id));
 }
 
 /* ICE restart. The session's own copy of its credentials belongs to the workers: they get new ones.

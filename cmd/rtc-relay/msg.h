@@ -36,6 +36,8 @@ enum msg_type {
 	/* worker to worker */
 	M_RAW,	    /* struct msg_raw, octets */
 	M_HELD,	    /* struct msg_path: its peer has answered there */
+	M_STRAY,    /* struct msg_raw without a serial, octets: media from no known tuple */
+	M_MOVED,    /* struct msg_path: such media was the session's, and the tuple is now */
 	M_TCP,	    /* struct msg_tcp, octets; also from the control thread */
 	M_PACKET,   /* struct msg_packet, payload */
 	M_KEYFRAME, /* struct msg_keyframe */

@@ -21,6 +21,7 @@ static const struct {
     {"session.update", ROLE_SIGNAL, op_session_update},
     {"session.delete", ROLE_SIGNAL, op_session_delete},
     {"session.get", ROLE_SIGNAL, op_session_get},
+    {"session.note", ROLE_SIGNAL, op_session_note},
     {"stream.get", ROLE_SIGNAL, op_stream_get},
     {"attach", ROLE_MEDIA, op_attach},
     {"streams.list", ROLE_ADMIN, op_streams_list},

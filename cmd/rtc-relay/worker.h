@@ -8,7 +8,9 @@
 
 #include <uv.h>
 
+#include "base/bucket.h"
 #include "base/keyhash.h"
+#include "base/median.h"
 #include "base/wheel.h"
 #include "chan/chan.h"
 #include "ipc/ipc.h"
@@ -35,8 +37,13 @@ enum {
 	PATHLESS_US = 500000,	   /* without a path for longer, a player joins anew */
 	CONNS_PER_SESSION_MAX = ICE_LITE_PATHS, /* TCP; the oldest that carries nothing yields */
 	PATH_HOLD_US =
-	    6000000,	/* a proven path with a check since belongs to nobody else; RFC 7675 */
-	DTLS_RATE = 32, /* datagrams a second of one session, on the average, and at once */
+	    6000000, /* a proven path with a check since belongs to nobody else; RFC 7675 */
+	MOVED_LOOKS_MAX =
+	    64, /* sessions of a host that are looked at for a packet from elsewhere, */
+	MOVED_TRIES_MAX = 8, /* and whose keys are tried on it */
+	MOVED_RATE = 1000,   /* such packets tried in a second, and as many given to others, */
+	MOVED_BURST = 200,   /* and at once */
+	DTLS_RATE = 32,	     /* datagrams a second of one session, on the average, and at once */
 	DTLS_BURST = 64,
 	RING_VIDEO_SLOTS = 2048,
 	RING_VIDEO_SIZE = 4 << 20, /* 2 s at 8 Mbit/s, 12 s at 1 */
@@ -44,16 +51,21 @@ enum {
 	RING_AUDIO_SIZE = 128 << 10,  /* 10 s of 20 ms packets */
 	KEYFRAME_REQUEST_US = 500000, /* at most one PLI in this time for a track */
 	NACK_TICK_US = 20000,
-	TWCC_TICK_US = 100000,
+	TWCC_TICK_US = 75000, /* senders expect feedback every 50 to 100 ms */
 	REPORT_TICK_US = 1000000,
 	PERIODIC_US =
-	    1000000,	    /* a source that gives no keyframe in this time after PLI gives none */
-	REPLAY_SPEED = 256, /* times faster than it was, by the timestamps */
-	REPLAY_BURST = 64,  /* packets of a replay sent at once */
+	    1000000, /* a source that gives no keyframe in this time after PLI gives none */
+	GOP_MAX_US = 20000000, /* nobody's own clock puts keyframes farther apart */
+	STALL_US = 500000,     /* one that sent nothing for so long may not have heard it */
+	REPLAY_SPEED = 256,    /* times faster than it was, by the timestamps */
+	REPLAY_BURST = 64,     /* packets of a replay sent at once */
 	REPLAY_TICK_US = 10000,
-	RESEND_RATE = 400, /* packets a second resent to one player */
+	KEYFRAME_HEAD_MAX = 16, /* packets before and after what begins a keyframe */
+	RESEND_RATE = 400,	/* packets a second resent to one player */
+	DOUBT_US = 3000000,	/* for so long, a player that misses parameter sets may have none */
 	LAYER_SILENCE_US =
-	    500000, /* a simulcast layer that sent nothing for so long is not there */
+	    500000,		 /* a simulcast layer that sent nothing for so long is not there */
+	LAYER_STALL_US = 250000, /* nothing of any of them for so long is no layer's own silence */
 	LAYER_WINDOW_US = 1000000,     /* a loss is measured over so long */
 	LAYER_WINDOW_MAX_US = 3000000, /* or so long, until */
 	LAYER_WINDOW_PACKETS = 50,     /* so many were reported */
@@ -67,6 +79,7 @@ enum {
 
 struct worker;
 struct wsession;
+struct whost;
 
 /* A tuple from which a session's authenticated checks came: to this worker's socket. */
 struct wpath {
@@ -102,6 +115,11 @@ struct source {
 	uint64_t seq_offset;	/* its numbers go on above those of the SSRC before it */
 	bool keyed;		/* key_ts holds a time */
 	uint32_t key_ts;	/* of the last keyframe */
+	uint64_t key_us;	/* when that came; 0: there was none */
+	uint64_t gop_us;	/* the longest between two that nobody asked for; 0: none yet */
+	bool sets_late;		/* its parameter sets were new and came after its slices */
+	uint32_t newest_ts;	/* of the newest packet in order, */
+	bool newest_marker;	/* and whether that ended its frame */
 	struct rtp_recv recv;
 };
 
@@ -112,13 +130,14 @@ struct publisher {
 	bool twcc_seen, has_remb; /* has_remb: it negotiated that, and not TWCC */
 	struct rtp_remb remb;
 	uint64_t next_nack_us, next_twcc_us, next_report_us;
-	uint64_t rrtr_ntp; /* NTP middle of the last RRTR, for the RTT by DLRR */
+	uint64_t twcc_us;      /* when the last transport-wide feedback went out */
+	struct median rtts_us; /* by DLRR: how far apart a packet is asked for */
 	uint8_t fir_seq;
 	uint64_t lane_top[LANES_MAX]; /* numbers of sources that lost their slots: go on above */
 	unsigned lane_end;	      /* above the last lane that it has */
 	bool keyframe_wanted[LANES_MAX];
 	uint64_t keyframe_asked_us[LANES_MAX];
-	uint64_t keyframe_since_us[LANES_MAX]; /* since when it is wanted */
+	uint64_t keyframe_since_us[LANES_MAX]; /* since when its source, asked, sends; 0: not yet */
 	struct {
 		uint8_t *buf;
 		size_t size;
@@ -147,12 +166,17 @@ struct sink {
 	uint64_t replay_seq; /* source number of the last packet replayed; 0: none was */
 	uint32_t replay_ts;  /* its timestamp: where live begins */
 	struct rtp_rewrite rw;
+	uint64_t began_seq; /* source number: what is below and maps was sent when it began */
+	uint64_t same_from; /* source number from which the ring has the octets that were sent */
 	struct { /* before the last change of layer: for what is reported missing of it */
 		struct rtp_rewrite rw;
+		uint64_t replay_seq, same_from; /* as above, of that layer */
+		uint32_t replay_ts;
 		uint8_t source; /* PT_NONE: there was none */
 	} prev;
 	uint32_t packets, octets; /* as a sender report counts them */
-	uint64_t clock_us;	  /* local subscriber: the source's clock it was told last */
+	uint64_t doubt_us; /* when it began, or missed parameter sets that it needed: has it any? */
+	uint64_t clock_us; /* local subscriber: the report it was told last, by its time */
 };
 
 struct player {
@@ -165,8 +189,7 @@ struct player {
 	struct rtp_fit fit;	   /* layers of simulcast that its link does not take */
 	uint32_t arrived, missing; /* by its transport-wide feedback since window_us */
 	uint64_t window_us;
-	uint32_t resend_tokens;
-	uint64_t resend_us;
+	struct bucket resends;
 };
 
 /* A local publisher or subscriber: a media socket on this worker's loop. */
@@ -195,11 +218,12 @@ struct wsession {
 	struct ice_tuple path; /* where media goes; copy of the selected path's tuple */
 	struct tcp_conn *conns[CONNS_PER_SESSION_MAX]; /* its TCP connections, the oldest first */
 	uint8_t conn_count;
+	struct whost *host; /* of that path, if it is of UDP, and its other sessions here */
+	struct wsession *host_next, *host_prev; /* a ring */
 	bool has_path, ended;
 	uint64_t lost_us; /* since when it has no path any more; 0: it has, or never had one */
 	uint64_t last_check_us;
-	uint32_t dtls_tokens; /* DTLS datagrams that may go to the control thread */
-	uint64_t dtls_us;
+	struct bucket dtls;   /* datagrams that may go to the control thread */
 	uint32_t report_ssrc; /* SSRC of our own RTCP */
 	struct wheel_entry timer;
 };
@@ -208,7 +232,7 @@ struct wsession {
 struct wclock {
 	uint64_t ntp, at_us;
 	uint32_t ts;
-	bool from_source; /* a sender report; otherwise made from the first packet's arrival */
+	bool from_source; /* a sender report; else the arrival of what was delayed least, no ntp */
 };
 
 struct wtrack {
@@ -240,6 +264,8 @@ struct wtrack {
 struct wlayers {
 	uint8_t count, lanes[TRACK_RIDS_MAX];
 	uint8_t active, order[TRACK_RIDS_MAX]; /* those that send now, the best first */
+	uint64_t newest_us;		       /* of the newest packet of all */
+	uint64_t stalled_us, resumed_us; /* of the last time that none sent anything: 0 never */
 };
 
 struct wstream {
@@ -261,7 +287,7 @@ struct wstream {
 struct worker_counters {
 	uint64_t rx_packets, rx_octets, tx_packets, tx_octets, tx_dropped;
 	uint64_t stun_answered, stun_limited, auth_failed, unknown_packets, crossed, cross_dropped;
-	uint64_t tcp_connections, tcp_accepted, tcp_refused;
+	uint64_t paths_moved, tcp_connections, tcp_accepted, tcp_refused;
 };
 
 struct worker {
@@ -283,6 +309,8 @@ struct worker {
 	uint64_t now_us;
 	struct known *by_serial, *by_ufrag;
 	struct wpath *paths;
+	struct whost *hosts;
+	struct bucket tries, strays; /* see MOVED_RATE */
 	struct wstream *streams, *dirty;
 	struct wheel wheel;
 	struct stun_limit limit;
@@ -311,6 +339,15 @@ void ingress_session(struct wsession *ws, const struct ice_tuple *from, uint8_t 
 void ingress_forwarded(struct worker *w, const struct chan_msg *msg); /* M_RAW */
 void ingress_flush_ice(struct wsession *ws);			      /* drain ice_lite_poll() */
 void ingress_selected(struct wsession *ws); /* the agent may have another path for media */
+/* A packet of media that came by the path, unprotected. */
+void ingress_media(struct wsession *ws, struct ice_path *path, uint8_t *buf, size_t size,
+		   bool rtcp);
+
+/* worker_moved.c: whose is media from a tuple that is nobody's? */
+void moved_input(struct worker *w, const struct ice_tuple *from, const uint8_t *buf, size_t size);
+void moved_stray(struct worker *w, const struct chan_msg *msg); /* M_STRAY */
+void moved_index(struct wsession *ws);				/* its path changed */
+void moved_forget(struct wsession *ws);				/* it has none any more */
 
 /* worker_session.c */
 void ws_add(struct worker *w, const struct chan_msg *msg);
@@ -328,7 +365,8 @@ void ws_heard(struct wsession *ws);			   /* something authenticated came */
 void ws_send_rtcp(struct wsession *ws, uint8_t *buf, size_t size, size_t cap);
 void path_learn(struct worker *w, struct known *k, const struct ice_tuple *tuple);
 struct known *path_find(struct worker *w, const struct ice_tuple *tuple);
-void path_held(struct worker *w, const struct chan_msg *msg); /* M_HELD */
+void path_held(struct worker *w, const struct chan_msg *msg);  /* M_HELD */
+void path_moved(struct worker *w, const struct chan_msg *msg); /* M_MOVED */
 
 /* worker_tcp.c: ICE-TCP. A connection lives on the worker of its session. */
 int wtcp_open(struct worker *w);			       /* w->tcp; 0 or -errno */
@@ -380,15 +418,19 @@ void pub_rtcp(struct wsession *ws, const uint8_t *buf, size_t size);	   /* plain
 void pub_keep_early(struct wsession *ws, const uint8_t *buf, size_t size); /* still protected */
 void pub_ask_keyframe(struct wsession *ws, unsigned lane);
 void pub_ask_later(struct wsession *ws, unsigned lane); /* it is written at the next deadline */
+bool pub_has_ssrc(const struct wsession *ws, uint32_t ssrc); /* of a source that it has */
 void pub_timeout(struct wsession *ws);
 uint64_t pub_deadline(const struct wsession *ws);
 
 /* worker_measure.c: what comes of a source, by its own numbers of lane and track. */
 void measure_packet(struct wsession *ws, uint8_t lane, uint8_t track, uint8_t codec,
 		    const struct rtp_packet *p);
-/* p begins a keyframe. Returns the picture size that it names, width in the high half; or 0. */
+/*
+ * p is where a keyframe may begin. Returns the picture size that it names, width in the high half;
+ * or 0. Marks in the slot what parameter sets p has.
+ */
 uint64_t measure_keyframe(struct wsession *ws, uint8_t lane, enum payload_codec format,
-			  const struct rtp_packet *p);
+			  const struct rtp_packet *p, struct rtp_ring_slot *slot);
 
 /* worker_layers.c: simulcast. Everything else takes a layer for a track of its own, a lane. */
 void layers_update(struct wstream *s, uint64_t now_us); /* once per batch, before the fan-out */
@@ -405,9 +447,6 @@ void layers_feedback(struct wsession *ws, const struct rtcp_packet *p);
 /* worker_play.c */
 int play_new(struct wsession *ws);
 void play_free(struct wsession *ws);
-void play_bind(struct wsession *ws, const struct msg_bind *bind);
-void play_replay(struct wsession *ws, unsigned track); /* the source was found to be periodic */
-void play_join(struct wsession *ws); /* attached, or the stream has a new publisher */
 void play_fanout(struct wsession *ws, struct wstream *s);
 /* Fixed header of a packet of the ring and its extension block, if any. Returns the octets. */
 size_t play_write_header(struct player *play, struct sink *sink, uint8_t *out, uint8_t pt,
@@ -423,12 +462,39 @@ struct sink_part {
 };
 void sink_take(const struct sink *sink, const struct rtp_ring_slot *slot, const uint8_t *payload,
 	       struct sink_part *out);
-/* One under a header that was written: with its padding. */
+/* The same for a player; what is left out for it (B-frames) has size 0, too. */
+void play_take(const struct wsession *ws, const struct sink *sink, const struct rtp_ring_slot *slot,
+	       const uint8_t *payload, struct sink_part *out);
+/* One under a header that was written: with its padding, of which it consists if it is empty. */
 void play_send_part(struct wsession *ws, const struct wout *o, uint8_t *hdr, size_t hdr_size,
 		    const struct rtp_ring_slot *slot, const struct sink_part *part);
 /* The source timestamp as it is mapped: compressed in a replay, so that it ends where live begins.
  */
 uint32_t sink_ts(const struct sink *sink, const struct rtp_ring_slot *slot);
+/* The same of the layer before the last change. */
+uint32_t sink_prev_ts(const struct sink *sink, const struct rtp_ring_slot *slot);
+/* worker_clock.c: a track's clock by its source's sender reports, or a guess before the first. */
+void stream_clock_arrival(struct wtrack *t, const struct rtp_ring_slot *slot);
+/* What a report of the lane would say now, in the source's timestamps. False: not known yet. */
+bool stream_clock_report(const struct wstream *s, unsigned lane, uint64_t now_us,
+			 struct rtcp_sr *sr);
+/* NTP time of now on the clock that these reports carry. */
+uint64_t stream_clock_ntp(const struct wstream *s, unsigned lane, uint64_t now_us);
+/* When the report came by which the lane's clock is known; 0: by none. */
+uint64_t stream_clock_reported_us(const struct wstream *s, unsigned lane);
+
+/* worker_join.c */
+void play_bind(struct wsession *ws, const struct msg_bind *bind);
+void play_replay(struct wsession *ws, unsigned track); /* the source was found to be periodic */
+void play_join(struct wsession *ws); /* attached, or the stream has a new publisher */
+/* The first packet of a source to this player; a keyframe of some time ago begins a replay. */
+void play_begin(struct wsession *ws, struct sink *sink, const struct wtrack *t,
+		const struct rtp_ring_slot *slot);
+/* Its keyframe began without these parameter sets, which have no number there: it begins again,
+ * with them, or at another keyframe. */
+void play_miss_sets(struct wsession *ws, struct sink *sink, const struct wtrack *t,
+		    const struct rtp_ring_slot *slot);
+
 /* worker_play_rtcp.c */
 void play_rtcp(struct wsession *ws, const uint8_t *buf, size_t size);
 void play_timeout(struct wsession *ws);

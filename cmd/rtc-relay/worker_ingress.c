@@ -89,12 +89,14 @@ ingress_selected(struct wsession *ws)
 		if (ws->has_path)
 			ws->lost_us = ws->worker->now_us;
 		ws->has_path = false;
+		moved_forget(ws);
 		return;
 	}
 	if (ws->has_path && ice_tuple_equal(&path->tuple, &ws->path))
 		return;
 	ws->path = path->tuple;
 	ws->has_path = true;
+	moved_index(ws);
 	wtcp_left(ws);
 	if (ws->lost_us != 0 && ws->worker->now_us - ws->lost_us > PATHLESS_US &&
 	    ws->play != NULL && ws->stream != NULL)
@@ -211,21 +213,31 @@ static void
 dtls_input_datagram(struct wsession *ws, const uint8_t *buf, size_t size)
 {
 	struct msg_datagram head = {ws->session->serial};
-	uint64_t now = ws->worker->now_us, add = (now - ws->dtls_us) * DTLS_RATE / 1000000;
 
-	if (add > 0) {
-		ws->dtls_tokens = (uint32_t)MIN_OF(ws->dtls_tokens + add, (uint64_t)DTLS_BURST);
-		ws->dtls_us = now;
-	}
-	if (ws->dtls_tokens == 0)
+	if (!bucket_take(&ws->dtls, ws->worker->now_us, DTLS_RATE, DTLS_BURST))
 		return; /* one client does not keep the control thread from the others */
-	ws->dtls_tokens--;
 	/* The handshake lives on the control thread; a full channel drops, DTLS repeats. */
 	chan_post(ws->worker->to_control, M_DTLS_IN, &head, sizeof(head), buf, size);
 }
 
+void
+ingress_media(struct wsession *ws, struct ice_path *path, uint8_t *buf, size_t size, bool rtcp)
+{
+	ws_heard(ws);
+	if ((ice_lite_media(ws->ice, path, ws->worker->now_us) & ICE_LITE_SELECTED) != 0)
+		ingress_selected(ws);
+	if (path != ice_lite_selected(ws->ice))
+		ws_arm(ws); /* it may be soon */
+	if (rtcp && ws->pub != NULL)
+		pub_rtcp(ws, buf, size);
+	else if (rtcp && ws->play != NULL)
+		play_rtcp(ws, buf, size);
+	else if (ws->pub != NULL)
+		pub_rtp(ws, buf, size);
+}
+
 static void
-media_input(struct wsession *ws, uint8_t *buf, size_t size)
+media_input(struct wsession *ws, struct ice_path *path, uint8_t *buf, size_t size)
 {
 	bool rtcp = rtcp_accepts(buf, size);
 	int n;
@@ -238,19 +250,13 @@ media_input(struct wsession *ws, uint8_t *buf, size_t size)
 	n = rtcp ? rtpsec_unprotect_rtcp(ws->receive, buf, size)
 		 : rtpsec_unprotect(ws->receive, buf, size);
 	if (n < 0) {
-		if (n == -EACCES) {
+		if (n == -EACCES || n == -ENOSPC) {
 			STAT_ADD(ws->session->stats.auth_failed, 1);
 			STAT_ADD(ws->worker->stats.auth_failed, 1);
 		}
 		return;
 	}
-	ws_heard(ws);
-	if (rtcp && ws->pub != NULL)
-		pub_rtcp(ws, buf, (size_t)n);
-	else if (rtcp && ws->play != NULL)
-		play_rtcp(ws, buf, (size_t)n);
-	else if (ws->pub != NULL)
-		pub_rtp(ws, buf, (size_t)n);
+	ingress_media(ws, path, buf, (size_t)n, rtcp);
 }
 
 void
@@ -264,7 +270,7 @@ ingress_session(struct wsession *ws, const struct ice_tuple *from, uint8_t *buf,
 	}
 	path = ice_lite_path(ws->ice, from);
 	if (path == NULL)
-		return; /* only from where authenticated checks came */
+		return; /* only from where authenticated checks or media came */
 	ice_path_received(path, size);
 	if (dtls_accepts(buf, size)) {
 		/* Where both UDP and TCP work, the handshake shows which one the client took. */
@@ -272,7 +278,7 @@ ingress_session(struct wsession *ws, const struct ice_tuple *from, uint8_t *buf,
 			ingress_selected(ws);
 		dtls_input_datagram(ws, buf, size);
 	} else if (rtp_accepts(buf, size) || rtcp_accepts(buf, size))
-		media_input(ws, buf, size);
+		media_input(ws, path, buf, size);
 }
 
 void
@@ -285,11 +291,9 @@ ingress_datagram(struct worker *w, const struct ice_tuple *from, uint8_t *buf, s
 		return;
 	}
 	k = path_find(w, from);
-	if (k == NULL) {
-		STAT_ADD(w->stats.unknown_packets, 1);
-		return;
-	}
-	if (k->ws != NULL)
+	if (k == NULL)
+		moved_input(w, from, buf, size);
+	else if (k->ws != NULL)
 		ingress_session(k->ws, from, buf, size);
 	else
 		forward(w, k, atomic_load(&k->session->owner), from, buf, size);

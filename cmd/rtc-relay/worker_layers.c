@@ -8,10 +8,31 @@
 
 enum { RATE_WINDOW_US = 500000 };
 
+/*
+ * Did it send anything lately? When all of them come back from a stall, one is first: those that
+ * were there when it began have as long to follow as makes a silence of all a stall.
+ */
 static bool
-is_active(const struct wtrack *t, uint64_t now_us)
+is_active(const struct wlayers *layers, const struct wtrack *t, uint64_t now_us)
 {
-	return t->ring != NULL && t->last_us + LAYER_SILENCE_US > now_us;
+	bool resumes = layers->resumed_us != 0 && now_us - layers->resumed_us < LAYER_STALL_US;
+
+	return t->ring != NULL &&
+	       t->last_us + LAYER_SILENCE_US > (resumes ? layers->stalled_us : now_us);
+}
+
+static void
+note_stall(struct wlayers *layers, const struct wstream *s)
+{
+	uint64_t newest_us = 0;
+
+	for (unsigned k = 0; k < layers->count; k++)
+		newest_us = MAX_OF(newest_us, s->tracks[layers->lanes[k]].last_us);
+	if (layers->newest_us != 0 && newest_us > layers->newest_us + LAYER_STALL_US) {
+		layers->stalled_us = layers->newest_us;
+		layers->resumed_us = newest_us;
+	}
+	layers->newest_us = newest_us;
 }
 
 /*
@@ -45,12 +66,13 @@ layers_update(struct wstream *s, uint64_t now_us)
 		struct wlayers *layers = &s->layers[i];
 		unsigned n = 0;
 
+		note_stall(layers, s);
 		for (unsigned k = 0; layers->count > 1 && k < layers->count; k++) {
 			uint8_t lane = layers->lanes[k];
 			unsigned at = n;
 
 			update_rate(&s->tracks[lane], now_us);
-			if (!is_active(&s->tracks[lane], now_us))
+			if (!is_active(layers, &s->tracks[lane], now_us))
 				continue;
 			for (; at > 0 &&
 			       is_better(&s->tracks[lane], &s->tracks[layers->order[at - 1]]);
@@ -151,6 +173,9 @@ move_sink(struct wsession *ws, struct sink *sink, uint8_t lane, uint64_t positio
 {
 	if (!sink->waiting && sink->replay_to == 0) {
 		sink->prev.rw = sink->rw;
+		sink->prev.replay_seq = sink->replay_seq;
+		sink->prev.replay_ts = sink->replay_ts;
+		sink->prev.same_from = sink->same_from;
 		sink->prev.source = sink->source;
 		STAT_ADD(ws->session->stats.layer_switches, 1);
 	}
@@ -201,7 +226,7 @@ layers_choose(struct wsession *ws, struct wstream *s, struct sink *sink)
 	/* Nothing to lose: a newcomer waits in the right place; and where keyframes come by the
 	 * source's own clock, the video since the last one is better than none. */
 	if (sink->waiting ||
-	    (s->tracks[best].periodic && !is_active(&s->tracks[sink->source], now))) {
+	    (s->tracks[best].periodic && !is_active(layers, &s->tracks[sink->source], now))) {
 		position = s->tracks[best].periodic ? rtp_ring_keyframe(s->tracks[best].ring) : 0;
 		move_sink(ws, sink, best,
 			  position != 0 ? position - 1 : rtp_ring_head(s->tracks[best].ring));

@@ -153,7 +153,7 @@ on_packet(struct ipc_conn *conn, const uint8_t *buf, size_t size)
 	format = ws->session->tracks.list[track].codecs[slot.tag].format;
 	if (payload_starts_keyframe(format, p.payload, p.payload_size)) {
 		slot.flags |= RTP_RING_KEYFRAME;
-		measure_keyframe(ws, (uint8_t)track, format, &p);
+		measure_keyframe(ws, (uint8_t)track, format, &p, &slot);
 	}
 	read_local_ext(&slot, &p);
 	measure_packet(ws, (uint8_t)track, (uint8_t)track, slot.tag, &p);
@@ -346,7 +346,8 @@ local_bind(struct wsession *ws, const struct msg_bind *bind)
 		rtp_rewrite_init(&sink->rw, (uint16_t)(random_u32() & 0x7fff), random_u32());
 		layers_join(s, sink);
 		sink->cursor = first_position(s, sink->source);
-		if (!s->tracks[sink->source].periodic)
+		if (!s->tracks[sink->source].periodic || s->tracks[sink->source].ring == NULL ||
+		    rtp_ring_keyframe(s->tracks[sink->source].ring) == 0)
 			stream_want_keyframe(s, ws->worker, sink->source);
 	}
 	local_fanout(ws, s);
@@ -468,28 +469,46 @@ send_slot(struct wsession *ws, unsigned track, const struct rtp_ring_slot *slot,
 	return 0;
 }
 
-/* The source's clock as a sender report, whenever it was told anew. */
+/* The source's clock as a sender report of now, whenever it was told anew. */
 static void
-send_clock(struct wsession *ws, unsigned track, const struct wtrack *t)
+send_clock(struct wsession *ws, unsigned track)
 {
 	struct sink *sink = &ws->local->sinks[track];
+	uint64_t told_us = stream_clock_reported_us(ws->stream, sink->source);
 	uint8_t buf[RTCP_COMPOUND_MAX];
-	struct rtcp_sr sr = {.ssrc = track + 1, .ntp = t->clock.ntp, .rtp_ts = t->clock.ts};
+	struct rtcp_sr sr = {.ssrc = track + 1};
 	struct rtcp_writer out;
 	int n;
 
-	if (!t->clock.from_source || t->clock.at_us == sink->clock_us)
+	if (told_us == 0 || told_us == sink->clock_us ||
+	    !stream_clock_report(ws->stream, sink->source, ws->worker->now_us, &sr))
 		return;
 	if (is_layered(ws->stream, sink)) {
 		if (sink->waiting)
 			return; /* not mapped yet */
-		sr.rtp_ts = rtp_rewrite_ts(&sink->rw, t->clock.ts);
+		sr.rtp_ts = rtp_rewrite_ts(&sink->rw, sr.rtp_ts);
 	}
 	rtcp_start(&out, buf, sizeof(buf));
 	rtcp_add_sr(&out, &sr, NULL, 0);
 	n = rtcp_finish(&out);
 	if (n > 0 && ipc_conn_send_packet(ws->local->conn, buf, (size_t)n) == 0)
-		sink->clock_us = t->clock.at_us;
+		sink->clock_us = told_us;
+}
+
+/* Before the packets, so that a subscriber knows where the first of each track belongs. */
+static void
+send_clocks(struct wsession *ws, struct wstream *s)
+{
+	for (unsigned i = 0; i < ws->local->count && i < s->lane_end; i++) {
+		struct sink *sink = &ws->local->sinks[i];
+
+		if (sink->source == PT_NONE)
+			continue;
+		if (s->layered)
+			layers_choose(ws, s, sink);
+		if (s->tracks[sink->source].ring != NULL)
+			send_clock(ws, i);
+	}
 }
 
 void
@@ -499,18 +518,16 @@ local_fanout(struct wsession *ws, struct wstream *s)
 
 	if (local->blocked || local->conn == NULL || local->epoch != s->epoch || ws->ended)
 		return;
+	send_clocks(ws, s);
 	for (unsigned i = 0; i < local->count && i < s->lane_end; i++) {
 		struct sink *sink = &local->sinks[i];
 		struct rtp_ring *ring;
 
 		if (sink->source == PT_NONE)
 			continue;
-		if (s->layered)
-			layers_choose(ws, s, sink);
 		ring = s->tracks[sink->source].ring;
 		if (ring == NULL)
 			continue;
-		send_clock(ws, i, &s->tracks[sink->source]);
 		if (sink->cursor + 1 < rtp_ring_tail(ring)) {
 			report_gap(ws, i, rtp_ring_tail(ring) - 1 - sink->cursor);
 			sink->cursor = rtp_ring_tail(ring) - 1;

@@ -23,7 +23,7 @@ measure_packet(struct wsession *ws, uint8_t lane, uint8_t track, uint8_t codec,
 
 uint64_t
 measure_keyframe(struct wsession *ws, uint8_t lane, enum payload_codec format,
-		 const struct rtp_packet *p)
+		 const struct rtp_packet *p, struct rtp_ring_slot *slot)
 {
 	uint32_t width, height;
 	struct h264_sps sps;
@@ -34,6 +34,10 @@ measure_keyframe(struct wsession *ws, uint8_t lane, enum payload_codec format,
 	size = (uint64_t)width << 32 | height;
 	if (size == 0 || ws->session->lanes == NULL || lane >= LANES_MAX)
 		return size;
+	if (format == PAYLOAD_H264 || format == PAYLOAD_H265)
+		slot->flags |= RTP_RING_SETS;
+	if ((slot->flags & RTP_RING_SETS) != 0 && STAT_GET(ws->session->lanes[lane].size) != size)
+		slot->flags |= RTP_RING_NEW_SETS;
 	STAT_SET(ws->session->lanes[lane].size, size);
 	if (format == PAYLOAD_H264 && h264_payload_sps(&sps, p->payload, p->payload_size) == 0)
 		STAT_SET(ws->session->lanes[lane].profile,

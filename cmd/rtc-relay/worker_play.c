@@ -10,8 +10,7 @@
 #include "worker.h"
 
 enum {
-	FIRST_REPORT_US = 200000,	  /* after joining: audio and video are in step soon */
-	REPLAY_AGE_US = 100000,		  /* a keyframe older than this begins a replay */
+	EMPTY_PAD = 4,			  /* octets of a packet that is padding alone */
 	PACKET_ROOM = RTP_PACKET_MAX + 64 /* octets of a protected packet at most */
 };
 
@@ -49,8 +48,7 @@ play_new(struct wsession *ws)
 	}
 	play->sink_count = tracks->count;
 	rtp_fit_init(&play->fit);
-	play->resend_tokens = RESEND_RATE;
-	play->resend_us = ws->worker->now_us;
+	play->resends = (struct bucket){ws->worker->now_us, RESEND_RATE};
 	for (size_t i = 0; i < tracks->count; i++) {
 		const struct track *t = &tracks->list[i];
 		struct sink *sink = &play->sinks[i];
@@ -59,11 +57,11 @@ play_new(struct wsession *ws)
 		sink->waiting = true;
 		sink->ssrc = t->out_ssrc;
 		sink->rtx_ssrc = t->out_rtx_ssrc;
-		sink->rtx_seq = (uint16_t)random_u32();
 		sink->ext_twcc = t->ext_twcc;
 		sink->ext_playout = t->ext_playout_delay;
 		sink->has_twcc = ws->session->twcc && may_number(t);
 		/* Below 2^15: no receiver mistakes an early wrap (RFC 3711 s.3.3.1). */
+		sink->rtx_seq = (uint16_t)(random_u32() & 0x7fff);
 		rtp_rewrite_init(&sink->rw, (uint16_t)(random_u32() & 0x7fff), random_u32());
 	}
 	ws->play = play;
@@ -79,139 +77,24 @@ play_free(struct wsession *ws)
 	free(ws->play);
 }
 
-/*
- * Does a player get the video since the last keyframe at once, instead of a new keyframe? From
- * sources that make none on demand (unless the relay is told otherwise), and from any just after it
- * made one: who joins in a crowd need not wait until the next may be asked for.
- */
-static bool
-replays(const struct wsession *ws, unsigned track)
+static uint32_t
+replayed_ts(uint64_t replay_seq, uint32_t replay_ts, const struct rtp_ring_slot *slot)
 {
-	const struct wtrack *t = &ws->stream->tracks[track];
-
-	return t->kind == TRACK_VIDEO && ws->session->replay != REPLAY_OFF &&
-	       (t->periodic || ws->session->replay == REPLAY_ON ||
-		stream_keyframe_is_fresh(ws->stream, ws->worker, track));
-}
-
-void
-play_replay(struct wsession *ws, unsigned track)
-{
-	struct wstream *s = ws->stream;
-	struct wtrack *t = &s->tracks[track];
-	uint64_t keyframe = t->ring != NULL ? rtp_ring_keyframe(t->ring) : 0;
-
-	for (size_t i = 0; keyframe != 0 && i < ws->play->sink_count; i++) {
-		struct sink *sink = &ws->play->sinks[i];
-
-		if (sink->source != track || !sink->waiting || ws->play->epoch != s->epoch ||
-		    !replays(ws, track))
-			continue;
-		sink->cursor = keyframe - 1;
-		ws->play->next_burst_us = ws->worker->now_us;
-		ws_arm(ws);
-	}
+	if (replay_seq == 0 || slot->seq > replay_seq)
+		return slot->ts;
+	return replay_ts - (uint32_t)(rtp_ts_diff(replay_ts, slot->ts) / REPLAY_SPEED);
 }
 
 uint32_t
 sink_ts(const struct sink *sink, const struct rtp_ring_slot *slot)
 {
-	if (sink->replay_seq == 0 || slot->seq > sink->replay_seq)
-		return slot->ts;
-	return sink->replay_ts - (uint32_t)(rtp_ts_diff(sink->replay_ts, slot->ts) / REPLAY_SPEED);
+	return replayed_ts(sink->replay_seq, sink->replay_ts, slot);
 }
 
-/*
- * What a whole frame has waited for since it came, in timestamps; less than the next frame is off.
- * A receiver measures when frames come against their timestamps: those of a replay count as what
- * would come now, or it takes all that follow for early, and shows them sooner than others do.
- */
-static uint32_t
-age_ts(const struct wtrack *t, const struct rtp_ring_slot *last, uint64_t now_us)
+uint32_t
+sink_prev_ts(const struct sink *sink, const struct rtp_ring_slot *slot)
 {
-	uint64_t age = (now_us - last->arrival_us) * t->clock_rate / 1000000;
-
-	if (!last->marker || last->ts != t->frame_ts || t->frame_step <= 0)
-		return 0;
-	return (uint32_t)MIN_OF(age, (uint64_t)t->frame_step * 3 / 4);
-}
-
-/* The first packet of a source to this player; a keyframe of some time ago begins a replay. */
-static void
-begin(struct wsession *ws, struct sink *sink, const struct wtrack *t,
-      const struct rtp_ring_slot *slot)
-{
-	uint64_t now = ws->worker->now_us, head = rtp_ring_head(t->ring);
-	const uint8_t *payload;
-	const struct rtp_ring_slot *last = rtp_ring_get(t->ring, head, &payload);
-
-	sink->waiting = false;
-	sink->playout = t->playout_delay_ms / PLAYOUT_DELAY_UNIT_MS;
-	/* A receiver keeps what it was told: one that was told once is told again. */
-	sink->has_playout |= sink->playout != 0 && sink->ext_playout != 0;
-	sink->replay_to = sink->replay_seq = 0;
-	if (t->kind == TRACK_VIDEO && slot->arrival_us + REPLAY_AGE_US < now && last != NULL) {
-		sink->replay_to = head;
-		sink->replay_seq = last->seq;
-		sink->replay_ts = last->ts + age_ts(t, last, now);
-	}
-	rtp_rewrite_switch(&sink->rw, slot->seq, sink_ts(sink, slot), now, t->clock_rate);
-}
-
-/* What the player got in this track, if anything, is over: it waits for the first packet. */
-static void
-join_track(struct wsession *ws, struct sink *sink)
-{
-	struct wstream *s = ws->stream;
-
-	sink->waiting = true;
-	sink->cursor = 0;
-	sink->prev.source = PT_NONE;
-	if (sink->track >= s->lane_end)
-		return;
-	layers_join(s, sink);
-	if (replays(ws, sink->source))
-		play_replay(ws, sink->source);
-	else
-		stream_want_keyframe(s, ws->worker, sink->source);
-}
-
-void
-play_join(struct wsession *ws)
-{
-	struct player *play = ws->play;
-
-	if (ws->stream->epoch != play->epoch || !ws->stream->live)
-		return;
-	for (size_t i = 0; i < play->sink_count; i++)
-		join_track(ws, &play->sinks[i]);
-	play->joined_us = ws->worker->now_us;
-	play->next_report_us = ws->worker->now_us + FIRST_REPORT_US;
-	ws_arm(ws);
-}
-
-void
-play_bind(struct wsession *ws, const struct msg_bind *bind)
-{
-	struct player *play = ws->play;
-	bool fresh = play->epoch != bind->epoch;
-
-	for (size_t i = 0; i < play->sink_count; i++) {
-		struct sink *sink = &play->sinks[i];
-		uint8_t track = bind->binding.tracks[i].source;
-
-		if (!fresh && sink->track == track)
-			continue; /* a contributor came or went: another track's */
-		sink->track = sink->source = track;
-		memcpy(sink->pt, bind->binding.tracks[i].pt, CODECS_MAX);
-		memcpy(sink->rtx_pt, bind->binding.tracks[i].rtx_pt, CODECS_MAX);
-		memcpy(sink->red, bind->binding.tracks[i].red, CODECS_MAX);
-		if (!fresh && ws->stream != NULL && ws->stream->epoch == bind->epoch)
-			join_track(ws, sink);
-	}
-	play->epoch = bind->epoch;
-	if (fresh && ws->stream != NULL)
-		play_join(ws);
+	return replayed_ts(sink->prev.replay_seq, sink->prev.replay_ts, slot);
 }
 
 /*
@@ -301,23 +184,74 @@ sink_take(const struct sink *sink, const struct rtp_ring_slot *slot, const uint8
 }
 
 void
+play_take(const struct wsession *ws, const struct sink *sink, const struct rtp_ring_slot *slot,
+	  const uint8_t *payload, struct sink_part *out)
+{
+	sink_take(sink, slot, payload, out);
+	if ((slot->flags & RTP_RING_DISPOSABLE) != 0 && !ws->session->keep_bframe)
+		out->size = 0;
+}
+
+void
 play_send_part(struct wsession *ws, const struct wout *o, uint8_t *hdr, size_t hdr_size,
 	       const struct rtp_ring_slot *slot, const struct sink_part *part)
 {
 	uint8_t padded[RTP_PACKET_MAX + RTP_RING_PAD_MAX];
 	size_t size = part->size;
+	uint8_t pad = size > 0 ? slot->pad : EMPTY_PAD;
 
-	if (slot->pad == 0 || size > RTP_PACKET_MAX) {
+	if (pad == 0 || size > RTP_PACKET_MAX) {
 		play_transmit(ws, o, hdr, hdr_size, part->payload, size);
 		return;
 	}
 	/* RFC 3550 s.5.1: the last octet counts the padding, itself included. */
-	memcpy(padded, part->payload, size);
-	memset(padded + size, 0, slot->pad);
-	size += slot->pad;
-	padded[size - 1] = slot->pad;
+	if (size > 0)
+		memcpy(padded, part->payload, size);
+	memset(padded + size, 0, pad);
+	size += pad;
+	padded[size - 1] = pad;
 	hdr[0] |= 0x20;
 	play_transmit(ws, o, hdr, hdr_size, padded, size);
+}
+
+static void
+send_slot(struct wsession *ws, const struct wout *o, struct sink *sink,
+	  const struct rtp_ring_slot *slot, const struct sink_part *part, uint64_t out_seq,
+	  uint32_t out_ts)
+{
+	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_MAX];
+	size_t n = play_write_header(ws->play, sink, hdr, sink->pt[slot->tag], slot,
+				     (uint16_t)out_seq, out_ts, sink->ssrc);
+
+	sink->packets++;
+	sink->octets += (uint32_t)part->size;
+	play_send_part(ws, o, hdr, n, slot, part);
+}
+
+/* A keyframe begins in the order of its numbers: a browser that gets slices before their parameter
+ * sets throws them away. */
+static void
+send_head(struct wsession *ws, const struct wout *o, struct sink *sink, const struct wtrack *t,
+	  const struct rtp_ring_slot *key)
+{
+	while (t->kind == TRACK_VIDEO && sink->began_seq < key->seq + KEYFRAME_HEAD_MAX) {
+		uint64_t out_seq, at = rtp_ring_find(t->ring, sink->began_seq);
+		const uint8_t *payload;
+		const struct rtp_ring_slot *slot =
+		    at != 0 ? rtp_ring_get(t->ring, at, &payload) : NULL;
+		struct sink_part part;
+		uint32_t out_ts;
+
+		if (slot == NULL || slot->ts != key->ts || slot->tag != key->tag)
+			return;
+		sink->began_seq++;
+		play_take(ws, sink, slot, payload, &part);
+		if (part.size == 0 && rtp_rewrite_drop(&sink->rw, slot->seq) == 0)
+			continue;
+		if (rtp_rewrite_map(&sink->rw, slot->seq, sink_ts(sink, slot), ws->worker->now_us,
+				    &out_seq, &out_ts) == 0)
+			send_slot(ws, o, sink, slot, &part, out_seq, out_ts);
+	}
 }
 
 /* One packet of the ring to this player. */
@@ -325,38 +259,37 @@ static void
 forward_packet(struct wsession *ws, const struct wout *o, struct sink *sink, const struct wtrack *t,
 	       const struct rtp_ring_slot *slot, const uint8_t *payload)
 {
-	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_MAX];
 	uint64_t out_seq, now = ws->worker->now_us;
 	struct sink_part part;
 	uint32_t out_ts;
-	size_t n;
 
 	if (slot->tag >= CODECS_MAX || sink->pt[slot->tag] == PT_NONE)
 		return;
 	if (o->tcp != NULL && !wtcp_takes(ws, o->tcp, sink, t, slot))
 		return;
-	sink_take(sink, slot, payload, &part);
+	play_take(ws, sink, slot, payload, &part);
 	if (sink->waiting) {
 		if (part.size == 0 ||
 		    (t->kind == TRACK_VIDEO && (slot->flags & RTP_RING_KEYFRAME) == 0))
 			return;
-		begin(ws, sink, t, slot);
+		play_begin(ws, sink, t, slot);
+		send_head(ws, o, sink, t, slot);
 	}
 	/* Another worker's replay, for those who wait, passes by those who have it already. */
 	if (slot->seq <= sink->rw.max_seq && (slot->flags & RTP_RING_LATE) == 0)
 		return;
-	if (part.size == 0 ||
-	    ((slot->flags & RTP_RING_DISPOSABLE) != 0 && !ws->session->keep_bframe)) {
-		rtp_rewrite_drop(&sink->rw, slot->seq);
+	/* Nothing to send: the numbers close over it. One that comes late has its number already,
+	 * and must fill the hole, or the player would wait for it. */
+	if (part.size == 0 && rtp_rewrite_drop(&sink->rw, slot->seq) == 0)
+		return;
+	if (rtp_rewrite_map(&sink->rw, slot->seq, sink_ts(sink, slot), now, &out_seq, &out_ts) <
+	    0) {
+		if ((slot->flags & RTP_RING_SETS) != 0)
+			play_miss_sets(ws, sink, t, slot);
 		return;
 	}
-	if (rtp_rewrite_map(&sink->rw, slot->seq, sink_ts(sink, slot), now, &out_seq, &out_ts) < 0)
-		return;
-	n = play_write_header(ws->play, sink, hdr, sink->pt[slot->tag], slot, (uint16_t)out_seq,
-			      out_ts, sink->ssrc);
-	sink->packets++;
-	sink->octets += (uint32_t)part.size;
-	play_send_part(ws, o, hdr, n, slot, &part);
+	if (slot->seq >= sink->began_seq)
+		send_slot(ws, o, sink, slot, &part, out_seq, out_ts);
 }
 
 /* New packets of one track. In a replay REPLAY_BURST at most: the player's link has a limit too,

@@ -5,8 +5,6 @@
 #include "base/clock.h"
 #include "worker.h"
 
-enum { CLOCK_GUESS_US = 2000000 }; /* how long a publisher's first sender report is waited for */
-
 static struct sink *
 sink_by_ssrc(struct wsession *ws, uint32_t ssrc)
 {
@@ -16,22 +14,11 @@ sink_by_ssrc(struct wsession *ws, uint32_t ssrc)
 	return NULL;
 }
 
-/* A token per packet asked for, RESEND_RATE a second: a NACK storm multiplies neither what we send
- * nor what we search. */
+/* A token per packet asked for: a NACK storm multiplies neither what we send nor what we search. */
 static bool
 may_resend(struct wsession *ws)
 {
-	struct player *play = ws->play;
-	uint64_t add = (ws->worker->now_us - play->resend_us) * RESEND_RATE / 1000000;
-
-	if (add > 0) {
-		play->resend_tokens = (uint32_t)MIN_OF(play->resend_tokens + add, RESEND_RATE);
-		play->resend_us = ws->worker->now_us;
-	}
-	if (play->resend_tokens == 0)
-		return false;
-	play->resend_tokens--;
-	return true;
+	return bucket_take(&ws->play->resends, ws->worker->now_us, RESEND_RATE, RESEND_RATE);
 }
 
 struct resend {
@@ -39,6 +26,23 @@ struct resend {
 	struct sink *sink;
 	struct wout out;
 };
+
+/*
+ * Browsers show a keyframe of H264 as soon as its slices are there, and do not miss the parameter
+ * sets before them: by those of another picture size they see rubbish, and ask for nothing. Who has
+ * the right ones, or was sent the last ones whole, needs no keyframe for the loss of what he knows.
+ */
+static void
+note_sets(struct wsession *ws, struct sink *sink, const struct rtp_ring_slot *slot)
+{
+	uint64_t now = ws->worker->now_us;
+
+	if ((slot->flags & RTP_RING_SETS) == 0 ||
+	    ((slot->flags & RTP_RING_NEW_SETS) == 0 && now - sink->doubt_us > DOUBT_US))
+		return;
+	sink->doubt_us = now;
+	stream_want_keyframe(ws->stream, ws->worker, sink->source);
+}
 
 /* RFC 4588 where negotiated; otherwise the identical octets again (the index is used up already).
  */
@@ -49,6 +53,7 @@ resend_packet(void *arg, uint16_t seq)
 	struct sink *sink = r->sink;
 	const struct wtrack *t = &r->ws->stream->tracks[sink->source];
 	const struct rtp_rewrite *rw = &sink->rw;
+	uint64_t same_from = sink->same_from;
 	uint8_t hdr[RTP_HEADER_SIZE + EXT_BLOCK_MAX], wrapped[RTP_PACKET_MAX];
 	const uint8_t *payload;
 	const struct rtp_ring_slot *slot;
@@ -66,25 +71,28 @@ resend_packet(void *arg, uint16_t seq)
 			return;
 		t = &r->ws->stream->tracks[sink->prev.source];
 		rw = &sink->prev.rw;
+		same_from = sink->prev.same_from;
 	}
 	position = t->ring != NULL ? rtp_ring_find(t->ring, src_seq) : 0;
-	slot = position != 0 && (rw == &sink->prev.rw || position <= sink->cursor)
+	/* Its padding is decided, and if it was to be sent it was. */
+	slot = position != 0 && position <= (rw == &sink->rw ? sink->cursor : t->equalised)
 		   ? rtp_ring_get(t->ring, position, &payload)
 		   : NULL;
 	if (slot == NULL || slot->tag >= CODECS_MAX || sink->pt[slot->tag] == PT_NONE ||
 	    slot->payload_size > RTP_PACKET_MAX - 2)
 		return;
-	sink_take(sink, slot, payload, &part);
-	if (part.size == 0)
-		return;
-	ts = rtp_rewrite_ts(rw, rw == &sink->rw ? sink_ts(sink, slot) : slot->ts);
+	play_take(r->ws, sink, slot, payload, &part);
+	if (rw == &sink->rw)
+		note_sets(r->ws, sink, slot);
+	ts = rtp_rewrite_ts(rw, rw == &sink->rw ? sink_ts(sink, slot) : sink_prev_ts(sink, slot));
 	if (sink->rtx_pt[slot->tag] != PT_NONE && sink->rtx_ssrc != 0) {
 		n = play_write_header(r->ws->play, sink, hdr, sink->rtx_pt[slot->tag], slot,
 				      sink->rtx_seq++, ts, sink->rtx_ssrc);
 		put_be16(wrapped, seq);
-		memcpy(wrapped + 2, part.payload, part.size);
+		if (part.size > 0)
+			memcpy(wrapped + 2, part.payload, part.size);
 		play_transmit(r->ws, &r->out, hdr, n, wrapped, part.size + 2);
-	} else if (!sink->has_twcc) {
+	} else if (!sink->has_twcc && src_seq >= same_from) {
 		n = play_write_header(r->ws->play, sink, hdr, sink->pt[slot->tag], slot, seq, ts,
 				      sink->ssrc);
 		play_send_part(r->ws, &r->out, hdr, n, slot, &part);
@@ -145,13 +153,6 @@ on_feedback(struct wsession *ws, const struct rtcp_packet *p)
 	}
 }
 
-/* NTP time of now on the clock that the track's sender reports carry. */
-static uint64_t
-ntp_now(const struct wclock *c, uint64_t now_us)
-{
-	return c->ntp + clock_us_to_ntp(now_us - c->at_us);
-}
-
 /* What the player says of one SSRC; the worst of a packet's stays. */
 static void
 note_loss(struct wsession *ws, const struct sink *sink, const struct rtcp_report *r, bool first)
@@ -184,8 +185,7 @@ on_report(struct wsession *ws, const struct rtcp_packet *p)
 		first = false;
 		if (r.lsr == 0)
 			continue;
-		now = (uint32_t)(ntp_now(&ws->stream->tracks[sink->source].clock,
-					 ws->worker->now_us) >>
+		now = (uint32_t)(stream_clock_ntp(ws->stream, sink->source, ws->worker->now_us) >>
 				 16);
 		rtt = now - r.lsr - r.dlsr;
 		if (rtt < 10 << 16)
@@ -217,15 +217,11 @@ play_rtcp(struct wsession *ws, const uint8_t *buf, size_t size)
 static void
 write_sender_report(struct wsession *ws, const struct sink *sink, struct rtcp_writer *out)
 {
-	const struct wtrack *t = &ws->stream->tracks[sink->source];
-	uint64_t now = ws->worker->now_us, since = now - t->clock.at_us;
 	struct rtcp_sr sr = {.ssrc = sink->ssrc, .packets = sink->packets, .octets = sink->octets};
 
-	if (t->clock.ntp == 0 || (!t->clock.from_source && now - t->first_us < CLOCK_GUESS_US))
+	if (!stream_clock_report(ws->stream, sink->source, ws->worker->now_us, &sr))
 		return;
-	sr.ntp = ntp_now(&t->clock, now);
-	sr.rtp_ts =
-	    rtp_rewrite_ts(&sink->rw, t->clock.ts + (uint32_t)(since * t->clock_rate / 1000000));
+	sr.rtp_ts = rtp_rewrite_ts(&sink->rw, sr.rtp_ts);
 	rtcp_add_sr(out, &sr, NULL, 0);
 	rtcp_add_sdes_cname(out, sink->ssrc, ws->session->cname);
 }

@@ -84,7 +84,7 @@ codec_of(const struct track *t, uint8_t pt, bool *rtx)
 static bool
 has_ssrc(const uint32_t *list, size_t count, uint32_t ssrc)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && ssrc != 0; i++) /* 0 in a list stands for none */
 		if (list[i] == ssrc)
 			return true;
 	return false;
@@ -233,7 +233,11 @@ source_new(struct wsession *ws, const struct rtp_packet *p)
 	s->layer = (uint8_t)layer;
 	s->lane = tracks_lane(tracks, (unsigned)track, s->layer);
 	rtp_recv_init(&s->recv, p->ssrc, tracks->list[track].codecs[codec].clock_rate);
+	if (!ws->session->nack || (tracks->list[track].codecs[codec].feedback & FEEDBACK_NACK) == 0)
+		s->recv.max_age_us = RTP_RECV_PLAIN_AGE_US;
 	*slot = s;
+	if (!rtx && s->lane != PT_NONE)
+		ws->pub->keyframe_since_us[s->lane] = 0; /* who was asked was another */
 	if (!rtx)
 		succeed(ws, s, p->seq);
 	return s;
@@ -250,11 +254,13 @@ source_find(struct wsession *ws, const struct rtp_packet *p)
 	return source_new(ws, p);
 }
 
-/* Whose packets an RTX source repeats: the same media section and layer; by SDP's pairs first. */
+/* Whose packets an RTX source repeats: by SDP's pairs; one that SDP does not name, those of the
+ * same media section and layer. */
 static struct source *
 primary_of(struct wsession *ws, struct source *rtx)
 {
 	const struct track *t = &ws->session->tracks.list[rtx->track];
+	bool named = has_ssrc(t->rtx_ssrcs, t->rtx_ssrc_count, rtx->ssrc);
 
 	if (rtx->primary != NULL && !rtx->primary->retired)
 		return rtx->primary;
@@ -263,11 +269,11 @@ primary_of(struct wsession *ws, struct source *rtx)
 
 		if (s->rtx || s->retired || s->track != rtx->track)
 			continue;
-		for (size_t k = 0; k < t->rtx_ssrc_count && k < t->ssrc_count; k++)
+		if (!named && s->layer == rtx->layer)
+			return rtx->primary = s;
+		for (size_t k = 0; named && k < t->rtx_ssrc_count && k < t->ssrc_count; k++)
 			if (t->rtx_ssrcs[k] == rtx->ssrc && t->ssrcs[k] == s->ssrc)
 				return rtx->primary = s;
-		if (t->rtx_ssrc_count == 0 && s->layer == rtx->layer)
-			return rtx->primary = s;
 	}
 	return NULL;
 }
@@ -282,29 +288,72 @@ note_twcc(struct wsession *ws, const struct source *s, const struct rtp_packet *
 		return;
 	rtp_twcc_packet(&ws->pub->twcc, ws->worker->now_us, be16(e.data));
 	if (ws->pub->next_twcc_us == 0)
-		ws->pub->next_twcc_us = ws->worker->now_us + TWCC_TICK_US;
+		ws->pub->next_twcc_us = MAX_OF(ws->worker->now_us, ws->pub->twcc_us + TWCC_TICK_US);
 }
 
-/* A keyframe begins: a wish for it is fulfilled, and it may say how large the picture is. */
+/*
+ * Is a keyframe an answer? Those that nobody asked for tell how far apart the source's own clock,
+ * if it has one, puts them. One that was asked for answers if it comes soon, or later than that
+ * clock explains. Whose the second of all is cannot be said: it counts as the clock's.
+ */
+static bool
+is_answer(struct source *s, uint64_t now_us, bool asked, uint64_t since_us)
+{
+	uint64_t gop_us = s->key_us != 0 ? now_us - s->key_us : 0;
+	uint64_t most_us = s->gop_us != 0 ? s->gop_us + s->gop_us / 8 : GOP_MAX_US;
+
+	if ((!asked || s->gop_us == 0) && gop_us <= GOP_MAX_US)
+		s->gop_us = MAX_OF(s->gop_us, gop_us);
+	s->key_us = now_us;
+	return asked && (gop_us > most_us || now_us - since_us < PERIODIC_US);
+}
+
+/* A keyframe begins: a wish for it is fulfilled. */
 static void
-note_keyframe(struct wsession *ws, const struct source *s, enum payload_codec format,
-	      const struct rtp_packet *p)
+note_keyframe(struct wsession *ws, struct source *s, enum payload_codec format)
 {
 	struct publisher *pub = ws->pub;
-	uint64_t size;
+	uint64_t since_us;
+	bool asked;
 
 	if (s->lane == PT_NONE)
 		return;
-	if (pub->keyframe_wanted[s->lane] && ws->stream != NULL && !ws->session->periodic &&
-	    ws->worker->now_us - pub->keyframe_since_us[s->lane] < PERIODIC_US)
+	since_us = pub->keyframe_since_us[s->lane];
+	asked = pub->keyframe_wanted[s->lane] && since_us != 0;
+	if (is_answer(s, ws->worker->now_us, asked, since_us) && ws->stream != NULL &&
+	    !ws->session->periodic)
 		stream_set_periodic(ws->stream, ws->worker, s->lane, false);
 	pub->keyframe_wanted[s->lane] = false;
 	if (format != PAYLOAD_NONE)
 		STAT_ADD(ws->session->stats.keyframes, 1);
-	size = measure_keyframe(ws, s->lane, format, p);
-	if (size != 0 && ws->stream != NULL && !s->retired)
+}
+
+/*
+ * It may say how large the picture is. Parameter sets that come when their frame's end has passed
+ * were missing when browsers showed it (see worker_play_rtcp.c): another keyframe is due, whose
+ * sets are news again.
+ */
+static void
+note_size(struct wsession *ws, struct source *s, enum payload_codec format,
+	  const struct rtp_packet *p, struct rtp_ring_slot *slot)
+{
+	bool late =
+	    (slot->flags & RTP_RING_LATE) != 0 && (s->newest_ts != slot->ts || s->newest_marker);
+	uint64_t size;
+
+	if (s->lane == PT_NONE || s->retired)
+		return;
+	size = measure_keyframe(ws, s->lane, format, p, slot);
+	if (size != 0 && ws->stream != NULL)
 		stream_set_area(ws->stream, ws->worker, s->lane,
 				(uint32_t)((size >> 32) * (uint32_t)size));
+	if ((slot->flags & RTP_RING_SETS) == 0)
+		return;
+	if (s->sets_late)
+		slot->flags |= RTP_RING_NEW_SETS;
+	s->sets_late = late && (slot->flags & RTP_RING_NEW_SETS) != 0;
+	if (late)
+		pub_ask_keyframe(ws, s->lane);
 }
 
 static void
@@ -322,16 +371,33 @@ append(struct wsession *ws, struct source *s, const struct rtp_packet *p, uint64
 				     .flags = late ? RTP_RING_LATE : 0};
 
 	if (p->payload_size > 0 &&
-	    payload_starts_keyframe(c->format, p->payload, p->payload_size) &&
-	    (!s->keyed || s->key_ts != p->ts || c->format == PAYLOAD_NONE)) {
-		slot.flags |= RTP_RING_KEYFRAME;
-		s->keyed = true;
-		s->key_ts = p->ts;
-		note_keyframe(ws, s, c->format, p);
+	    payload_starts_keyframe(c->format, p->payload, p->payload_size)) {
+		if (!s->keyed || s->key_ts != p->ts || c->format == PAYLOAD_NONE) {
+			slot.flags |= RTP_RING_KEYFRAME;
+			s->keyed = true;
+			s->key_ts = p->ts;
+			note_keyframe(ws, s, c->format);
+		}
+		note_size(ws, s, c->format, p, &slot);
+	}
+	if (!late) {
+		s->newest_ts = p->ts;
+		s->newest_marker = p->marker;
 	}
 	measure_packet(ws, s->lane, s->track, s->codec, p);
 	if (ws->stream != NULL && s->lane != PT_NONE && !s->retired)
 		stream_append(ws->stream, ws->worker, s->lane, &slot, p->payload);
+}
+
+/* Its link stalled: what it was asked before it may not have heard. */
+static void
+note_silence(struct wsession *ws, const struct source *s)
+{
+	uint64_t now = ws->worker->now_us;
+
+	if (now - s->last_us >= STALL_US && !s->rtx && s->lane != PT_NONE &&
+	    ws->pub->keyframe_since_us[s->lane] != 0)
+		ws->pub->keyframe_since_us[s->lane] = now;
 }
 
 void
@@ -341,7 +407,7 @@ pub_rtp(struct wsession *ws, uint8_t *buf, size_t size)
 	struct source *s;
 	const struct track *t;
 	uint64_t ext_seq;
-	bool rtx;
+	bool rtx = false;
 	int n, codec;
 	enum rtp_recv_result result;
 
@@ -350,6 +416,7 @@ pub_rtp(struct wsession *ws, uint8_t *buf, size_t size)
 	s = source_find(ws, &p);
 	if (s == NULL)
 		return;
+	note_silence(ws, s);
 	s->last_us = ws->worker->now_us;
 	STAT_ADD(ws->session->stats.rx_packets, 1);
 	STAT_ADD(ws->session->stats.rx_octets, size);
@@ -359,7 +426,7 @@ pub_rtp(struct wsession *ws, uint8_t *buf, size_t size)
 	if (s->rtx) {
 		codec = codec_of(t, p.pt, &rtx);
 		s = primary_of(ws, s);
-		if (codec < 0 || s == NULL)
+		if (codec < 0 || !rtx || s == NULL)
 			return;
 		n = rtp_rtx_unwrap(buf, size, t->codecs[codec].pt, s->ssrc);
 		if (n < 0 || rtp_parse(&p, buf, (size_t)n) < 0)

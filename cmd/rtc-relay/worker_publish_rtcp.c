@@ -15,12 +15,18 @@ enum {
 };
 
 static struct source *
-source_by_ssrc(struct wsession *ws, uint32_t ssrc)
+source_by_ssrc(const struct wsession *ws, uint32_t ssrc)
 {
 	for (size_t i = 0; i < ws->pub->source_count; i++)
 		if (ws->pub->sources[i]->ssrc == ssrc)
 			return ws->pub->sources[i];
 	return NULL;
+}
+
+bool
+pub_has_ssrc(const struct wsession *ws, uint32_t ssrc)
+{
+	return ws->pub != NULL && source_by_ssrc(ws, ssrc) != NULL;
 }
 
 static void
@@ -49,8 +55,10 @@ on_xr(struct wsession *ws, const struct rtcp_packet *p)
 		if (ssrc != ws->report_ssrc || lrr == 0)
 			continue;
 		rtt = now - lrr - dlrr;
-		if (rtt < 10 << 16) /* more than 10 s is nonsense */
-			STAT_SET(ws->session->stats.rtt_us, (uint64_t)rtt * 1000000 >> 16);
+		if (rtt >= 10 << 16) /* more than 10 s is nonsense */
+			continue;
+		STAT_SET(ws->session->stats.rtt_us, (uint64_t)rtt * 1000000 >> 16);
+		median_add(&ws->pub->rtts_us, (uint64_t)rtt * 1000000 >> 16);
 	}
 }
 
@@ -78,7 +86,7 @@ pub_ask_later(struct wsession *ws, unsigned lane)
 	if (lane == PT_NONE || ws->pub->keyframe_wanted[lane])
 		return;
 	ws->pub->keyframe_wanted[lane] = true;
-	ws->pub->keyframe_since_us[lane] = ws->worker->now_us;
+	ws->pub->keyframe_since_us[lane] = 0;
 }
 
 void
@@ -89,7 +97,7 @@ pub_ask_keyframe(struct wsession *ws, unsigned lane)
 	if (lane >= LANES_MAX || pub->keyframe_wanted[lane])
 		return;
 	pub->keyframe_wanted[lane] = true;
-	pub->keyframe_since_us[lane] = ws->worker->now_us;
+	pub->keyframe_since_us[lane] = 0;
 	if (pub->keyframe_asked_us[lane] == 0 ||
 	    ws->worker->now_us - pub->keyframe_asked_us[lane] >= KEYFRAME_REQUEST_US)
 		pub_timeout(ws);
@@ -116,6 +124,18 @@ is_paused(const struct wsession *ws, unsigned lane)
 	       ws->stream->tracks[lane].last_us + LAYER_SILENCE_US < ws->worker->now_us;
 }
 
+/*
+ * It was asked, sends since, and gives no keyframe: it makes them by its own clock. Whether it
+ * ignores what it is asked, or a slow link makes it late, note_keyframe() sees.
+ */
+static bool
+is_deaf(const struct wsession *ws, const struct source *s)
+{
+	uint64_t now = ws->worker->now_us, since = ws->pub->keyframe_since_us[s->lane];
+
+	return since != 0 && now - since >= PERIODIC_US && now - s->last_us < STALL_US;
+}
+
 /* PLI (RFC 4585 s.6.3.1), or FIR (RFC 5104 s.4.3.1) to who knows only that. */
 static void
 write_keyframe_requests(struct wsession *ws, struct rtcp_writer *out)
@@ -135,12 +155,14 @@ write_keyframe_requests(struct wsession *ws, struct rtcp_writer *out)
 			pub->keyframe_wanted[i] = false;
 			continue;
 		}
-		if (ws->stream != NULL && now - pub->keyframe_since_us[i] >= PERIODIC_US)
-			stream_set_periodic(ws->stream, ws->worker, i, true);
 		s = source_of_lane(ws, i);
 		pub->keyframe_asked_us[i] = now;
 		if (s == NULL)
 			continue; /* nothing came yet: there is no SSRC to ask */
+		if (ws->stream != NULL && is_deaf(ws, s))
+			stream_set_periodic(ws->stream, ws->worker, i, true);
+		if (pub->keyframe_since_us[i] == 0)
+			pub->keyframe_since_us[i] = now;
 		feedback = ws->session->tracks.list[s->track].codecs[s->codec].feedback;
 		if ((feedback & FEEDBACK_FIR) != 0 && (feedback & FEEDBACK_PLI) == 0)
 			rtcp_add_fir(out, ws->report_ssrc, s->ssrc, pub->fir_seq++);
@@ -153,7 +175,8 @@ write_keyframe_requests(struct wsession *ws, struct rtcp_writer *out)
 static void
 write_nacks(struct wsession *ws, struct rtcp_writer *out)
 {
-	uint64_t rtt = STAT_GET(ws->session->stats.rtt_us);
+	const struct median *rtts_us = &ws->pub->rtts_us;
+	uint64_t rtt_us = rtts_us->count > 0 ? median_of(rtts_us) : RTT_GUESS_US;
 
 	for (size_t i = 0; i < ws->pub->source_count; i++) {
 		struct source *s = ws->pub->sources[i];
@@ -162,8 +185,8 @@ write_nacks(struct wsession *ws, struct rtcp_writer *out)
 
 		if (s->rtx)
 			continue;
-		count = rtp_recv_nack(&s->recv, ws->worker->now_us, rtt != 0 ? rtt : RTT_GUESS_US,
-				      seqs, ARRAY_COUNT(seqs));
+		count =
+		    rtp_recv_nack(&s->recv, ws->worker->now_us, rtt_us, seqs, ARRAY_COUNT(seqs));
 		if (s->recv.hole) {
 			s->recv.hole = false;
 			if (ws->session->tracks.list[s->track].kind == TRACK_VIDEO)
@@ -229,7 +252,6 @@ write_report(struct wsession *ws, struct rtcp_writer *out)
 	rtcp_add_xr_rrtr(out, ws->report_ssrc, ntp);
 	if (ws->pub->has_remb)
 		write_remb(ws, out);
-	ws->pub->rrtr_ntp = ntp;
 	ws->pub->next_report_us = ws->worker->now_us + REPORT_TICK_US;
 }
 
@@ -259,6 +281,7 @@ pub_timeout(struct wsession *ws)
 	write_keyframe_requests(ws, &out);
 	if (pub->next_twcc_us != 0 && pub->next_twcc_us <= now) {
 		pub->next_twcc_us = 0;
+		pub->twcc_us = now;
 		if (rtp_twcc_pending(&pub->twcc) && pub->source_count > 0)
 			rtp_twcc_write(&pub->twcc, &out, ws->report_ssrc, pub->sources[0]->ssrc);
 		if (rtp_twcc_pending(&pub->twcc))

@@ -84,6 +84,18 @@ path_held(struct worker *w, const struct chan_msg *msg)
 }
 
 void
+path_moved(struct worker *w, const struct chan_msg *msg)
+{
+	struct msg_path m;
+	struct known *k;
+
+	memcpy(&m, msg->data, sizeof(m));
+	HASH_FIND(by_serial, w->by_serial, &m.serial, sizeof(m.serial), k);
+	if (k != NULL)
+		path_learn(w, k, &m.tuple);
+}
+
+void
 path_learn(struct worker *w, struct known *k, const struct ice_tuple *tuple)
 {
 	struct wpath *p = path_entry(w, tuple);
@@ -154,6 +166,7 @@ static void
 ws_free(struct wsession *ws)
 {
 	wtcp_close_all(ws);
+	moved_forget(ws);
 	stream_detach(ws);
 	wheel_clear(&ws->worker->wheel, &ws->timer);
 	pub_free(ws);
@@ -217,8 +230,7 @@ ws_claim(struct worker *w, struct known *k)
 	ws->known = k;
 	ws->session = s;
 	ws->report_ssrc = random_u32();
-	ws->dtls_tokens = DTLS_BURST;
-	ws->dtls_us = w->now_us;
+	ws->dtls = (struct bucket){w->now_us, DTLS_BURST};
 	if (s->local != NULL) {
 		text_copy(local.ufrag, sizeof(local.ufrag), k->ufrag);
 		text_copy(local.pwd, sizeof(local.pwd), k->pwd);

@@ -201,8 +201,10 @@ post_clock(struct wstream *s, struct worker *w, unsigned track, unsigned to)
 		chan_post(w->to[to], M_CLOCK, &m, sizeof(m), NULL, 0);
 }
 
+/* keep: the flags that the packet keeps; add: those that it gets. */
 static void
-post_packet(struct wstream *s, struct worker *w, unsigned track, uint64_t position, uint32_t mask)
+post_packet(struct wstream *s, struct worker *w, unsigned track, uint64_t position, uint32_t mask,
+	    uint8_t keep, uint8_t add)
 {
 	struct msg_packet m = {.stream = s->serial, .epoch = s->epoch, .track = track};
 	const uint8_t *payload;
@@ -211,6 +213,7 @@ post_packet(struct wstream *s, struct worker *w, unsigned track, uint64_t positi
 	if (slot == NULL)
 		return;
 	m.slot = *slot;
+	m.slot.flags = (uint8_t)((m.slot.flags & keep) | add);
 	for (unsigned to = 0; to < w->count; to++)
 		if ((mask & 1u << to) != 0 && w->to[to] != NULL &&
 		    chan_post(w->to[to], M_PACKET, &m, sizeof(m), payload, slot->payload_size) < 0)
@@ -234,20 +237,63 @@ stream_keyframe_is_fresh(const struct wstream *s, const struct worker *w, unsign
 	       w->now_us - asked_us < KEYFRAME_REQUEST_US;
 }
 
-/* What a worker that replays a track begins with: the packets since the last keyframe. */
+struct place {
+	uint64_t seq, position;
+};
+
+static int
+by_seq(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* Where the last keyframe and what came after it lie, in the order of their numbers. */
+static size_t
+since_keyframe(const struct wtrack *t, struct place out[static RING_VIDEO_SLOTS])
+{
+	uint64_t at = rtp_ring_keyframe(t->ring);
+	const uint8_t *payload;
+	const struct rtp_ring_slot *key = at != 0 ? rtp_ring_get(t->ring, at, &payload) : NULL;
+	size_t count = 0;
+
+	for (at = rtp_ring_tail(t->ring); key != NULL && at <= t->forwarded; at++) {
+		const struct rtp_ring_slot *slot = rtp_ring_get(t->ring, at, &payload);
+
+		if (slot != NULL && (slot->seq >= key->seq || slot->ts == key->ts) &&
+		    count < RING_VIDEO_SLOTS)
+			out[count++] = (struct place){slot->seq, at};
+	}
+	qsort(out, count, sizeof(out[0]), by_seq);
+	return count;
+}
+
+/*
+ * What a worker that replays a track begins with: the packets since the last keyframe. They come in
+ * order and none is late any more: whoever got them knows them by their numbers and passes them by.
+ * A repaired one would be sent to him again, under the same index of SRTP but with another
+ * transport-wide number, which gives the keys away (RFC 3711 s.9.1). The first begins the keyframe,
+ * even if it was repaired and another one did so here.
+ */
 static void
 post_replay(struct wstream *s, struct worker *w, unsigned track, unsigned to)
 {
 	const struct wtrack *t = &s->tracks[track];
 	bool replays = t->periodic || stream_keyframe_is_fresh(s, w, track);
-	uint64_t at = t->ring != NULL && replays ? rtp_ring_keyframe(t->ring) : 0;
+	struct place places[RING_VIDEO_SLOTS];
+	size_t count = t->ring != NULL && replays ? since_keyframe(t, places) : 0;
 
 	post_clock(s, w, track, to);
-	for (; at != 0 && at <= t->forwarded; at++)
-		post_packet(s, w, track, at, 1u << to);
+	for (size_t i = 0; i < count; i++)
+		post_packet(s, w, track, places[i].position, 1u << to, (uint8_t)~RTP_RING_LATE,
+			    i == 0 ? RTP_RING_KEYFRAME : 0);
 }
 
-/* Another worker's copy begins anew: what comes next begins with a keyframe. */
+/*
+ * Another worker's copy begins anew: what comes next begins with a keyframe. Its packets may get
+ * other paddings than before: those that were sent are not sent again as they are.
+ */
 static void
 restart_track(struct wstream *s, unsigned track)
 {
@@ -259,9 +305,14 @@ restart_track(struct wstream *s, unsigned track)
 		struct sink *sinks = ws->play != NULL ? ws->play->sinks : ws->local->sinks;
 		size_t count = ws->play != NULL ? ws->play->sink_count : ws->local->count;
 
-		for (size_t k = 0; k < count; k++)
-			if (sinks[k].source == track)
-				sinks[k].cursor = 0;
+		for (size_t k = 0; k < count; k++) {
+			if (sinks[k].prev.source == track)
+				sinks[k].prev.source = PT_NONE;
+			if (sinks[k].source != track)
+				continue;
+			sinks[k].cursor = 0;
+			sinks[k].same_from = sinks[k].rw.max_seq + 1;
+		}
 	}
 }
 
@@ -397,11 +448,7 @@ stream_append(struct wstream *s, struct worker *w, unsigned track, const struct 
 	if (slot->ts != t->frame_ts)
 		t->frame_step = rtp_ts_diff(slot->ts, t->frame_ts);
 	t->frame_ts = slot->ts;
-	if (t->first_us == 0) {
-		t->first_us = w->now_us;
-		if (!t->clock.from_source)
-			t->clock = (struct wclock){clock_ntp(), w->now_us, slot->ts, false};
-	}
+	stream_clock_arrival(t, slot);
 	if (t->kind == TRACK_VIDEO && (slot->flags & RTP_RING_KEYFRAME) != 0)
 		t->keyframe_asked_us = 0; /* who wants one from here on wants another */
 	if (!s->dirty) {
@@ -437,7 +484,7 @@ stream_forward(struct wstream *s, struct worker *w)
 			continue;
 
 		for (uint64_t at = t->forwarded + 1; others != 0 && at <= head; at++)
-			post_packet(s, w, i, at, others);
+			post_packet(s, w, i, at, others, UINT8_MAX, 0);
 		t->forwarded = head;
 	}
 }

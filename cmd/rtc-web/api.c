@@ -2,21 +2,10 @@
 #include "api.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 #include "ask.h"
-#include "base/addr.h"
 #include "base/text.h"
-#include "http/url.h"
-
-enum {
-	CODE_NO_STREAM = 2048, /* what SRS says of those that are not there */
-	CODE_NO_CLIENT = 2049,
-	CODE_NO_VHOST = 2014
-};
 
 void
 web_versions(struct http_request *req)
@@ -63,7 +52,7 @@ finish_stream(struct ask *ask)
 		ask_reply(ask->req,
 			  json_pack("{s:o}", "stream", api_stream(s, live_of(ask->lists[1], s))));
 	else
-		ask_reply_missing(ask->req, CODE_NO_STREAM, "stream");
+		ask_reply_missing(ask->req, API_NO_STREAM, "stream");
 }
 
 /* Does the path name one of the list: more than "" and "/"? */
@@ -99,7 +88,7 @@ web_streams(struct http_request *req)
 	else if (text_is_stream(http_rest(req) + 1))
 		ask_begin(req, &one, http_rest(req) + 1);
 	else
-		ask_reply_missing(req, CODE_NO_STREAM, "stream");
+		ask_reply_missing(req, API_NO_STREAM, "stream");
 }
 
 /* ---- clients: the relay's sessions, then those who watch at rtc2rtmp ---- */
@@ -125,7 +114,7 @@ finish_one(struct ask *ask, json_t *(*one)(const json_t *))
 	if (c != NULL)
 		ask_reply(ask->req, json_pack("{s:o}", "client", one(c)));
 	else
-		ask_reply_missing(ask->req, CODE_NO_CLIENT, "client");
+		ask_reply_missing(ask->req, API_NO_CLIENT, "client");
 }
 
 static void
@@ -141,8 +130,8 @@ finish_viewer(struct ask *ask)
 }
 
 /* By its id: rtc2rtmp's begin with "l-", the relay's with "s-". */
-static bool
-is_viewer(const char *id)
+bool
+api_is_viewer(const char *id)
 {
 	return strncmp(id, "l-", 2) == 0;
 }
@@ -174,10 +163,10 @@ web_clients(struct http_request *req)
 	if (!has_id(req))
 		ask_begin(req, &all, NULL);
 	else if (text_is_token(http_rest(req) + 1, 64))
-		ask_begin(req, is_viewer(http_rest(req) + 1) ? &viewer : &session,
+		ask_begin(req, api_is_viewer(http_rest(req) + 1) ? &viewer : &session,
 			  http_rest(req) + 1);
 	else
-		ask_reply_missing(req, CODE_NO_CLIENT, "client");
+		ask_reply_missing(req, API_NO_CLIENT, "client");
 }
 
 /* ---- sums ---- */
@@ -233,7 +222,7 @@ web_vhosts(struct http_request *req)
 	else if (strcmp(http_rest(req) + 1, API_VHOST) == 0)
 		ask_begin(req, &one, NULL);
 	else
-		ask_reply_missing(req, CODE_NO_VHOST, "vhost");
+		ask_reply_missing(req, API_NO_VHOST, "vhost");
 }
 
 void
@@ -246,114 +235,4 @@ web_metrics(struct http_request *req)
 	    .finish = finish_metrics};
 
 	ask_begin(req, &plan, NULL);
-}
-
-/* ---- the end of a client ---- */
-
-static void
-finish_kick(struct ask *ask)
-{
-	ask_reply(ask->req, json_object());
-}
-
-static void
-ask_kick(struct http_request *req, const char *id)
-{
-	static const struct ask_plan session = {
-	    .steps = {{.op = "session.kick", .filter = "session"}},
-	    .finish = finish_kick,
-	    .missing = CODE_NO_CLIENT,
-	    .missing_what = "client"};
-	static const struct ask_plan viewer = {
-	    .steps = {{.live = true, .needed = true, .op = "client.kick", .filter = "client"}},
-	    .finish = finish_kick,
-	    .missing = CODE_NO_CLIENT,
-	    .missing_what = "client"};
-
-	ask_begin(req, is_viewer(id) ? &viewer : &session, id);
-}
-
-/* A name that nobody else can give to this machine: "localhost", an address, its own. */
-static bool
-is_own_name(const char *name)
-{
-	char own[URL_HOST_MAX + 1] = "";
-	struct addr a;
-
-	return strcasecmp(name, "localhost") == 0 || addr_parse(&a, name, 0) == 0 ||
-	       (gethostname(own, sizeof(own) - 1) == 0 && strcasecmp(name, own) == 0);
-}
-
-/*
- * Browsers say which page asks (Fetch s.3.1), others say nothing. A page of somebody else's must
- * not do what only this machine may: it runs on it. So the page is of the name that was asked, and
- * that is an own one.
- */
-static bool
-is_own_page(const struct http_request *req)
-{
-	const char *page = http_header(req, "Origin"), *host = http_host(req);
-	struct url_span asked;
-	struct url url;
-	uint16_t port;
-	bool ipv6;
-	char name[URL_HOST_MAX + 1];
-
-	if (page == NULL)
-		return true;
-	if (host == NULL || url_parse(&url, page, strlen(page)) != 0 ||
-	    url_parse_host(&asked, &port, &ipv6, host, strlen(host)) != 0)
-		return false;
-	if (url.host.size != asked.size || strncasecmp(url.host.ptr, asked.ptr, asked.size) != 0)
-		return false;
-	memcpy(name, asked.ptr, asked.size);
-	name[asked.size] = '\0';
-	return is_own_name(name);
-}
-
-/* With a token: who has it. Without: who is on this machine, but for the pages of others. */
-static bool
-may_kick(const struct web *web, const struct http_request *req)
-{
-	const char *bearer = http_bearer(req);
-	struct addr client;
-
-	if (web->needs_token)
-		return bearer != NULL && text_equal_secret(bearer, web->token);
-	return (!http_client(req, &client) || addr_is_loopback(&client)) && is_own_page(req);
-}
-
-void
-web_kick(struct http_request *req)
-{
-	static const struct http_header challenge[] = {
-	    {"WWW-Authenticate", "Bearer realm=\"rtckit\""}, {NULL, NULL}};
-	struct web *web = http_server_arg(http_server_of(req));
-	const char *id = http_rest(req);
-
-	if (!may_kick(web, req) && web->needs_token)
-		http_problem_with(req, challenge, 401, "unauthorized", "Unauthorized",
-				  "a valid token is needed: Authorization: Bearer TOKEN");
-	else if (!may_kick(web, req))
-		http_problem(req, 403, "forbidden", "Forbidden",
-			     "from other machines, and from pages of other servers, this needs "
-			     "rtc-web --api-token-file");
-	else if (id[0] != '/' || !text_is_token(id + 1, 64))
-		ask_reply_missing(req, CODE_NO_CLIENT, "client");
-	else
-		ask_kick(req, id + 1);
-}
-
-int
-web_load_token(struct web *web, const char *path)
-{
-	FILE *file = fopen(path, "re");
-	int n;
-
-	if (file == NULL)
-		return -1;
-	n = fscanf(file, "%1023s", web->token);
-	fclose(file);
-	web->needs_token = n == 1;
-	return n == 1 ? 0 : -1;
 }

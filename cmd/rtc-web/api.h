@@ -9,6 +9,15 @@
 
 #define API_VHOST "__defaultVhost__"
 
+enum {
+	API_NO_STREAM = 2048, /* what SRS says of those that are not there */
+	API_NO_CLIENT = 2049,
+	API_NO_VHOST = 2014
+};
+
+/* Is it the id of one of rtc2rtmp's, not of the relay's? */
+bool api_is_viewer(const char *id);
+
 /* New references; what they are made of is borrowed. */
 json_t *api_stream(json_t *stream, const json_t *live); /* of both streams.list; live: NULL */
 json_t *api_client(const json_t *session);		/* of sessions.list */

@@ -19,11 +19,13 @@ enum {
 	GRACE_MS = 1500,
 	RELAY_TIMEOUT_MS = 3000,
 	LIVE_TIMEOUT_MS = 1000,
-	LISTEN_MAX = HTTP_LISTENER_MAX
+	LISTEN_MAX = HTTP_LISTENER_MAX,
+	PER_ADDRESS_MAX = 128 /* connections, of 512 */
 };
 
 static const struct http_route routes[] = {
     {"GET", "/api/v1/versions", true, web_versions},
+    {"POST", "/api/v1/versions", true, web_versions}, /* as tests of others ask */
     {"GET", "/api/v1/summaries", true, web_summaries},
     {"GET", "/api/v1/vhosts", true, web_vhosts},
     {"GET", "/api/v1/streams", true, web_streams},
@@ -51,7 +53,7 @@ static const char help_text[] =
     "  -d, --dir DIR                 serve these files before the project's own; may be repeated\n"
     "  -l, --listen [ADDRESS:]PORT   serve here and not on web.sock; may be repeated\n"
     "      --trusted-proxy ADDRESS   believe the X-Forwarded-* fields of this peer\n"
-    "      --api-token-file FILE     the token that kicking a client needs\n"
+    "      --api-token-file FILE     tokens of which kicking a client needs one\n"
     "  -u, --user USER               become this user once the sockets are taken\n"
     "  -R, --ready-fd FD             write a line to FD when serving\n"
     "  -q, --quiet                   warnings and errors only\n"
@@ -122,7 +124,7 @@ apply(struct command_line *cl, int option, const char *value)
 	case OPT_PROXY:
 		return http_config_add_proxy(&cl->http, value) == 0 ? -1 : usage();
 	case OPT_TOKEN:
-		if (web_load_token(&cl->web, value) == 0)
+		if (web_load_tokens(&cl->web, value) == 0)
 			return -1;
 		fprintf(stderr, "rtc-web: --api-token-file %s: no token in it\n", value);
 		return EX_CONFIG;
@@ -226,6 +228,7 @@ out:
 	http_server_free(server);
 	ipc_client_free(cl->web.admin);
 	ipc_client_free(cl->web.live);
+	whip_auth_fini(&cl->web.auth);
 	uv_run(loop, UV_RUN_DEFAULT);
 	loop_finish(loop);
 	return code;
@@ -245,6 +248,7 @@ main(int argc, char **argv)
 		log_warn("web", "the project's pages are not beside this program; use --dir");
 	cl.http.routes = routes;
 	cl.http.arg = &cl.web;
+	cl.http.per_address_max = PER_ADDRESS_MAX;
 	cl.http.cors = true;
 	cl.http.log = cl.listen_count > 0 ? "access" : NULL; /* the gate logs for its upstreams */
 	return serve(&cl);

@@ -29,6 +29,7 @@ static const struct {
     {"rtc_stun_limited_total", "counter", "stun_limited", "STUN requests over the limit", 0},
     {"rtc_auth_failed_total", "counter", "auth_failed", "Packets that SRTP refused", 0},
     {"rtc_unknown_packets_total", "counter", "unknown_packets", "Packets of no session", 0},
+    {"rtc_paths_moved_total", "counter", "paths_moved", "New addresses found by media", 0},
     {"rtc_takeovers_total", "counter", "takeovers", "Publishers that were replaced", 0},
     {"rtc_cpu_seconds_total", "counter", "cpu_us", "Processor time of the relay", 1e-6},
     {"rtc_resident_memory_bytes", "gauge", "memory_octets", "Resident memory of the relay", 0},

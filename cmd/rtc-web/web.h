@@ -4,6 +4,7 @@
 
 #include "http/http.h"
 #include "ipc/ipc.h"
+#include "whip/whip_auth.h"
 
 enum { WEB_DIR_MAX = 8 }; /* directories, the pages of the project included */
 
@@ -12,8 +13,7 @@ struct web {
 	size_t dir_count;
 	struct ipc_client *admin; /* of the relay */
 	struct ipc_client *live;  /* of rtc2rtmp, if there is one */
-	bool needs_token;	  /* to kick a client */
-	char token[1024];
+	struct whip_auth auth;	  /* of those who kick clients; none: who is on this machine */
 };
 
 /* files.c */
@@ -27,8 +27,10 @@ void web_summaries(struct http_request *req);
 void web_vhosts(struct http_request *req);
 void web_streams(struct http_request *req);
 void web_clients(struct http_request *req);
-void web_kick(struct http_request *req);
 void web_metrics(struct http_request *req);
-int web_load_token(struct web *web, const char *path); /* 0, or -1: no file, no token in it */
+
+/* kick.c */
+void web_kick(struct http_request *req);
+int web_load_tokens(struct web *web, const char *path); /* 0 or -errno, see whip_auth_load() */
 
 #endif

@@ -216,7 +216,7 @@ serve_request(struct http_request *req)
 			     "streams are at /app/stream.flv, .ts and .m3u8");
 	else if (url.part != HLS_WHOLE)
 		answer_part(hub, req, &url);
-	else if (url.form == HLS_PLAYLIST && sort < 0)
+	else if (sort < 0)
 		http_problem(req, 400, "format", "Bad Request", "format is ts or fmp4");
 	else
 		wait_for(hub, req, url.stream, url.form, (enum live_form)sort);

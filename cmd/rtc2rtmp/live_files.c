@@ -66,6 +66,16 @@ forget(struct live *l, uint64_t *numbers, size_t count, bool maps)
 	return kept;
 }
 
+/* Until there is a playlist, which is renamed from it, and when there is none any more. */
+static void
+put_mark(struct live *l)
+{
+	char path[STORE_PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%s" STORE_UNLISTED, l->name);
+	store_put(l->hub->store, path, STORE_HEAD, sizeof(STORE_HEAD) - 1);
+}
+
 static void
 put_segment(struct live *l, const struct hls_segment *s)
 {
@@ -89,11 +99,11 @@ put_playlist(struct live *l)
 {
 	static const char head[] = "#EXTM3U\n";
 	enum live_form f = l->files.form;
-	char text[HLS_PLAYLIST_SIZE + sizeof(STORE_MARK)], path[STORE_PATH_SIZE];
+	char text[HLS_PLAYLIST_SIZE + sizeof(STORE_HEAD)], path[STORE_PATH_SIZE];
 	char segment[TEXT_STREAM_SIZE + 16], map[TEXT_STREAM_SIZE + 16];
 	const char *slash = strrchr(l->name, '/'), *name = slash != NULL ? slash + 1 : l->name;
 	const struct hls_names names = {segment, ends[f].segment_end, map, ends[f].map_end};
-	char *body = text + sizeof(STORE_MARK) - 1;
+	char *body = text + sizeof(STORE_HEAD) - sizeof(head);
 	int size;
 
 	snprintf(segment, sizeof(segment), "%s%s", name, ends[f].segment);
@@ -101,11 +111,10 @@ put_playlist(struct live *l)
 	size = hls_playlist(&l->hls[f].hls, body, &names);
 	if (size < 0)
 		return;
-	/* The mark goes behind the first line. */
-	memcpy(text, head, sizeof(head) - 1);
-	memcpy(text + sizeof(head) - 1, STORE_MARK, sizeof(STORE_MARK) - 1);
-	snprintf(path, sizeof(path), "%s.m3u8", l->name);
-	store_put(l->hub->store, path, text, (size_t)size + sizeof(STORE_MARK) - 1);
+	/* Our head, which is longer, in place of the playlist's first line. */
+	memcpy(text, STORE_HEAD, sizeof(STORE_HEAD) - 1);
+	snprintf(path, sizeof(path), "%s" STORE_LIST, l->name);
+	store_put(l->hub->store, path, text, (size_t)size + sizeof(STORE_HEAD) - sizeof(head));
 }
 
 void
@@ -116,6 +125,8 @@ live_files_update(struct live *l)
 
 	if (!f->on || (f->next_number == h->next_number && f->has_ended == h->has_ended))
 		return;
+	if (f->segment_count == 0 && h->count > 0)
+		put_mark(l);
 	/* What hls keeps is what lies here: the arrays have room for one more. */
 	f->segment_count = forget(l, f->segments, f->segment_count, false);
 	f->map_count = forget(l, f->maps, f->map_count, true);
@@ -135,12 +146,16 @@ live_files_clear(struct live *l)
 
 	if (!f->on)
 		return;
-	snprintf(path, sizeof(path), "%s.m3u8", l->name);
+	if (f->segment_count + f->map_count > 0)
+		put_mark(l);
+	snprintf(path, sizeof(path), "%s" STORE_LIST, l->name);
 	store_remove(l->hub->store, path);
 	for (size_t i = 0; i < f->segment_count; i++)
 		remove_path(l, f->segments[i], segment_path);
 	for (size_t i = 0; i < f->map_count; i++)
 		remove_path(l, f->maps[i], map_path);
+	snprintf(path, sizeof(path), "%s" STORE_UNLISTED, l->name);
+	store_remove(l->hub->store, path);
 	memset(f, 0, sizeof(*f));
 }
 

@@ -26,7 +26,11 @@ void store_remove(struct store *s, const char *path);
 
 /* store_sweep.c: remove what rtc2rtmp wrote under dir. */
 void store_sweep(const char *dir);
-/* The second line of each of its playlists, by which it knows them again. */
-#define STORE_MARK "# written by rtc2rtmp\n"
+/* How each of its playlists begins, by which it knows them again. */
+#define STORE_HEAD "#EXTM3U\n# written by rtc2rtmp\n"
+/* Behind a stream's name; the first is there whenever files of it are and the second is not: what
+ * is killed in between leaves nothing that is not known again. */
+#define STORE_UNLISTED ".m3u8.tmp"
+#define STORE_LIST     ".m3u8"
 
 #endif

@@ -14,21 +14,27 @@
 
 enum { DEPTH_MAX = 3, HEAD_SIZE = 64, SWEPT_MAX = 100000 /* names looked at in a directory */ };
 
-static const char list_end[] = ".m3u8";
-
-static bool
-ends_with(const char *name, const char *end)
+/* Octets of the stream's name before the end of a playlist's; 0: it is none. */
+static size_t
+stream_size_of(const char *name)
 {
-	size_t size = strlen(name), n = strlen(end);
+	static const char *const ends[] = {STORE_LIST, STORE_UNLISTED};
+	size_t size = strlen(name);
 
-	return size > n && strcmp(name + size - n, end) == 0;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		size_t n = strlen(ends[i]);
+
+		if (size > n && strcmp(name + size - n, ends[i]) == 0)
+			return size - n;
+	}
+	return 0;
 }
 
-/* Is this a playlist of ours? */
+/* Is this a playlist of ours, or what holds its place? */
 static bool
 is_ours(int dir, const char *name)
 {
-	static const char head[] = "#EXTM3U\n" STORE_MARK;
+	static const char head[] = STORE_HEAD;
 	char buf[HEAD_SIZE];
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	ssize_t n;
@@ -63,7 +69,7 @@ belongs_to(const char *name, const char *stream, size_t stream_size)
 static void
 sweep_stream(int fd, const char *playlist)
 {
-	size_t size = strlen(playlist) - strlen(list_end);
+	size_t size = stream_size_of(playlist);
 	DIR *dir = fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	struct dirent *e;
 
@@ -94,7 +100,7 @@ sweep_level(int fd, unsigned depth)
 
 			if (sub >= 0)
 				sweep_level(sub, depth + 1);
-		} else if (S_ISREG(st.st_mode) && ends_with(e->d_name, list_end) &&
+		} else if (S_ISREG(st.st_mode) && stream_size_of(e->d_name) > 0 &&
 			   is_ours(dirfd(dir), e->d_name)) {
 			log_info("store", "removing what an earlier run left of %s", e->d_name);
 			sweep_stream(dirfd(dir), e->d_name);

@@ -14,6 +14,7 @@ enum {
 	OPT_OPUS_BITRATE = 256,
 	OPT_MAX_CHILDREN,
 	OPT_MAX_PER_ADDRESS,
+	OPT_RATE,
 	OPT_CONNECTION,
 	OPT_TLS,
 	OPT_CERT,
@@ -45,6 +46,7 @@ static const char usage_text[] =
     "      --playout-delay MS        browsers show a picture with sound no sooner (140)\n"
     "      --max-children N          connections in all (500)\n"
     "      --max-per-address N       of them from one address (100)\n"
+    "      --rate N                  of them served in a second; more wait (10)\n"
     "      --connection FD           serve the one connection on this descriptor\n"
     "  -u, --user NAME               become this user once listening\n"
     "  -R, --ready-fd FD             write a line to it once listening\n"
@@ -67,6 +69,7 @@ static const struct option long_options[] = {
     {"hook", no_argument, NULL, OPT_HOOK},
     {"max-children", required_argument, NULL, OPT_MAX_CHILDREN},
     {"max-per-address", required_argument, NULL, OPT_MAX_PER_ADDRESS},
+    {"rate", required_argument, NULL, OPT_RATE},
     {"connection", required_argument, NULL, OPT_CONNECTION},
     {"user", required_argument, NULL, 'u'},
     {"ready-fd", required_argument, NULL, 'R'},
@@ -190,6 +193,9 @@ take(struct options *o, int opt, const char *arg)
 	case OPT_MAX_PER_ADDRESS:
 		o->per_address_max = number(arg, 1, 100000, "max-per-address");
 		break;
+	case OPT_RATE:
+		o->rate = number(arg, 1, 10000, "rate");
+		break;
 	default:
 		take_text(o, opt, arg);
 		break;
@@ -217,6 +223,7 @@ options_parse(struct options *o, int argc, char **argv)
 			      .playout_delay_ms = 140,
 			      .children_max = 500,
 			      .per_address_max = 100,
+			      .rate = 10,
 			      .ready_fd = -1,
 			      .connection_fd = -1};
 	while ((opt = getopt_long(argc, argv, "l:r:t:u:R:hV", long_options, NULL)) != -1)

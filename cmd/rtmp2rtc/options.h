@@ -17,7 +17,7 @@ struct options {
 	bool hook;		    /* ask rtc-hook */
 	const char *input, *stream; /* "-" and a name: FLV on standard input */
 	struct video_config video;
-	unsigned opus_bps, playout_delay_ms, children_max, per_address_max;
+	unsigned opus_bps, playout_delay_ms, children_max, per_address_max, rate;
 	int ready_fd, connection_fd; /* -1: none */
 };
 

@@ -1,5 +1,5 @@
 /*
- * parent.c - accepts and does nothing else: each connection is served by a process of its own,
+ * parent.c - accepts and does little else: each connection is served by a process of its own,
  * which is this program executed again with the descriptor.
  */
 #include <arpa/inet.h>
@@ -16,6 +16,7 @@
 #include "base/addr.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "lobby.h"
 #include "log/log.h"
 #include "loop/loop.h"
 #include "modes.h"
@@ -89,7 +90,7 @@ on_exit_of(uv_process_t *process, int64_t status, int signum)
 static unsigned
 count_of(const struct addr *peer)
 {
-	unsigned count = 0;
+	unsigned count = lobby_count_of(peer);
 
 	for (const struct child *c = p.children; c != NULL; c = c->next)
 		count += addr_same_source(&c->peer, peer);
@@ -99,7 +100,7 @@ count_of(const struct addr *peer)
 static bool
 has_room(const struct addr *peer)
 {
-	bool all = p.child_count < p.options->children_max;
+	bool all = p.child_count + lobby_count() < p.options->children_max;
 	bool here = count_of(peer) < p.options->per_address_max;
 	char text[ADDR_TEXT_SIZE];
 	unsigned suppressed;
@@ -180,8 +181,9 @@ on_connection(uv_poll_t *poll, int status, int events)
 	}
 	addr_from_sockaddr(&peer, (struct sockaddr *)&ss);
 	if (has_room(&peer))
-		spawn(fd, from->tls, &peer);
-	close(fd);
+		lobby_take(fd, from->tls, &peer);
+	else
+		close(fd);
 }
 
 /* One socket that listens on *a. 0 or -errno. */
@@ -268,6 +270,7 @@ on_signal(void *arg, int signum)
 	for (unsigned i = 0; i < p.socket_count; i++)
 		uv_poll_stop(&p.sockets[i]);
 	uv_timer_stop(&p.rest);
+	lobby_close();
 	for (struct child *c = p.children; c != NULL; c = c->next)
 		uv_process_kill(&c->process, SIGTERM);
 	uv_timer_start(&p.stop, on_stop, p.child_count > 0 ? STOP_MS : 0, 0);
@@ -377,6 +380,7 @@ parent_run(const struct options *o)
 	uv_loop_init(&p.loop);
 	uv_timer_init(&p.loop, &p.stop);
 	uv_timer_init(&p.loop, &p.rest);
+	lobby_open(&p.loop, o->rate, spawn);
 	loop_on_signal(&p.loop, SIGINT, on_signal, NULL);
 	loop_on_signal(&p.loop, SIGTERM, on_signal, NULL);
 	code = listen_all(o->listen, o->listen_count, false);

@@ -59,8 +59,8 @@ struct av1_sequence {
 int av1_sequence_parse(struct av1_sequence *s, const uint8_t *body, size_t size);
 
 /*
- * Does this RTP payload begin a coded video sequence: the N bit, or a sequence header at its begin?
- * Bounded, pure.
+ * Does this RTP payload begin a coded video sequence: the N bit, or a sequence header at its begin
+ * (a temporal delimiter before it does not count)? Bounded, pure.
  */
 bool av1_payload_starts_keyframe(const uint8_t *payload, size_t size);
 /* Picture size of the sequence header that is whole in the payload. 0, -ENOMSG (there is none),

@@ -120,6 +120,17 @@ elements_next(struct elements *e, const uint8_t **element, size_t *size)
 	return 1;
 }
 
+/* The first element that is for the decoder: senders should leave out temporal delimiters
+ * (payload format s.5), and some do not. False if there is none. */
+static bool
+first_element(struct elements *e, const uint8_t **element, size_t *size)
+{
+	while (elements_next(e, element, size) > 0 && *size > 0)
+		if (obu_type((*element)[0]) != AV1_TEMPORAL_DELIMITER)
+			return true;
+	return false;
+}
+
 bool
 av1_payload_starts_keyframe(const uint8_t *payload, size_t size)
 {
@@ -127,9 +138,8 @@ av1_payload_starts_keyframe(const uint8_t *payload, size_t size)
 	const uint8_t *element;
 	size_t n;
 
-	if (!elements_init(&e, payload, size) || (payload[0] & AGGREGATION_CONTINUES) != 0)
-		return false;
-	if (elements_next(&e, &element, &n) <= 0 || n == 0)
+	if (!elements_init(&e, payload, size) || (payload[0] & AGGREGATION_CONTINUES) != 0 ||
+	    !first_element(&e, &element, &n))
 		return false;
 	return (payload[0] & AGGREGATION_NEW_SEQUENCE) != 0 ||
 	       obu_type(element[0]) == AV1_SEQUENCE_HEADER;
@@ -146,8 +156,8 @@ av1_payload_size(const uint8_t *payload, size_t size, uint32_t *width, uint32_t 
 
 	if (!elements_init(&e, payload, size))
 		return -EBADMSG;
-	if ((payload[0] & AGGREGATION_CONTINUES) != 0 || elements_next(&e, &element, &n) <= 0 ||
-	    n == 0 || obu_type(element[0]) != AV1_SEQUENCE_HEADER)
+	if ((payload[0] & AGGREGATION_CONTINUES) != 0 || !first_element(&e, &element, &n) ||
+	    obu_type(element[0]) != AV1_SEQUENCE_HEADER)
 		return -ENOMSG;
 	if (av1_obu_next(element, n, &at, &obu) <= 0 ||
 	    av1_sequence_parse(&s, obu.body, obu.body_size) < 0)

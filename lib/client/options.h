@@ -29,6 +29,16 @@ enum client_option {
 	"  --resolve HOST:PORT:ADDR  use ADDR for HOST:PORT; may be repeated\n"                    \
 	"  --timeout SECONDS         of each stage: a request, ICE, DTLS (10)\n"
 
+/* The same as rows for getopt_long(). */
+/* clang-format off */
+#define CLIENT_OPTIONS_LONG                                                                        \
+	{"token-file", required_argument, NULL, CLIENT_OPT_TOKEN_FILE},                            \
+	{"ca-file", required_argument, NULL, CLIENT_OPT_CA_FILE},                                  \
+	{"insecure", no_argument, NULL, CLIENT_OPT_INSECURE},                                      \
+	{"resolve", required_argument, NULL, CLIENT_OPT_RESOLVE},                                  \
+	{"timeout", required_argument, NULL, CLIENT_OPT_TIMEOUT}
+/* clang-format on */
+
 /* Of those that carry media. */
 #define CLIENT_PROTOCOL_HELP                                                                       \
 	"      --protocol PROTOCOL   of the media: udp, tcp, or all (UDP if it is answered "       \
@@ -38,6 +48,14 @@ enum client_option {
 	"                            user and credential of \"turn:\" are in $RTC_ICE_AUTH\n"      \
 	"      --ice-server-file FILE  such servers: URI, or URI USER CREDENTIAL a line\n"         \
 	"      --relay-only          send and receive by a TURN server, or not at all\n"
+
+/* clang-format off */
+#define CLIENT_PROTOCOL_LONG                                                                       \
+	{"protocol", required_argument, NULL, CLIENT_OPT_PROTOCOL},                                \
+	{"ice-server", required_argument, NULL, CLIENT_OPT_ICE_SERVER},                            \
+	{"ice-server-file", required_argument, NULL, CLIENT_OPT_ICE_SERVER_FILE},                  \
+	{"relay-only", no_argument, NULL, CLIENT_OPT_RELAY_ONLY}
+/* clang-format on */
 
 struct client_options {
 	struct whip_options whip;

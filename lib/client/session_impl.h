@@ -176,6 +176,15 @@ void session_relay_prune(struct client_session *s); /* connected: give back what
 /* Give everything back, then call session_stopped(). False: there is nothing to give back. */
 bool session_relay_release(struct client_session *s, enum client_code code, const char *words);
 void session_relay_free(struct client_session *s);
+void session_relay_settle(struct client_session *s);	    /* one gave up: is there another way? */
+void session_relay_update(struct client_session *s);	    /* follow what the allocations became */
+void session_relay_check_release(struct client_session *s); /* all given back? may free s */
+
+/* session_turn.c: one of those servers. */
+void session_turn_begin(struct session_turn *t);
+void session_turn_update(struct session_turn *t);
+void session_turn_watch(struct session_turn *t); /* its socket, for what it waits for */
+void session_turn_close(struct session_turn *t); /* and free it, at once or later */
 
 /* session_trickle.c: candidates found after the offer. */
 void session_trickle_begin(struct client_session *s, const struct turn_servers *named);

@@ -15,15 +15,7 @@
 #include "base/clock.h"
 #include "dtls/dtls_internal.h"
 
-enum {
-	RECORD_HEADER_SIZE = 13, /* RFC 6347 s.4.1 */
-	VERSION_1_2 = 0xfd,	 /* behind 0xfe */
-	RECORD_CHANGE_CIPHER_SPEC = 20,
-	RECORD_HANDSHAKE = 22,
-	HANDSHAKE_CLIENT_HELLO = 1, /* RFC 5246 s.7.4 */
-	RETRANSMIT_FIRST_US = 100000,
-	RETRANSMIT_MAX_US = 1000000
-};
+enum { RECORD_CHANGE_CIPHER_SPEC = 20, RETRANSMIT_FIRST_US = 50000, RETRANSMIT_MAX_US = 1000000 };
 
 static const struct {
 	enum dtls_srtp_profile profile;
@@ -71,7 +63,7 @@ dtls_fail(struct dtls *d, const char *format, ...)
 	enter(d, DTLS_FAILED);
 }
 
-/* First retransmission after 100 ms (OpenSSL's own is 1 s), doubled, at most 1 s between two. */
+/* First retransmission after 50 ms (OpenSSL's own is 1 s), doubled, at most 1 s between two. */
 static unsigned
 retransmit_next(SSL *ssl, unsigned timer_us)
 {
@@ -248,50 +240,6 @@ dtls_accepts(const uint8_t *buf, size_t size)
 	return size > 0 && buf[0] >= 20 && buf[0] <= 63; /* RFC 7983 s.7 */
 }
 
-/* The least that an encrypted record of the suite in use holds: one octet with what AEAD adds. */
-static size_t
-encrypted_min(const struct dtls *d)
-{
-	const SSL_CIPHER *cipher = d->ssl != NULL ? SSL_get_current_cipher(d->ssl) : NULL;
-
-	if (cipher == NULL || !SSL_CIPHER_is_aead(cipher))
-		return 1;
-	return SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305
-		   ? 1 + 16	 /* tag; RFC 7905 s.2 */
-		   : 1 + 8 + 16; /* explicit nonce and tag; RFC 5288 s.3 */
-}
-
-/*
- * Whole records of known types and versions only, and none too short for its cipher: OpenSSL ends a
- * handshake or a connection over some forms of nonsense that anyone on the path could throw in
- * (the last up to 3.0.20). Of a record of another version than the agreed one it skips the header
- * alone, and reads its contents as further records, which nobody has looked at.
- */
-static bool
-records_are_sane(const struct dtls *d, const uint8_t *buf, size_t size)
-{
-	while (size > 0) {
-		size_t record;
-
-		if (size < RECORD_HEADER_SIZE || buf[0] < 20 || buf[0] > 23 || buf[1] != 0xfe)
-			return false;
-		if (d->state == DTLS_CONNECTED && buf[2] != VERSION_1_2)
-			return false;
-		record = RECORD_HEADER_SIZE + be16(buf + 11);
-		if (record > size || record == RECORD_HEADER_SIZE)
-			return false;
-		if (be16(buf + 3) != 0 && record < RECORD_HEADER_SIZE + encrypted_min(d))
-			return false;
-		if (d->role == DTLS_SERVER && !d->heard &&
-		    (buf[0] != RECORD_HANDSHAKE ||
-		     buf[RECORD_HEADER_SIZE] != HANDSHAKE_CLIENT_HELLO))
-			return false;
-		buf += record;
-		size -= record;
-	}
-	return true;
-}
-
 /*
  * A server's last flight may get lost, and only the client notices: keep its octets (RFC 6347
  * s.4.2.4). They are what was queued by the input that finished the handshake, from
@@ -352,7 +300,7 @@ dtls_input(struct dtls *d, uint64_t now_us, const uint8_t *buf, size_t size)
 		return -ENOMSG;
 	if (d->state == DTLS_FAILED)
 		return -ECONNABORTED;
-	if (d->state == DTLS_CLOSED || !records_are_sane(d, buf, size))
+	if (d->state == DTLS_CLOSED || !dtls_is_sane(d, buf, size))
 		return -EBADMSG;
 	if (d->ssl == NULL)
 		return input_shrunk(d, buf, size);

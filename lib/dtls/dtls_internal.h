@@ -88,6 +88,12 @@ int dtls_record_renumber(const struct dtls_record *r, uint8_t *flight, size_t si
 /* Writes a close_notify into out (DTLS_CLOSE_SIZE octets). Its size or -EINVAL. */
 int dtls_record_close_notify(const struct dtls_record *r, uint8_t *out);
 
+/*
+ * Whole records of known types and versions only, none too short for its cipher, no handshake
+ * message that says it is longer than any is, and first a ClientHello (server).
+ */
+bool dtls_is_sane(const struct dtls *d, const uint8_t *buf, size_t size);
+
 /* Certificate verification: presence and fingerprint. For SSL_CTX_set_cert_verify_callback(). */
 int dtls_verify(X509_STORE_CTX *store, void *arg);
 

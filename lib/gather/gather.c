@@ -64,7 +64,7 @@ source_of(struct gather *g, json_int_t track)
 	return NULL;
 }
 
-static void drain(struct gather *g, uint64_t now_us);
+static void flush(struct gather *g, uint64_t now_us);
 
 static void
 on_gap(struct gather *g, uint64_t now_us, const json_t *event)
@@ -73,7 +73,7 @@ on_gap(struct gather *g, uint64_t now_us, const json_t *event)
 
 	if (s == NULL)
 		return;
-	drain(g, now_us + GATHER_WAIT_US);
+	flush(g, now_us);
 	s->counts.gaps++;
 	s->counts.lost += (uint64_t)json_integer_value(json_object_get(event, "lost"));
 	gather_restart_reorder(s);
@@ -89,7 +89,7 @@ on_end(struct gather *g, uint64_t now_us, const json_t *event)
 	(void)event;
 	g->tracks_epoch = 0;
 	gather_decide(g);
-	drain(g, now_us + GATHER_WAIT_US);
+	flush(g, now_us);
 	if (g->events->ended != NULL)
 		g->events->ended(g->arg);
 }
@@ -116,23 +116,38 @@ gather_event(struct gather *g, uint64_t now_us, const json_t *event)
 
 /* ---- packets ---- */
 
-/* DTS offset and capture time; what the extension promises but does not hold is ignored. */
-static uint32_t
-read_local_ext(struct gather *g, struct gather_source *s, const struct rtp_packet *p)
+/* DTS offset and capture time (NTP; 0: none). What the extension promises but does not hold is
+ * ignored. */
+static void
+read_local_ext(const struct rtp_packet *p, uint32_t *dts_offset, uint64_t *capture_ntp)
 {
 	struct rtp_ext ext;
-	uint32_t dts_offset = 0;
 	size_t at = 1;
 
+	*dts_offset = 0;
+	*capture_ntp = 0;
 	if (rtp_ext_find(p, LOCAL_EXT_ID, &ext) < 0 || ext.size < 1)
-		return 0;
+		return;
 	if ((ext.data[0] & LOCAL_DTS) != 0 && at + 3 <= ext.size) {
-		dts_offset = be24(ext.data + at);
+		*dts_offset = be24(ext.data + at);
 		at += 3;
 	}
-	if ((ext.data[0] & LOCAL_CAPTURE) != 0 && at + 8 <= ext.size && !s->clock.has_sr)
-		gather_clock_report(g, &s->clock, be64(ext.data + at), p->ts);
-	return dts_offset;
+	if ((ext.data[0] & LOCAL_CAPTURE) != 0 && at + 8 <= ext.size)
+		*capture_ntp = be64(ext.data + at);
+}
+
+/* A capture time is as good as a report, and there sooner. */
+static void
+read_capture(struct gather *g, struct gather_source *s, const struct rtp_packet *p)
+{
+	uint32_t dts_offset;
+	uint64_t capture_ntp;
+
+	if (s->clock.has_sr)
+		return;
+	read_local_ext(p, &dts_offset, &capture_ntp);
+	if (capture_ntp != 0)
+		gather_clock_report(g, &s->clock, capture_ntp, p->ts);
 }
 
 static void
@@ -142,12 +157,13 @@ take(struct gather *g, enum gather_kind kind, const uint8_t *buf, size_t size, u
 	struct gather_source *s = &g->sources[kind];
 	struct rtp_packet p;
 	uint32_t dts_offset;
+	uint64_t capture_ntp;
 
 	s->counts.gaps += lost > 0;
 	s->counts.lost += lost;
 	if (rtp_parse(&p, buf, size) < 0)
 		return;
-	dts_offset = read_local_ext(g, s, &p);
+	read_local_ext(&p, &dts_offset, &capture_ntp);
 	if (kind == GATHER_VIDEO)
 		gather_video_take(g, &p, dts_offset, lost > 0, now_us);
 	else
@@ -157,12 +173,13 @@ take(struct gather *g, enum gather_kind kind, const uint8_t *buf, size_t size, u
 void
 gather_drain(struct gather *g, enum gather_kind kind, uint64_t now_us)
 {
+	uint64_t held_us = gather_clock_holds(g, kind), lost;
 	const uint8_t *buf;
-	uint64_t lost;
 	size_t size;
 
-	if (g->sources[kind].reorder == NULL || g->undecided)
+	if (g->sources[kind].reorder == NULL || g->undecided || held_us > now_us)
 		return;
+	g->sources[kind].clock.released |= held_us != 0;
 	while ((size = rtp_reorder_pop(g->sources[kind].reorder, now_us, &buf, &lost)) > 0)
 		take(g, kind, buf, size, lost, now_us);
 }
@@ -172,6 +189,21 @@ drain(struct gather *g, uint64_t now_us)
 {
 	for (unsigned k = 0; k < GATHER_KINDS; k++)
 		gather_drain(g, k, now_us);
+}
+
+void
+gather_release(struct gather *g, enum gather_kind kind, uint64_t now_us)
+{
+	g->sources[kind].clock.released = true;
+	gather_drain(g, kind, now_us);
+}
+
+/* All that there is: nothing is waited for. */
+static void
+flush(struct gather *g, uint64_t now_us)
+{
+	for (unsigned k = 0; k < GATHER_KINDS; k++)
+		gather_release(g, k, now_us + GATHER_WAIT_MAX_US);
 }
 
 static void
@@ -187,13 +219,14 @@ on_rtp(struct gather *g, uint64_t now_us, const struct rtp_packet *p)
 	s->counts.packets++;
 	if (s->clock.arrival_us == 0)
 		s->clock.arrival_us = now_us;
+	read_capture(g, s, p);
 	if (!g->begun) {
 		g->begun = true;
 		g->origin_us = now_us;
 	}
 	if (s->seq_known && abs(rtp_seq_diff(p->seq, (uint16_t)s->seq)) >= GATHER_SLOTS) {
 		/* The source began anew: nothing is to be waited for. */
-		gather_drain(g, kind, now_us + GATHER_WAIT_US);
+		gather_release(g, kind, now_us + GATHER_WAIT_MAX_US);
 		gather_restart_reorder(s);
 		if (kind == GATHER_VIDEO)
 			gather_video_reset(g);
@@ -203,7 +236,7 @@ on_rtp(struct gather *g, uint64_t now_us, const struct rtp_packet *p)
 	/* Early packets of the source may come after the first: room below it. */
 	seq = s->seq_known ? rtp_seq_extend(s->seq, p->seq) : p->seq + 65536u;
 	if (rtp_reorder_push(s->reorder, now_us, seq, p->buf, p->size) == -EAGAIN) {
-		gather_drain(g, kind, now_us);
+		gather_release(g, kind, now_us);
 		(void)rtp_reorder_push(s->reorder, now_us, seq, p->buf, p->size);
 	}
 	s->seq = s->seq_known ? MAX_OF(s->seq, seq) : seq;
@@ -212,7 +245,7 @@ on_rtp(struct gather *g, uint64_t now_us, const struct rtp_packet *p)
 }
 
 static void
-on_rtcp(struct gather *g, const uint8_t *buf, size_t size)
+on_rtcp(struct gather *g, uint64_t now_us, const uint8_t *buf, size_t size)
 {
 	struct rtcp_packet p;
 	struct rtcp_sr sr;
@@ -227,6 +260,7 @@ on_rtcp(struct gather *g, const uint8_t *buf, size_t size)
 		if (s != NULL)
 			gather_clock_report(g, &s->clock, sr.ntp, sr.rtp_ts);
 	}
+	drain(g, now_us);
 }
 
 void
@@ -235,7 +269,7 @@ gather_packet(struct gather *g, uint64_t now_us, const uint8_t *buf, size_t size
 	struct rtp_packet p;
 
 	if (rtcp_accepts(buf, size))
-		on_rtcp(g, buf, size);
+		on_rtcp(g, now_us, buf, size);
 	else if (rtp_parse(&p, buf, size) == 0)
 		on_rtp(g, now_us, &p);
 	gather_video_ask(g, now_us);
@@ -250,16 +284,26 @@ gather_timeout(struct gather *g, uint64_t now_us)
 	gather_video_ask(g, now_us);
 }
 
+/* When a track has something to give though nothing comes. */
+static uint64_t
+source_deadline(const struct gather *g, enum gather_kind kind)
+{
+	const struct gather_source *s = &g->sources[kind];
+	uint64_t held_us = gather_clock_holds(g, kind);
+
+	if (s->reorder == NULL || g->undecided)
+		return CLOCK_NEVER;
+	return held_us != 0 ? held_us : rtp_reorder_deadline(s->reorder);
+}
+
 uint64_t
 gather_deadline(const struct gather *g, uint64_t now_us)
 {
 	uint64_t first = g->undecided ? g->decide_us : CLOCK_NEVER;
 
 	for (unsigned k = 0; k < GATHER_KINDS; k++)
-		if (g->sources[k].reorder != NULL && !g->undecided)
-			first = MIN_OF(first, rtp_reorder_deadline(g->sources[k].reorder));
-	if (g->sources[GATHER_VIDEO].track >= 0 && g->video.need_keyframe &&
-	    g->sources[GATHER_VIDEO].counts.packets > 0)
+		first = MIN_OF(first, source_deadline(g, k));
+	if (gather_video_wants(g))
 		first = MIN_OF(first, MAX_OF(now_us, g->video.asked_us + GATHER_ASK_US));
 	return first;
 }

@@ -22,11 +22,15 @@
 enum {
 	GATHER_TRACKS_MAX = 8, /* of a stream */
 	GATHER_CODECS_MAX = 24,
-	GATHER_SLOTS = 2048,	   /* packets held for a hole before them: 4 s at 5 Mbit/s */
-	GATHER_WAIT_US = 400000,   /* for a packet that the relay has asked for again */
-	GATHER_ASK_US = 500000,	   /* between two wishes for a keyframe */
-	GATHER_SKEW_US = 15000,	   /* sound against picture below this is left alone */
-	GATHER_JUMP_US = 10000000, /* a leap of timestamps above this is a new beginning */
+	GATHER_SLOTS = 2048,	 /* packets held for a hole before them: 4 s at 5 Mbit/s */
+	GATHER_WAIT_US = 400000, /* for a packet that the relay has asked for again, at least */
+	GATHER_WAIT_PLAIN_US = 100000, /* where the publisher did not say that it answers that */
+	GATHER_WAIT_MAX_US = 1000000,  /* at most: the relay does not ask any more */
+	GATHER_REPAIR_US = 200000,     /* what an answer may take, before one came */
+	GATHER_ASK_US = 500000,	       /* between two wishes for a keyframe */
+	GATHER_SKEW_US = 15000,	       /* sound against picture below this is left alone */
+	GATHER_JUMP_US = 10000000,     /* a leap of timestamps above this is a new beginning */
+	GATHER_HOLD_US = 700000, /* for a track's first report; Chromium's comes after 0.5 s */
 	GATHER_DECIDE_US =
 	    1000000, /* of several codecs the first, if no picture comes for so long */
 	GATHER_NAME_SIZE = 17

@@ -1,7 +1,8 @@
 /*
- * gather_clock.c - one time line for sound and picture.  A track begins where its first packet
- * arrived; sender reports then say how the tracks' clocks belong together (RFC 3550 s.6.4.1).  What
- * is out of step is moved forward, never back, so that no container sees time go backwards.
+ * gather_clock.c - one time line for sound and picture.  Sender reports say how the tracks' clocks
+ * belong together (RFC 3550 s.6.4.1): the first one of each is waited for, but not for long.
+ * Without it a track begins where its first packet arrived, and what the reports then find out of
+ * step is moved forward, never back, so that no container sees time go backwards.
  */
 #include "gather/gather_impl.h"
 
@@ -40,6 +41,19 @@ latest_us(const struct gather *g)
 	return MAX_OF(g->sources[GATHER_VIDEO].clock.end_us, g->sources[GATHER_AUDIO].clock.end_us);
 }
 
+/* All tracks whose place is known by reports, but this one, go forward. */
+static void
+move_others(struct gather *g, const struct gather_clock *c, int64_t by_us)
+{
+	for (unsigned k = 0; k < GATHER_KINDS; k++) {
+		struct gather_clock *other = &g->sources[k].clock;
+
+		if (other != c && other->anchored && other->has_sr)
+			other->base_us += by_us;
+	}
+	g->epoch_us -= by_us;
+}
+
 /* A beginning: by the common epoch where the reports allow it, else by arrival. */
 static void
 anchor(struct gather *g, struct gather_clock *c, uint32_t ts, uint32_t lead, uint64_t now_us)
@@ -60,6 +74,10 @@ anchor(struct gather *g, struct gather_clock *c, uint32_t ts, uint32_t lead, uin
 	else
 		g->epoch_us = ntp_us_of(c, ts) - c->base_us;
 	g->has_epoch = true;
+	if (c->base_us < c->end_us) { /* not before the line's beginning, or a publisher before */
+		move_others(g, c, c->end_us - c->base_us);
+		c->base_us = c->end_us;
+	}
 }
 
 int64_t
@@ -83,17 +101,19 @@ gather_clock_time(struct gather *g, struct gather_clock *c, uint32_t ts, uint32_
 	return c->base_us + units_us(c, c->ts);
 }
 
-/* All tracks whose place is known by reports, but this one, go forward. */
-static void
-move_others(struct gather *g, const struct gather_clock *c, int64_t by_us)
+uint64_t
+gather_clock_holds(const struct gather *g, enum gather_kind kind)
 {
-	for (unsigned k = 0; k < GATHER_KINDS; k++) {
-		struct gather_clock *other = &g->sources[k].clock;
+	const struct gather_clock *c = &g->sources[kind].clock, *other;
+	const struct gather_source *beside =
+	    &g->sources[kind == GATHER_VIDEO ? GATHER_AUDIO : GATHER_VIDEO];
 
-		if (other != c && other->anchored && other->has_sr)
-			other->base_us += by_us;
-	}
-	g->epoch_us -= by_us;
+	other = &beside->clock;
+	if (c->anchored || c->released || c->arrival_us == 0 || beside->track < 0)
+		return 0;
+	if (c->has_sr && (other->has_sr || other->anchored || other->arrival_us == 0))
+		return 0;
+	return c->arrival_us + GATHER_HOLD_US;
 }
 
 void

@@ -18,12 +18,14 @@ struct gather_clock {
 	int64_t sr_us;	     /* NTP time at sr_ts */
 	int64_t end_us;	     /* of the latest unit */
 	uint64_t arrival_us; /* of the first packet, until it is anchored; 0: none */
+	bool released;	     /* what came first is not held back any longer */
 };
 
 /* One codec of a track. */
 struct gather_choice {
 	int track; /* -1: none */
 	uint8_t pt;
+	bool nack; /* the publisher answers it */
 	struct gather_format format;
 };
 
@@ -75,7 +77,8 @@ void gather_decide(struct gather *g);
 void gather_restart_reorder(struct gather_source *s);
 bool gather_is_video(enum gather_codec codec);
 
-/* gather.c */
+/* gather.c: what can be given is; what is held back, too, once released. */
+void gather_release(struct gather *g, enum gather_kind kind, uint64_t now_us);
 void gather_drain(struct gather *g, enum gather_kind kind, uint64_t now_us);
 
 /* gather_clock.c */
@@ -83,12 +86,17 @@ void gather_clock_reset(struct gather_clock *c, uint32_t rate_hz);
 /* The time of a timestamp that came now; lead: DTS offset in RTP units. */
 int64_t gather_clock_time(struct gather *g, struct gather_clock *c, uint32_t ts, uint32_t lead,
 			  uint64_t now_us);
+/* Until when a track's packets are kept, since nothing says yet where its first one belongs beside
+ * those of the other track; 0: they are not. */
+uint64_t gather_clock_holds(const struct gather *g, enum gather_kind kind);
 void gather_clock_report(struct gather *g, struct gather_clock *c, uint64_t ntp, uint32_t ts);
 
 /* gather_video.c */
 void gather_video_take(struct gather *g, const struct rtp_packet *p, uint32_t dts_offset, bool hole,
 		       uint64_t now_us);
 void gather_video_reset(struct gather *g);
+/* It has to begin with a keyframe, and none has come. */
+bool gather_video_wants(const struct gather *g);
 void gather_video_ask(struct gather *g, uint64_t now_us);
 
 /* gather_audio.c */

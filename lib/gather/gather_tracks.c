@@ -55,6 +55,7 @@ read_codec(struct gather_choice *c, int track, const json_t *codec)
 	memset(c, 0, sizeof(*c));
 	c->track = track;
 	c->pt = (uint8_t)pt;
+	c->nack = json_is_true(json_object_get(codec, "nack"));
 	f->codec = codec_of(name);
 	text_copy(f->name, sizeof(f->name), name);
 	f->clock_rate = (uint32_t)rate;
@@ -86,16 +87,22 @@ void
 gather_restart_reorder(struct gather_source *s)
 {
 	rtp_reorder_free(s->reorder);
-	s->reorder =
-	    s->track >= 0 ? rtp_reorder_new(GATHER_SLOTS, RTP_PACKET_MAX, GATHER_WAIT_US) : NULL;
+	s->reorder = NULL;
 	s->seq_known = false;
+	if (s->track < 0)
+		return;
+	s->reorder = rtp_reorder_new(GATHER_SLOTS, RTP_PACKET_MAX,
+				     s->first.nack ? GATHER_WAIT_US : GATHER_WAIT_PLAIN_US,
+				     GATHER_WAIT_MAX_US);
+	if (s->reorder != NULL && s->first.nack)
+		rtp_reorder_expect(s->reorder, GATHER_REPAIR_US);
 }
 
 static bool
 same_choice(const struct gather_choice *a, const struct gather_choice *b)
 {
-	return a->track == b->track && a->pt == b->pt && a->format.codec == b->format.codec &&
-	       a->format.clock_rate == b->format.clock_rate &&
+	return a->track == b->track && a->pt == b->pt && a->nack == b->nack &&
+	       a->format.codec == b->format.codec && a->format.clock_rate == b->format.clock_rate &&
 	       a->format.channel_count == b->format.channel_count &&
 	       strcmp(a->format.name, b->format.name) == 0 &&
 	       a->format.config_size == b->format.config_size &&
@@ -203,7 +210,7 @@ gather_follow(struct gather *g, enum gather_kind kind, uint8_t pt, uint64_t now_
 	if (c == NULL)
 		return -ENOENT;
 	if (c->format.codec != s->format.codec) {
-		gather_drain(g, kind, now_us + GATHER_WAIT_US);
+		gather_drain(g, kind, now_us + GATHER_WAIT_MAX_US);
 		if (kind == GATHER_VIDEO) {
 			gather_video_reset(g);
 			g->video.sets_size = 0;

@@ -110,14 +110,20 @@ gather_video_reset(struct gather *g)
 	g->video.need_keyframe = true;
 }
 
-void
-gather_video_ask(struct gather *g, uint64_t now_us)
+bool
+gather_video_wants(const struct gather *g)
 {
 	const struct gather_source *s = &g->sources[GATHER_VIDEO];
 
-	if (s->track < 0 || !gather_is_video(s->format.codec) || !g->video.need_keyframe ||
-	    s->counts.packets == 0 || now_us - g->video.asked_us < GATHER_ASK_US)
+	return s->track >= 0 && gather_is_video(s->format.codec) && g->video.need_keyframe &&
+	       s->counts.packets > 0 && gather_clock_holds(g, GATHER_VIDEO) == 0;
+}
+
+void
+gather_video_ask(struct gather *g, uint64_t now_us)
+{
+	if (!gather_video_wants(g) || now_us - g->video.asked_us < GATHER_ASK_US)
 		return;
 	g->video.asked_us = now_us;
-	g->events->keyframe_wanted(g->arg, (unsigned)s->track);
+	g->events->keyframe_wanted(g->arg, (unsigned)g->sources[GATHER_VIDEO].track);
 }

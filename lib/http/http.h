@@ -55,7 +55,8 @@ struct http_config {
 	size_t body_max;	     /* octets of a request body (65536); above it 413 */
 	size_t head_max;	     /* octets of memory for a request head (16384); above it 431 */
 	unsigned connection_max;     /* connections per listener (512); more wait in the backlog */
-	unsigned per_address_max;    /* connections of one IPv4 address or /64 (0: no limit) */
+	unsigned per_address_max;    /* those of one IPv4 address or /64 but for a proxy's (0: no
+				      * limit); one more is answered 503 */
 	unsigned idle_timeout_ms;    /* between requests and within one (30000) */
 	unsigned request_timeout_ms; /* from the first line to the last octet (10000): 408 */
 	unsigned answer_timeout_ms;  /* from the handler's call to the answer (10000): 503 */

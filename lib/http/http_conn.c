@@ -56,10 +56,12 @@ http_conn_abort(struct http_conn *conn, int status)
 	char body[HTTP_PROBLEM_SIZE], head[256];
 	size_t size = http_problem_write(body, status, "connection", http_reason(status),
 					 abort_detail(status));
-	int head_size = snprintf(head, sizeof(head),
-				 "HTTP/1.1 %d %s\r\nContent-Type: " HTTP_PROBLEM_TYPE
-				 "\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-				 status, http_reason(status), size);
+	int head_size =
+	    snprintf(head, sizeof(head),
+		     "HTTP/1.1 %d %s\r\nContent-Type: " HTTP_PROBLEM_TYPE
+		     "\r\nContent-Length: %zu\r\n%s%sConnection: close\r\n\r\n",
+		     status, http_reason(status), size, status == 503 ? "Retry-After: 1\r\n" : "",
+		     conn->server->config.cors ? "Access-Control-Allow-Origin: *\r\n" : "");
 
 	/* The library has written nothing of an answer, so the socket's buffer has room for this.
 	 */
@@ -86,7 +88,7 @@ too_many_of(const struct http_conn *conn)
 {
 	unsigned count = 0, max = conn->server->config.per_address_max;
 
-	if (max == 0 || conn->peer.sa.sa_family == 0)
+	if (max == 0 || http_conn_is_trusted(conn))
 		return false;
 	for (const struct http_conn *c = conn->server->conns; c != NULL; c = c->next)
 		if (addr_same_source(&c->peer, &conn->peer))

@@ -122,6 +122,8 @@ void http_stream_end_all(struct http_server *server);
 
 /* http_parse.c: 0, or a status to refuse with and *detail */
 int http_request_parse(struct http_request *req, const char **detail);
+/* Is the peer one whose X-Forwarded-* count: a trusted proxy, or at a Unix socket? */
+bool http_conn_is_trusted(const struct http_conn *conn);
 
 /* http_route.c */
 void http_request_dispatch(struct http_request *req);

@@ -76,15 +76,15 @@ parse_target(struct http_request *req, const char **detail)
 	return error == 0 ? 0 : 400;
 }
 
-static bool
-peer_is_trusted(const struct http_request *req)
+bool
+http_conn_is_trusted(const struct http_conn *conn)
 {
-	const struct http_config *c = &req->conn->server->config;
+	const struct http_config *c = &conn->server->config;
 
-	if (req->conn->peer.sa.sa_family == 0)
+	if (conn->peer.sa.sa_family == 0)
 		return true;
 	for (size_t i = 0; i < c->proxy_count; i++)
-		if (addr_same_host(&c->proxies[i], &req->conn->peer))
+		if (addr_same_host(&c->proxies[i], &conn->peer))
 			return true;
 	return false;
 }
@@ -155,7 +155,7 @@ parse_forwarded(struct http_request *req)
 {
 	const char *proto, *host, *port, *prefix;
 
-	req->trusted = peer_is_trusted(req);
+	req->trusted = http_conn_is_trusted(req->conn);
 	parse_client(req);
 	copy_host(req, field(req, "Host"));
 	if (!req->trusted)

@@ -205,12 +205,16 @@ static void
 problem(struct http_request *req, const struct http_header *headers, int status, const char *slug,
 	const char *title, const char *detail)
 {
+	static const struct http_header retry[] = {{"Retry-After", "1"}, {NULL, NULL}};
 	enum { HEADERS_MAX = 8 };
 	struct http_header all[HEADERS_MAX + 3] = {{"Content-Type", HTTP_PROBLEM_TYPE},
 						   {"Cache-Control", "no-store"}};
 	char body[HTTP_PROBLEM_SIZE];
 	size_t size = http_problem_write(body, status, slug, title, detail);
 
+	/* Who knows when says so; nobody is left without. */
+	if (headers == NULL && status == 503)
+		headers = retry;
 	for (size_t i = 0; i < HEADERS_MAX && headers != NULL && headers[i].name != NULL; i++)
 		all[i + 2] = headers[i];
 	http_reply(req, status, all, body, size);

@@ -162,6 +162,7 @@ agent_pair_succeed(struct ice_agent *ice, struct pair *pair, uint64_t now_us)
 	pair->error = 0;
 	pair->received++;
 	pair->rtt_us = now_us > pair->sent_us ? now_us - pair->sent_us : 1;
+	median_add(&pair->rtts_us, pair->rtt_us);
 	pair->state = PAIR_VALID;
 	if (ice->grace_us == 0)
 		ice->grace_us = now_us + AGENT_GRACE_US;
@@ -294,6 +295,7 @@ ice_agent_pair(const struct ice_agent *ice, size_t index, struct ice_agent_pair 
 				       .sent = pair->sent,
 				       .received = pair->received,
 				       .rtt_us = pair->rtt_us,
+				       .usual_rtt_us = median_of(&pair->rtts_us),
 				       .mapped = pair->mapped,
 				       .error = pair->error,
 				       .nominated = (int)index == ice->selected};

@@ -32,6 +32,7 @@ struct ice_agent_pair {
 	struct ice_tuple tuple;
 	uint32_t sent, received; /* checks and good answers */
 	uint64_t rtt_us;	 /* last; 0 none yet */
+	uint64_t usual_rtt_us;	 /* median of the last few */
 	struct addr mapped;	 /* XOR-MAPPED-ADDRESS of the last answer */
 	int error;		 /* last: 401, 487 ...; -EACCES bad integrity of an answer,
 				  * -ETIMEDOUT none, -EADDRNOTAVAIL from elsewhere; 0 */

@@ -2,6 +2,7 @@
 #ifndef RTCKIT_ICE_ICE_AGENT_IMPL_H
 #define RTCKIT_ICE_ICE_AGENT_IMPL_H
 
+#include "base/median.h"
 #include "base/random.h"
 #include "ice/ice_agent.h"
 
@@ -35,6 +36,7 @@ struct pair {
 	struct ice_tuple tuple;
 	struct addr mapped;
 	uint64_t sent_us, rtt_us;
+	struct median rtts_us;
 	uint64_t priority; /* ice_pair_priority() */
 	uint32_t sent, received;
 	int error;

@@ -178,6 +178,9 @@ ice_lite_consider(struct ice_lite *ice, struct ice_path *path, uint64_t now_us)
 
 	if (path == now || (now != NULL && !takes_over(path, now, now_us)))
 		return ICE_LITE_NONE;
+	/* The first path is guarded; after it media flows, and goes to no address unproven. */
+	if (now == NULL && ice->left && path->state != ICE_PATH_VALID)
+		return ICE_LITE_NONE;
 	ice->selected = (int8_t)(path - ice->path);
 	return ICE_LITE_SELECTED;
 }
@@ -207,6 +210,7 @@ ice_lite_drop(struct ice_lite *ice, const struct ice_tuple *tuple)
 	*path = (struct ice_path){.state = ICE_PATH_UNUSED};
 	if (!was_selected)
 		return ICE_LITE_NONE;
+	ice->left = true;
 	for (size_t i = 0; i < ICE_LITE_PATHS; i++)
 		if (ice->path[i].state == ICE_PATH_VALID &&
 		    ice->path[i].check_us + ICE_LITE_SILENT_US > last_us &&
@@ -277,17 +281,20 @@ expiry_of(const struct ice_lite *ice)
 int
 ice_lite_timeout(struct ice_lite *ice, uint64_t now_us)
 {
+	int events = ICE_LITE_NONE;
+
 	for (size_t i = 0; i < ICE_LITE_PATHS; i++) {
 		struct ice_path *path = &ice->path[i];
 
 		/* After the last one it takes a check of the peer's to begin anew. */
 		if (path->probes < ICE_LITE_PROBES && now_us >= probe_due(path))
 			ice_lite_probe(ice, path, now_us);
+		events |= ice_lite_follow(ice, path, now_us);
 	}
 	if (ice->expired || now_us < expiry_of(ice))
-		return ICE_LITE_NONE;
+		return events;
 	ice->expired = true;
-	return ICE_LITE_EXPIRED;
+	return events | ICE_LITE_EXPIRED;
 }
 
 uint64_t
@@ -295,6 +302,7 @@ ice_lite_deadline(const struct ice_lite *ice)
 {
 	uint64_t at = ice->expired ? CLOCK_NEVER : expiry_of(ice);
 
+	at = MIN_OF(at, ice_lite_follow_deadline(ice));
 	for (size_t i = 0; i < ICE_LITE_PATHS; i++)
 		if (ice->path[i].probes < ICE_LITE_PROBES)
 			at = MIN_OF(at, probe_due(&ice->path[i]));

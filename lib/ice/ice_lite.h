@@ -19,24 +19,28 @@ enum {
 	ICE_LITE_PROBES = 5,  /* transmissions of one own check; a further check starts anew */
 	ICE_LITE_PROBE_US = 200000,   /* to the first retransmission; doubles */
 	ICE_LITE_SETTLE_US = 1000000, /* a nominated path without a check for this long yields */
-	ICE_LITE_SILENT_US = 8000000  /* any path does (consent is each 4 to 6 s, RFC 7675) */
+	ICE_LITE_SILENT_US = 8000000, /* any path does (consent is each 4 to 6 s, RFC 7675) */
+	ICE_LITE_QUIET_US = 40000,    /* see ice_lite_is_quiet(): less than from report to report */
+	ICE_LITE_MOVED_US = 100000 /* quiet for so long, a path yields to where media comes from */
 };
 
 enum ice_path_state {
 	ICE_PATH_UNUSED,
-	ICE_PATH_NEW,  /* authenticated checks arrived; ours is not answered yet */
+	ICE_PATH_NEW,  /* authenticated checks, or media, arrived; our check has no answer yet */
 	ICE_PATH_VALID /* it receives: see ice_path_validate() */
 };
 
 struct ice_path {
 	struct ice_tuple tuple;
-	uint64_t check_us;	       /* last authenticated request, or answer to our own */
-	uint64_t probe_us;	       /* last own check sent; 0 none */
+	uint64_t check_us; /* last authenticated request, answer to our own; its making */
+	uint64_t media_us; /* last authenticated media; 0 none */
+	uint64_t probe_us; /* last own check sent; 0 none */
 	uint64_t rx_octets, tx_octets; /* while not VALID: for the amplification guard */
 	uint32_t priority;	       /* as the peer gave it; 0 if it gave none (FFmpeg 8.0) */
 	uint8_t state;		       /* enum ice_path_state */
 	uint8_t probes;
 	bool nominated;		      /* the last request had USE-CANDIDATE */
+	bool by_media;		      /* media alone selects it: see ice_lite_media() */
 	uint8_t txid[STUN_TXID_SIZE]; /* of our own outstanding check */
 	uint32_t id;		      /* 1.. unique within the agent: names a path across threads */
 };
@@ -90,12 +94,40 @@ int ice_lite_poll(struct ice_lite *ice, struct ice_datagram *out);
  * of ours or not (some clients do not), and the 3x guard holds until it is VALID.  A later path
  * takes over at a check of its own, and only when VALID: if it is nominated and the current one is
  * not, or has the lower priority, or had no check for ICE_LITE_SETTLE_US; or, nominated or not, if
- * the current one had none for ICE_LITE_SILENT_US.  Borrowed until the next call.
+ * the current one had none for ICE_LITE_SILENT_US.  One that media made needs no check of the
+ * peer's: see ice_lite_media().  Borrowed until the next call.
  */
 const struct ice_path *ice_lite_selected(const struct ice_lite *ice);
-/* The path of a tuple that authenticated checks came from, or NULL: DTLS and SRTP from elsewhere
- * are to be dropped. Borrowed until the next call. */
+/* The path of a tuple that authenticated checks or media came from, or NULL: DTLS from elsewhere is
+ * to be dropped, and SRTP unless it proves itself (ice_lite_moved()). Borrowed until the next call.
+ */
 struct ice_path *ice_lite_path(struct ice_lite *ice, const struct ice_tuple *tuple);
+
+/*
+ * A NAT that forgot its binding gives the peer another port in the midst of the media, long before
+ * the peer's next check.  As QUIC does it (RFC 9000 s.9.3): a packet of SRTP or SRTCP that came
+ * from a tuple that is no path, authenticated under the session's keys, and is no replay, shows
+ * where the peer may be now.  The caller finds the session and says so by ice_lite_moved(), which
+ * makes a NEW path and sends our own check there; size counts for the guard.  The peer may have
+ * been overtaken by a copy of its packet from a stranger's address, so nothing else goes there than
+ * the guard lets through, until the answer, which needs the peer's password, makes it VALID.  To be
+ * called only while a path is selected; never NULL.
+ */
+struct ice_path *ice_lite_moved(struct ice_lite *ice, uint64_t now_us, const struct ice_tuple *from,
+				size_t size);
+
+/*
+ * Authenticated media, no replay, came by a path.  One made by ice_lite_moved() takes over, once it
+ * is VALID, if nothing authenticated came by the selected one since something came there, and for
+ * ICE_LITE_MOVED_US: now, at the answer to our check, or at ice_lite_timeout(), for a player that
+ * is sent nothing has nothing to say.  The one left may come back by the same rule.  So a copy from
+ * elsewhere takes nothing from a peer that goes on speaking.  Mask of events.
+ */
+int ice_lite_media(struct ice_lite *ice, struct ice_path *path, uint64_t now_us);
+
+/* Has the peer been silent for ICE_LITE_QUIET_US on the selected path, over UDP? If not, it has not
+ * moved, and its keys need not be tried on packets from elsewhere. */
+bool ice_lite_is_quiet(const struct ice_lite *ice, uint64_t now_us);
 
 /*
  * A path is VALID when whoever is there has shown that it receives what is sent there: our own
@@ -113,8 +145,8 @@ int ice_lite_prefer(struct ice_lite *ice, struct ice_path *path);
 /*
  * The path of the tuple is gone (its TCP connection was closed). If it was selected, the VALID one
  * with the latest check takes its place, if that is recent; if there is none, nothing is selected
- * until the next check, and consent runs on from the last. Mask of events: SELECTED, too, if none
- * is left.
+ * until another path is VALID (media flows by now, and the source of a check may be forged), and
+ * consent runs on from the last. Mask of events: SELECTED, too, if none is left.
  */
 int ice_lite_drop(struct ice_lite *ice, const struct ice_tuple *tuple);
 

@@ -1,4 +1,4 @@
-/* ice_lite_impl.h - the agent's inside, shared by its two files. */
+/* ice_lite_impl.h - the agent's inside, shared by its files. */
 #ifndef RTCKIT_ICE_ICE_LITE_IMPL_H
 #define RTCKIT_ICE_ICE_LITE_IMPL_H
 
@@ -34,6 +34,7 @@ struct ice_lite {
 	uint8_t out_count;
 	int8_t selected; /* index of path, -1 none */
 	bool expired;
+	bool left; /* the selected path was dropped once */
 };
 
 /* Queue one datagram; dropped when the queue is full. */
@@ -44,6 +45,9 @@ struct ice_path *ice_lite_path_make(struct ice_lite *ice, const struct ice_tuple
 void ice_lite_probe(struct ice_lite *ice, struct ice_path *path, uint64_t now_us);
 /* A path got a check or was validated: is it the one now? Mask of events. */
 int ice_lite_consider(struct ice_lite *ice, struct ice_path *path, uint64_t now_us);
+/* Something authenticated came by a path: does media alone select it now? Mask of events. */
+int ice_lite_follow(struct ice_lite *ice, struct ice_path *path, uint64_t now_us);
+uint64_t ice_lite_follow_deadline(const struct ice_lite *ice); /* when one will, as it looks */
 /* A check under the new credentials succeeded: forget the old. */
 void ice_lite_forget_old(struct ice_lite *ice);
 

@@ -89,7 +89,7 @@ on_success(struct ice_lite *ice, const struct ice_arrival *in)
 	path->check_us = in->now_us;
 	path->probes = 0;
 	ice_path_validate(path);
-	return ice_lite_consider(ice, path, in->now_us);
+	return ice_lite_follow(ice, path, in->now_us) | ice_lite_consider(ice, path, in->now_us);
 }
 
 /* An error proves nothing: a stranger's STUN server would send one, too. */

@@ -57,8 +57,9 @@ media_audio_new(const struct media_audio_config *config, media_emit_fn *emit, vo
 	if (stream == NULL || a->packet == NULL || describe(stream, config) < 0)
 		media_fail(words, -ENOMEM, "out of memory");
 	else
-		a->transcoder = media_transcoder_new(stream, PAYLOAD_NONE, 1, config->opus_bps,
-						     emit, arg, words);
+		a->transcoder = media_transcoder_new(
+		    stream, &(struct media_transcoder_config){.bitrate_bps = config->opus_bps},
+		    emit, arg, words);
 	if (a->transcoder == NULL) {
 		media_audio_free(a);
 		return NULL;

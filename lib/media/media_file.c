@@ -292,7 +292,10 @@ static int
 open_stream(struct file_source *f, enum media_kind kind, struct media_words *words)
 {
 	struct file_stream *st = &f->streams[kind];
-	unsigned bps = kind == MEDIA_VIDEO ? f->cfg.video_bps : f->cfg.audio_bps;
+	struct media_transcoder_config config = {
+	    .bitrate_bps = kind == MEDIA_VIDEO ? f->cfg.video_bps : f->cfg.audio_bps,
+	    .layers = f->cfg.layer_count,
+	    .gop_s = f->cfg.gop_s};
 	const char *why;
 	int index = av_find_best_stream(
 	    f->format, kind == MEDIA_VIDEO ? AVMEDIA_TYPE_VIDEO : AVMEDIA_TYPE_AUDIO, -1, -1, NULL,
@@ -318,11 +321,10 @@ open_stream(struct file_source *f, enum media_kind kind, struct media_words *wor
 	if (f->cfg.no_transcode)
 		return media_fail(words, -EINVAL, "would be %s", f->base.note);
 	f->base.encodes[kind] = true;
-	st->transcoder = media_transcoder_new(st->av, f->base.codec, f->cfg.layer_count,
-					      bps != 0		    ? bps
-					      : kind == MEDIA_VIDEO ? VIDEO_BPS
-								    : AUDIO_BPS,
-					      emit, f, words);
+	config.codec = f->base.codec;
+	if (config.bitrate_bps == 0)
+		config.bitrate_bps = kind == MEDIA_VIDEO ? VIDEO_BPS : AUDIO_BPS;
+	st->transcoder = media_transcoder_new(st->av, &config, emit, f, words);
 	return st->transcoder != NULL ? 0 : -EIO;
 }
 

@@ -22,6 +22,7 @@ struct media_test_config {	  /* 0: the default */
 	unsigned fps;		  /* 25; 1..120 */
 	unsigned video_bps;	  /* 1000000 */
 	unsigned audio_bps;	  /* 64000 */
+	double gop_s;		  /* between keyframes at most; 4 */
 };
 /* Both NULL on failure, with *words set. */
 struct media_source *media_source_test(const struct media_test_config *config,
@@ -36,6 +37,7 @@ struct media_file_config {
 	bool no_transcode;	       /* fail where a stream does not pass untouched */
 	enum payload_codec codec;      /* what the picture is to be; NONE: as it is, or H264 */
 	unsigned video_bps, audio_bps; /* of what is encoded anew; 0: 2000000 and 96000 */
+	double gop_s;		       /* likewise: between keyframes at most; 0: 4 */
 };
 struct media_source *media_source_file(const struct media_file_config *config,
 				       struct media_words *words);

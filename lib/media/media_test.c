@@ -2,8 +2,10 @@
 #include "media/media_source_impl.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "media/media_ff.h"
 #include "media/media_opus.h"
@@ -127,6 +129,12 @@ free_source(struct media_source *s)
 	free(t);
 }
 
+static unsigned
+gop_count(const struct media_test_config *c)
+{
+	return MAX_OF((unsigned)lround(c->fps * c->gop_s), 1u);
+}
+
 static const struct media_source_ops ops = {.next = next, .due_us = due_us, .free = free_source};
 
 static int
@@ -139,6 +147,7 @@ fill_config(struct media_test_config *c, const struct media_test_config *in)
 	c->fps = in->fps != 0 ? in->fps : FPS;
 	c->video_bps = in->video_bps != 0 ? in->video_bps : VIDEO_BPS;
 	c->audio_bps = in->audio_bps != 0 ? in->audio_bps : AUDIO_BPS;
+	c->gop_s = in->gop_s > 0 ? in->gop_s : GOP_SECONDS;
 	if (c->layer_count > MEDIA_LAYERS_MAX ||
 	    c->width >> (c->layer_count - 1) < TESTCARD_WIDTH_MIN || c->width > WIDTH_MAX ||
 	    c->height >> (c->layer_count - 1) < TESTCARD_HEIGHT_MIN || c->height > HEIGHT_MAX ||
@@ -165,7 +174,7 @@ media_source_test(const struct media_test_config *config, struct media_words *wo
 						   .fps_num = t->cfg.fps,
 						   .fps_den = 1,
 						   .bitrate_bps = t->cfg.video_bps,
-						   .gop_count = t->cfg.fps * GOP_SECONDS};
+						   .gop_count = gop_count(&t->cfg)};
 
 	t->base.ops = &ops;
 	t->base.codec = t->cfg.codec != PAYLOAD_NONE ? t->cfg.codec : PAYLOAD_H264;

@@ -4,6 +4,7 @@
 #include <libavutil/audio_fifo.h>
 #include <libavutil/channel_layout.h>
 #include <libswresample/swresample.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/bytes.h"
@@ -57,23 +58,24 @@ open_decoder(struct media_transcoder *t, struct media_words *words)
 }
 
 static int
-open_video(struct media_transcoder *t, enum payload_codec codec, unsigned layers,
-	   unsigned bitrate_bps, struct media_words *words)
+open_video(struct media_transcoder *t, const struct media_transcoder_config *c,
+	   struct media_words *words)
 {
 	AVRational fps = t->stream->avg_frame_rate;
+	double gop_s = c->gop_s > 0 ? c->gop_s : GOP_SECONDS;
 
 	if (fps.num <= 0 || fps.den <= 0 || fps.num / fps.den > FPS_MAX)
 		fps = (AVRational){FPS_FALLBACK, 1};
 	const struct media_encoder_config config = {
-	    .codec = codec,
+	    .codec = c->codec,
 	    .width = (unsigned)t->stream->codecpar->width & ~1u,
 	    .height = (unsigned)t->stream->codecpar->height & ~1u,
 	    .fps_num = (unsigned)fps.num,
 	    .fps_den = (unsigned)fps.den,
-	    .bitrate_bps = bitrate_bps,
-	    .gop_count = (unsigned)(fps.num * GOP_SECONDS / fps.den) + 1};
+	    .bitrate_bps = c->bitrate_bps,
+	    .gop_count = MAX_OF((unsigned)lround(av_q2d(fps) * gop_s), 1u)};
 
-	return media_layers_open(&t->video, &config, layers, words);
+	return media_layers_open(&t->video, &config, c->layers, words);
 }
 
 static int
@@ -85,9 +87,8 @@ open_audio(struct media_transcoder *t, unsigned bitrate_bps, struct media_words 
 }
 
 struct media_transcoder *
-media_transcoder_new(const AVStream *stream, enum payload_codec codec, unsigned layers,
-		     unsigned bitrate_bps, media_emit_fn *emit, void *arg,
-		     struct media_words *words)
+media_transcoder_new(const AVStream *stream, const struct media_transcoder_config *config,
+		     media_emit_fn *emit, void *arg, struct media_words *words)
 {
 	struct media_transcoder *t = calloc(1, sizeof(*t));
 	int r;
@@ -101,8 +102,8 @@ media_transcoder_new(const AVStream *stream, enum payload_codec codec, unsigned 
 	r = open_decoder(t, words);
 	if (r == 0)
 		r = stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO
-			? open_video(t, codec, layers, bitrate_bps, words)
-			: open_audio(t, bitrate_bps, words);
+			? open_video(t, config, words)
+			: open_audio(t, config->bitrate_bps, words);
 	if (r < 0) {
 		media_transcoder_free(t);
 		return NULL;

@@ -6,11 +6,18 @@
 
 #include "media/media.h"
 
+struct media_transcoder_config {
+	unsigned bitrate_bps;
+	/* Of video. */
+	enum payload_codec codec; /* NONE: H264 */
+	unsigned layers;
+	double gop_s; /* between keyframes at most; 0: 4 */
+};
+
 struct media_transcoder;
-/* Video becomes codec (NONE: H264) of the same size, in so many layers, audio Opus. The stream is
- * borrowed. NULL with *words set. */
-struct media_transcoder *media_transcoder_new(const AVStream *stream, enum payload_codec codec,
-					      unsigned layers, unsigned bitrate_bps,
+/* Video keeps its size, audio becomes Opus. The stream is borrowed. NULL with *words set. */
+struct media_transcoder *media_transcoder_new(const AVStream *stream,
+					      const struct media_transcoder_config *config,
 					      media_emit_fn *emit, void *arg,
 					      struct media_words *words);
 void media_transcoder_free(struct media_transcoder *t);

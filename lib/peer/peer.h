@@ -195,7 +195,7 @@ struct peer_stats {
 	uint64_t plis_sent, plis_received;	 /* FIR included */
 	uint64_t reports_sent, reports_received; /* compounds with SR or RR */
 	uint64_t twcc_sent, twcc_received, twcc_lost; /* feedback; losses it told of */
-	uint64_t rtt_us;     /* last known, from reports, else ICE; 0 unknown */
+	uint64_t rtt_us;     /* median of the last few, of reports, else ICE; 0 unknown */
 	uint64_t jitter_us;  /* receiving: of the first track with packets */
 	uint64_t remb_bps;   /* last told; 0 none */
 	uint8_t remote_loss; /* 1/256: last report block on what we send */

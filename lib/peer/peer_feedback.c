@@ -21,7 +21,7 @@ note_report(struct peer *p, const struct rtcp_report *r)
 		return;
 	rtt = (uint32_t)(ntp >> 16) - r->lsr - r->dlsr;
 	if (rtt < 60u << 16)
-		p->rtt_us = MAX_OF((uint64_t)rtt * 1000000 >> 16, 1u);
+		median_add(&p->rtts_us, MAX_OF((uint64_t)rtt * 1000000 >> 16, 1u));
 }
 
 static void

@@ -154,7 +154,7 @@ peer_ice_rtt(const struct peer *p)
 
 		ice_agent_pair(p->agent, i, &pair);
 		if (pair.nominated)
-			return pair.rtt_us;
+			return pair.usual_rtt_us;
 	}
 	return 0;
 }

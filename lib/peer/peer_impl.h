@@ -2,6 +2,7 @@
 #ifndef RTCKIT_PEER_IMPL_H
 #define RTCKIT_PEER_IMPL_H
 
+#include "base/median.h"
 #include "base/random.h"
 #include "ice/ice_agent.h"
 #include "ice/ice_lite.h"
@@ -17,9 +18,11 @@ enum {
 	PEER_QUEUE_MAX = 32,	      /* RTCP datagrams waiting; more are dropped: reports repeat */
 	PEER_KEYFRAME_US = 200000,    /* between two requests for a keyframe of a track */
 	PEER_RATE_MIN_BPS = 100000,   /* below this there is no picture */
-	PEER_FIRST_REPORT_US = 20000, /* after the first packet sent: players need the clock */
-	PEER_RTT_DEFAULT_US = 100000, /* until one is measured */
-	PEER_AUDIO_HISTORY = 256,     /* packets kept of a sent audio track */
+	PEER_FIRST_REPORT_US = 20000, /* after the first packet sent: players need the clock, */
+	PEER_EARLY_REPORT_US = 250000, /* and may miss it: so often */
+	PEER_EARLY_FOR_US = 2000000,   /* for so long (RFC 6051 s.2.1, RFC 3550 s.6.2) */
+	PEER_RTT_DEFAULT_US = 100000,  /* until one is measured */
+	PEER_AUDIO_HISTORY = 256,      /* packets kept of a sent audio track */
 	PEER_WORDS_SIZE = 256
 };
 
@@ -107,8 +110,9 @@ struct peer {
 	uint32_t twcc_media;		    /* SSRC that feedback names */
 	uint64_t twcc_due_us;		    /* CLOCK_NEVER: nothing to report */
 	uint64_t report_us;		    /* next SR and RR; CLOCK_NEVER before any media */
+	uint64_t started_us;		    /* the last track began to be sent; 0: none */
 	uint64_t start_us, ice_us, dtls_us; /* when each step was done; 0 not yet */
-	uint64_t rtt_us;		    /* of reports */
+	struct median rtts_us;		    /* of reports */
 	uint64_t remb_bps;		    /* that we ask for; 0 none */
 	uint64_t remb_heard_bps;
 	unsigned sample_count;
@@ -167,6 +171,7 @@ void peer_rtcp_bye(struct peer *p);
 bool peer_rtcp_poll(struct peer *p, struct peer_datagram *out);
 void peer_rtcp_clear(struct peer *p);
 int peer_rtcp_input(struct peer *p, uint8_t *buf, size_t size);
-uint64_t peer_rtt(const struct peer *p); /* never 0 */
+uint64_t peer_known_rtt(const struct peer *p); /* 0: not yet */
+uint64_t peer_rtt(const struct peer *p);       /* never 0 */
 
 #endif

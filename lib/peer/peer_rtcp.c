@@ -16,9 +16,15 @@ struct compound {
 };
 
 uint64_t
+peer_known_rtt(const struct peer *p)
+{
+	return p->rtts_us.count > 0 ? median_of(&p->rtts_us) : peer_ice_rtt(p);
+}
+
+uint64_t
 peer_rtt(const struct peer *p)
 {
-	uint64_t rtt_us = p->rtt_us != 0 ? p->rtt_us : peer_ice_rtt(p);
+	uint64_t rtt_us = peer_known_rtt(p);
 
 	return rtt_us != 0 ? rtt_us : PEER_RTT_DEFAULT_US;
 }
@@ -229,6 +235,16 @@ twcc_timeout(struct peer *p)
 	p->twcc_due_us = CLOCK_NEVER;
 }
 
+/* From one report to the next. */
+static uint64_t
+interval(const struct peer *p)
+{
+	bool early = p->started_us != 0 && p->now_us - p->started_us < PEER_EARLY_FOR_US;
+
+	return early ? MIN_OF(p->config.report_us, (uint64_t)PEER_EARLY_REPORT_US)
+		     : p->config.report_us;
+}
+
 void
 peer_rtcp_timeout(struct peer *p)
 {
@@ -246,7 +262,7 @@ peer_rtcp_timeout(struct peer *p)
 	twcc_timeout(p);
 	if (p->report_us <= p->now_us) {
 		send_report(p);
-		p->report_us = p->now_us + p->config.report_us;
+		p->report_us = p->now_us + interval(p);
 	}
 }
 

@@ -7,7 +7,14 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 
-enum { EXT_MAX = 4, OSN_SIZE = 2, RESEND_MIN_US = 10000 };
+enum {
+	EXT_MAX = 4,
+	OSN_SIZE = 2,
+	/* No packet is resent twice within half a round trip; the other side knows better how long
+	 * one is now, and asks no sooner: what was measured here may be of a bad moment. */
+	RESEND_MIN_US = 10000,
+	RESEND_MAX_US = 50000
+};
 
 int
 peer_send(struct peer *p, uint64_t now_us, unsigned track, const struct peer_media *media)
@@ -37,8 +44,10 @@ peer_send(struct peer *p, uint64_t now_us, unsigned track, const struct peer_med
 	tx->last_ts = media->ts;
 	tx->last_capture_us = media->capture_us;
 	tx->clock_rate = pt->clock_rate;
-	if (!tx->started)
+	if (!tx->started) {
 		p->report_us = MIN_OF(p->report_us, p->now_us + PEER_FIRST_REPORT_US);
+		p->started_us = p->now_us;
+	}
 	tx->started = true;
 	return 0;
 }
@@ -169,6 +178,8 @@ peer_resend(struct peer *p, struct peer_line *line, uint16_t seq)
 	struct peer_tx *tx = line->tx;
 	uint64_t position = rtp_ring_find(tx->ring, rtp_seq_extend(tx->next_seq - 1, seq));
 	uint32_t now_ms = (uint32_t)(p->now_us / 1000);
+	uint64_t apart_us =
+	    MIN_OF(MAX_OF(peer_rtt(p) / 2, (uint64_t)RESEND_MIN_US), (uint64_t)RESEND_MAX_US);
 	struct peer_sent *sent;
 
 	if (position == 0) {
@@ -177,8 +188,7 @@ peer_resend(struct peer *p, struct peer_line *line, uint16_t seq)
 	}
 	sent = sent_of(tx, position);
 	if (position >= tx->next_position || tx->resend_count == PEER_RESEND_MAX ||
-	    (sent->resent_ms != 0 &&
-	     now_ms - sent->resent_ms < MAX_OF(peer_rtt(p) / 2, (uint64_t)RESEND_MIN_US) / 1000))
+	    (sent->resent_ms != 0 && now_ms - sent->resent_ms < apart_us / 1000))
 		return;
 	sent->resent_ms = now_ms | 1;
 	tx->resends[(tx->resend_first + tx->resend_count++) % PEER_RESEND_MAX] = position;

@@ -45,7 +45,7 @@ add(struct peer_stats *sum, const struct peer_stats *s)
 static void
 common_stats(const struct peer *p, struct peer_stats *out)
 {
-	out->rtt_us = p->rtt_us != 0 ? p->rtt_us : peer_ice_rtt(p);
+	out->rtt_us = peer_known_rtt(p);
 	out->remb_bps = p->remb_heard_bps;
 	out->twcc_sent = p->stats.twcc_sent;
 	out->twcc_received = p->stats.twcc_received;

@@ -250,13 +250,17 @@ line_search(struct peer *p, const struct rtp_packet *packet)
 }
 
 static void
-rx_bind(struct peer *p, struct peer_rx *rx, uint32_t ssrc, uint32_t clock_rate)
+rx_bind(struct peer *p, struct peer_line *line, uint32_t ssrc, uint32_t clock_rate)
 {
+	struct peer_rx *rx = line->rx;
+
 	if (rx->bound) {
 		rx->lost_before += rtp_recv_lost(&rx->recv);
 		rx->restarted = true;
 	}
 	rtp_recv_init(&rx->recv, ssrc, clock_rate);
+	if (!line->nack)
+		rx->recv.max_age_us = RTP_RECV_PLAIN_AGE_US;
 	if (p->config.reorder_us != 0)
 		rx->recv.reorder_us = (uint32_t)p->config.reorder_us;
 	rx->ssrc = ssrc;
@@ -274,7 +278,7 @@ peer_line_of(struct peer *p, const struct rtp_packet *packet, bool *rtx)
 	if (*rtx)
 		line->rx->rtx_ssrc = packet->ssrc;
 	else if (!line->rx->bound || line->rx->ssrc != packet->ssrc)
-		rx_bind(p, line->rx, packet->ssrc, pt->clock_rate);
+		rx_bind(p, line, packet->ssrc, pt->clock_rate);
 	return line;
 }
 

@@ -186,6 +186,7 @@ stray(struct rtp_recv *r, uint64_t now_us, uint16_t seq, uint32_t ts, size_t siz
 		ext += 0x10000;
 	r->octets = 0;
 	start(r, now_us, ext, ts, size);
+	r->hole = true; /* the first one is gone, and whatever came before it */
 	*ext_seq = ext;
 	return RTP_RECV_RESTART;
 }
@@ -262,6 +263,17 @@ is_given_up(const struct rtp_recv *r, const struct rtp_recv_missing *m, uint64_t
 	       age_ms >= r->max_age_us / 1000;
 }
 
+/* Who does not answer several asks may think that the answer is under way: time is what helps. */
+static uint64_t
+interval_us(uint64_t rtt_us, unsigned tries)
+{
+	uint64_t us = MAX_OF(rtt_us, (uint64_t)RTP_RECV_RETRY_US);
+
+	for (unsigned i = RTP_RECV_NACK_EVEN; i < tries; i++)
+		us += us / 2;
+	return us;
+}
+
 size_t
 rtp_recv_nack(struct rtp_recv *r, uint64_t now_us, uint64_t rtt_us, uint16_t *seqs, size_t cap)
 {
@@ -277,7 +289,7 @@ rtp_recv_nack(struct rtp_recv *r, uint64_t now_us, uint64_t rtt_us, uint16_t *se
 		if (m.due_us <= now_us && count < cap) {
 			seqs[count++] = (uint16_t)m.seq;
 			m.tries++;
-			m.due_us = now_us + MAX_OF(rtt_us, (uint64_t)RTP_RECV_RETRY_US);
+			m.due_us = now_us + interval_us(rtt_us, m.tries);
 		}
 		r->missing[kept++] = m;
 	}
@@ -288,7 +300,7 @@ rtp_recv_nack(struct rtp_recv *r, uint64_t now_us, uint64_t rtt_us, uint16_t *se
 uint64_t
 rtp_recv_nack_deadline(const struct rtp_recv *r)
 {
-	uint64_t due = CLOCK_NEVER;
+	uint64_t due = r->hole ? 0 : CLOCK_NEVER;
 
 	for (size_t i = 0; i < r->missing_count; i++)
 		due = MIN_OF(due, r->missing[i].due_us);

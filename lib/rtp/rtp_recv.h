@@ -16,10 +16,12 @@
 enum {
 	RTP_RECV_MISSING_MAX = 256, /* packets waited for; a larger hole asks for a keyframe */
 	RTP_RECV_NACK_TRIES = 10,
-	RTP_RECV_HISTORY = 2048,     /* packets back in which a duplicate is told from a late one */
-	RTP_RECV_REORDER_US = 10000, /* default of reorder_us: most reordering is over by then */
-	RTP_RECV_MAX_AGE_US = 1000000, /* default of max_age_us: later no player wants it */
-	RTP_RECV_RETRY_US = 20000      /* least time between two asks for the same packet */
+	RTP_RECV_NACK_EVEN = 4,	 /* the first ones are a round trip apart, then half as much more */
+	RTP_RECV_HISTORY = 2048, /* packets back in which a duplicate is told from a late one */
+	RTP_RECV_REORDER_US = 10000,	/* default of reorder_us: most reordering is over by then */
+	RTP_RECV_MAX_AGE_US = 1000000,	/* default of max_age_us: later no player wants it */
+	RTP_RECV_PLAIN_AGE_US = 250000, /* for max_age_us where NACK was not negotiated */
+	RTP_RECV_RETRY_US = 20000	/* least time between two asks for the same packet */
 };
 
 struct rtp_recv_missing {
@@ -55,8 +57,9 @@ void rtp_recv_init(struct rtp_recv *r, uint32_t ssrc, uint32_t clock_rate);
  * One packet (not an RTX wrapper: unwrap first). *ext_seq gets the extended sequence number.
  * NEW: in order or ahead; LATE: fills a hole or precedes; DUPLICATE: drop it, *ext_seq is untouched
  * (also a packet beyond the history, and the first that is more than 3000 off: RFC 3550 A.1);
- * RESTART: the second in a row of those: history is forgotten and *ext_seq goes on above it.
- * Duplicates do not count as received, so a cumulative loss is never hidden by resends.
+ * RESTART: the second in a row of those: history is forgotten, *ext_seq goes on above it, and hole
+ * is set, for the first is lost with whatever was sent before it. Duplicates do not count as
+ * received, so a cumulative loss is never hidden by resends.
  */
 enum rtp_recv_result rtp_recv_packet(struct rtp_recv *r, uint64_t now_us, uint16_t seq, uint32_t ts,
 				     size_t size, uint64_t *ext_seq);
@@ -65,13 +68,16 @@ void rtp_recv_sender_report(struct rtp_recv *r, uint64_t now_us, const struct rt
 void rtp_recv_report(struct rtp_recv *r, uint64_t now_us, struct rtcp_report *out);
 /*
  * Sequence numbers to ask for now, at most cap, ascending. rtt_us spaces the retries
- * (RTP_RECV_RETRY_US at least); the first ask comes reorder_us after the hole was seen. Gives up a
- * packet one interval after RTP_RECV_NACK_TRIES asks, or at max_age_us: then sets hole. Returns the
- * count; what cap left out stays due.
+ * (RTP_RECV_RETRY_US at least), which come ever less often after RTP_RECV_NACK_EVEN: senders do not
+ * resend within what they take for a round trip, and browsers may be far off in that. The first ask
+ * comes reorder_us after the hole was seen. Gives up a packet one interval after
+ * RTP_RECV_NACK_TRIES asks, or at max_age_us: then sets hole. Returns the count; what cap left out
+ * stays due.
  */
 size_t rtp_recv_nack(struct rtp_recv *r, uint64_t now_us, uint64_t rtt_us, uint16_t *seqs,
 		     size_t cap);
-uint64_t rtp_recv_nack_deadline(const struct rtp_recv *r); /* CLOCK_NEVER if nothing is missing */
-uint64_t rtp_recv_lost(const struct rtp_recv *r);	   /* expected - received, not below 0 */
+/* 0: a hole is to be read; CLOCK_NEVER: nothing is missing */
+uint64_t rtp_recv_nack_deadline(const struct rtp_recv *r);
+uint64_t rtp_recv_lost(const struct rtp_recv *r); /* expected - received, not below 0 */
 
 #endif

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
+#include "base/median.h"
 
 struct held {
 	uint64_t seq, arrival_us;
@@ -15,15 +17,18 @@ struct rtp_reorder {
 	struct held *held; /* by seq & mask */
 	uint8_t *data;	   /* packet_size octets per slot */
 	size_t packet_size, count;
-	uint64_t mask, max_wait_us;
+	uint64_t mask, min_wait_us, max_wait_us;
 	uint64_t next, first, last; /* to be released; lowest and highest held */
 	uint64_t gap_us;	    /* when the gap in front was noticed */
+	uint64_t gone, gone_end;    /* the last gap given up, which is before gone_end */
+	uint64_t gone_us;	    /* when it was noticed; 0: none yet */
+	struct median repair_us;    /* how long gaps lasted until something came to fill them */
 	uint64_t force_below;	    /* packets below it do not wait for a gap: room is needed */
 	bool started;
 };
 
 struct rtp_reorder *
-rtp_reorder_new(size_t slot_count, size_t packet_size, uint64_t max_wait_us)
+rtp_reorder_new(size_t slot_count, size_t packet_size, uint64_t min_wait_us, uint64_t max_wait_us)
 {
 	struct rtp_reorder *r = calloc(1, sizeof(*r));
 	size_t count = 2;
@@ -40,8 +45,15 @@ rtp_reorder_new(size_t slot_count, size_t packet_size, uint64_t max_wait_us)
 	}
 	r->mask = count - 1;
 	r->packet_size = packet_size;
+	r->min_wait_us = min_wait_us;
 	r->max_wait_us = max_wait_us;
 	return r;
+}
+
+void
+rtp_reorder_expect(struct rtp_reorder *r, uint64_t repair_us)
+{
+	median_add(&r->repair_us, repair_us);
 }
 
 void
@@ -70,6 +82,24 @@ hold(struct rtp_reorder *r, uint64_t now_us, uint64_t seq, const uint8_t *buf, s
 	r->count++;
 }
 
+/* In the gap in front, or in the one given up last: what came after it waits no longer. */
+static void
+note_repair(struct rtp_reorder *r, uint64_t now_us, uint64_t seq)
+{
+	if (r->count > 0 && seq >= r->next && seq < r->first)
+		median_add(&r->repair_us, now_us - r->gap_us);
+	else if (r->gone_us != 0 && seq >= r->gone && seq < r->gone_end)
+		median_add(&r->repair_us, now_us - r->gone_us);
+}
+
+static uint64_t
+wait_us(const struct rtp_reorder *r)
+{
+	uint64_t wait = RTP_REORDER_REPAIRS * median_of(&r->repair_us);
+
+	return MIN_OF(MAX_OF(wait, r->min_wait_us), r->max_wait_us);
+}
+
 int
 rtp_reorder_push(struct rtp_reorder *r, uint64_t now_us, uint64_t ext_seq, const uint8_t *buf,
 		 size_t size)
@@ -80,6 +110,7 @@ rtp_reorder_push(struct rtp_reorder *r, uint64_t now_us, uint64_t ext_seq, const
 		r->started = true;
 		r->next = ext_seq;
 	}
+	note_repair(r, now_us, ext_seq);
 	if (ext_seq < r->next)
 		return -EALREADY;
 	if (r->count > 0) {
@@ -117,11 +148,15 @@ rtp_reorder_pop(struct rtp_reorder *r, uint64_t now_us, const uint8_t **buf, uin
 
 	if (r->count == 0)
 		return 0;
-	if (r->first != r->next && r->first >= r->force_below &&
-	    now_us - r->gap_us < r->max_wait_us)
+	if (r->first != r->next && r->first >= r->force_below && now_us - r->gap_us < wait_us(r))
 		return 0;
 	h = &r->held[r->first & r->mask];
 	*lost = r->first - r->next;
+	if (*lost > 0) {
+		r->gone = r->next;
+		r->gone_end = r->first;
+		r->gone_us = r->gap_us;
+	}
 	*buf = r->data + (r->first & r->mask) * r->packet_size;
 	size = h->size;
 	h->size = 0;
@@ -136,5 +171,5 @@ rtp_reorder_deadline(const struct rtp_reorder *r)
 {
 	if (r->count == 0 || r->first == r->next)
 		return CLOCK_NEVER;
-	return r->gap_us + r->max_wait_us;
+	return r->gap_us + wait_us(r);
 }

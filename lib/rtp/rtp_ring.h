@@ -16,7 +16,9 @@ enum rtp_ring_flags {
 	RTP_RING_LATE = 4,	    /* came after a later one: a repaired or reordered packet */
 	RTP_RING_DISCONTINUITY = 8, /* the source's timestamps jump here */
 	RTP_RING_DTS = 16,	    /* dts_offset is set */
-	RTP_RING_CAPTURE = 32	    /* capture_ntp is set */
+	RTP_RING_CAPTURE = 32,	    /* capture_ntp is set */
+	RTP_RING_SETS = 64,	/* has parameter sets, without which its keyframe means nothing, */
+	RTP_RING_NEW_SETS = 128 /* which who got those before may not know: of another size */
 };
 
 /* One packet as stored. Pointers borrow from the ring until it is overwritten. */

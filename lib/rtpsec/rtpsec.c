@@ -41,6 +41,7 @@ rtpsec_free(struct rtpsec *s)
 	for (size_t i = 0; i < s->stream_count; i++)
 		rtpsec_stream_fini(&s->streams[i]);
 	free(s->streams);
+	free(s->past);
 	OPENSSL_cleanse(s, sizeof(*s));
 	free(s);
 }
@@ -93,6 +94,32 @@ stream_get(struct rtpsec *s, uint32_t ssrc)
 	struct rtpsec_stream *stream = stream_find(s, ssrc);
 
 	return stream != NULL ? stream : stream_add(s, ssrc);
+}
+
+/*
+ * An inbound stream takes a place, that of who was silent for longest if there is no other. Where
+ * one was remembered all places are taken, so nothing that may fail comes after it is forgotten.
+ */
+static struct rtpsec_stream *
+stream_admit(struct rtpsec *s, const struct rtpsec_stream *fresh)
+{
+	struct rtpsec_stream *place = s->streams;
+	uint64_t *seen;
+
+	if (s->stream_count < RTPSEC_SSRC_MAX)
+		return stream_add(s, fresh->ssrc);
+	for (size_t i = 1; i < s->stream_count; i++)
+		if (s->streams[i].used < place->used)
+			place = &s->streams[i];
+	rtpsec_past_forget(s, fresh->ssrc);
+	if (rtpsec_past_keep(s, place) < 0)
+		return NULL;
+	seen = place->seen;
+	*place = *fresh;
+	place->seen = seen;
+	if (seen != NULL)
+		memset(seen, 0, RTPSEC_REPLAY_WINDOW / 8);
+	return place;
 }
 
 #ifdef RTPSEC_CHECK_RESENDS
@@ -169,8 +196,8 @@ rtp_header_span(const uint8_t *buf, size_t size)
 int
 rtpsec_unprotect(struct rtpsec *s, uint8_t *buf, size_t size)
 {
-	static const struct rtpsec_stream none;
-	struct rtpsec_stream *stream;
+	struct rtpsec_stream fresh, *stream;
+	const struct rtpsec_stream *known;
 	size_t span = rtp_header_span(buf, size);
 	uint32_t roc;
 	uint16_t seq;
@@ -181,11 +208,12 @@ rtpsec_unprotect(struct rtpsec *s, uint8_t *buf, size_t size)
 	if (span == 0 || span + s->profile->tag_size > size)
 		return -EBADMSG;
 	stream = stream_find(s, be32(buf + 8));
-	if (stream == NULL && s->stream_count >= RTPSEC_SSRC_MAX)
+	if (stream == NULL && !rtpsec_past_recall(s, be32(buf + 8), &fresh))
 		return -ENOSPC;
+	known = stream != NULL ? stream : &fresh;
 	seq = be16(buf + 2);
-	roc = rtpsec_stream_guess(stream != NULL ? stream : &none, seq);
-	rc = rtpsec_stream_check(stream != NULL ? stream : &none, roc, seq);
+	roc = rtpsec_stream_guess(known, seq);
+	rc = rtpsec_stream_check(known, roc, seq);
 	if (rc != 0)
 		return rc;
 	if (crypt_get(s, false) == NULL)
@@ -193,8 +221,11 @@ rtpsec_unprotect(struct rtpsec *s, uint8_t *buf, size_t size)
 	n = rtpsec_crypt_open(s->rtp, roc, buf, span, size);
 	if (n < 0)
 		return n;
-	stream = stream != NULL ? stream : stream_add(s, be32(buf + 8));
-	rc = stream != NULL ? rtpsec_stream_note(stream, roc, seq) : -ENOMEM;
+	stream = stream != NULL ? stream : stream_admit(s, &fresh);
+	if (stream == NULL)
+		return -ENOMEM;
+	stream->used = ++s->uses;
+	rc = rtpsec_stream_note(stream, roc, seq);
 	return rc != 0 ? rc : n;
 }
 
@@ -218,7 +249,7 @@ rtpsec_protect_rtcp(struct rtpsec *s, uint8_t *buf, size_t size, size_t cap)
 int
 rtpsec_unprotect_rtcp(struct rtpsec *s, uint8_t *buf, size_t size)
 {
-	struct rtpsec_stream *stream;
+	struct rtpsec_stream fresh, *stream;
 	int64_t index;
 	int rc, n;
 
@@ -231,9 +262,9 @@ rtpsec_unprotect_rtcp(struct rtpsec *s, uint8_t *buf, size_t size)
 	if (index < 0)
 		return -EBADMSG;
 	stream = stream_find(s, be32(buf + 4));
-	if (stream == NULL && s->stream_count >= RTPSEC_SSRC_MAX)
+	if (stream == NULL && !rtpsec_past_recall(s, be32(buf + 4), &fresh))
 		return -ENOSPC;
-	rc = stream != NULL ? rtpsec_stream_check_rtcp(stream, (uint32_t)index) : 0;
+	rc = rtpsec_stream_check_rtcp(stream != NULL ? stream : &fresh, (uint32_t)index);
 	if (rc != 0)
 		return rc;
 	if (crypt_get(s, true) == NULL)
@@ -241,9 +272,10 @@ rtpsec_unprotect_rtcp(struct rtpsec *s, uint8_t *buf, size_t size)
 	n = rtpsec_crypt_open_rtcp(s->rtcp, (uint32_t)index, buf, size);
 	if (n < 0)
 		return n;
-	stream = stream != NULL ? stream : stream_add(s, be32(buf + 4));
+	stream = stream != NULL ? stream : stream_admit(s, &fresh);
 	if (stream == NULL)
 		return -ENOMEM;
+	stream->used = ++s->uses;
 	rtpsec_stream_note_rtcp(stream, (uint32_t)index);
 	return n;
 }

@@ -1,7 +1,9 @@
 /*
  * rtpsec.h - SRTP and SRTCP (RFC 3711, RFC 7714) for one direction of one association, on OpenSSL's
  * ciphers.  All SSRCs of the direction share one context; streams and ciphers are made on first
- * use.  Allocates when a new SSRC appears, never per packet otherwise.
+ * use.  Allocates when a new SSRC appears, never per packet otherwise.  An inbound SSRC that was
+ * silent while RTPSEC_SSRC_MAX others came loses its place: it may go on, above what was newest of
+ * it.  An outbound one never does: its indices would be used twice.
  */
 #ifndef RTCKIT_RTPSEC_RTPSEC_H
 #define RTCKIT_RTPSEC_RTPSEC_H
@@ -14,7 +16,9 @@
 enum {
 	RTPSEC_OVERHEAD_MAX = 36,    /* octets that protection may add; reserve 48 */
 	RTPSEC_REPLAY_WINDOW = 2048, /* packets, both ways */
-	RTPSEC_SSRC_MAX = 64 /* inbound SSRCs of one association; more are refused (-ENOSPC) */
+	RTPSEC_SSRC_MAX = 64,  /* inbound SSRCs of one association at a time: who was silent for
+				  longest gives his place to a new one */
+	RTPSEC_PAST_MAX = 1024 /* such ones, of which nothing is taken twice; more are refused */
 };
 
 enum rtpsec_direction { RTPSEC_SEND, RTPSEC_RECEIVE };
@@ -40,7 +44,8 @@ int rtpsec_protect(struct rtpsec *s, const uint8_t *hdr, size_t hdr_size, const 
 		   size_t payload_size, uint8_t *out, size_t cap);
 
 /* In place. Returns the octets of the plain packet; -EACCES authentication failed; -EALREADY
- * replayed; -ESTALE older than the window; -EBADMSG malformed; -ENOSPC too many SSRCs. */
+ * replayed; -ESTALE older than the window, or than the newest of an SSRC that had lost its place;
+ * -EBADMSG malformed; -ENOSPC too many SSRCs. */
 int rtpsec_unprotect(struct rtpsec *s, uint8_t *buf, size_t size);
 
 /* RTCP, in place; cap is the buffer's room for protect. Same returns. */

@@ -72,6 +72,9 @@ struct rtpsec_stream {
 	bool started;
 	uint32_t rtcp_index; /* highest sent or received; 0 none */
 	uint64_t rtcp_seen;  /* bit n: rtcp_index - n was received */
+	uint64_t floor; /* RTP indices, and SRTCP's, below which nothing is taken: it had lost */
+	uint32_t rtcp_floor; /* its place; 0: it never had */
+	uint64_t used;	     /* RECEIVE: when it was heard, by the count of all packets */
 	uint64_t *seen; /* RECEIVE: bit per index modulo the window; NULL before the first RTP */
 #ifdef RTPSEC_CHECK_RESENDS
 	uint64_t *digests; /* of what was sent under the last indices, modulo the window */
@@ -90,6 +93,21 @@ int rtpsec_stream_check_rtcp(const struct rtpsec_stream *s, uint32_t index);
 void rtpsec_stream_note_rtcp(struct rtpsec_stream *s, uint32_t index);
 void rtpsec_stream_fini(struct rtpsec_stream *s);
 
+/* ---- rtpsec_past.c: inbound SSRCs that lost their places ---- */
+
+struct rtpsec_past {
+	uint64_t floor; /* above the newest RTP index; 0: none came */
+	uint32_t ssrc, rtcp_floor;
+};
+
+/* The stream that the SSRC goes on with; one that was never there begins. False: a new one, and
+ * there is no room to remember another. */
+bool rtpsec_past_recall(const struct rtpsec *s, uint32_t ssrc, struct rtpsec_stream *out);
+/* It has a place again. */
+void rtpsec_past_forget(struct rtpsec *s, uint32_t ssrc);
+/* The stream loses its place. 0 or -ENOMEM; not after rtpsec_past_forget() of another. */
+int rtpsec_past_keep(struct rtpsec *s, const struct rtpsec_stream *stream);
+
 struct rtpsec {
 	const struct rtpsec_profile *profile;
 	enum rtpsec_direction direction;
@@ -97,6 +115,9 @@ struct rtpsec {
 	struct rtpsec_crypt *rtp, *rtcp;		    /* made on first use */
 	struct rtpsec_stream *streams;			    /* grows */
 	size_t stream_count, stream_cap;
+	uint64_t uses;		  /* authentic packets */
+	struct rtpsec_past *past; /* by SSRC; grows */
+	size_t past_count, past_cap;
 };
 
 #endif

@@ -50,6 +50,8 @@ rtpsec_stream_check(const struct rtpsec_stream *s, uint32_t roc, uint16_t seq)
 {
 	uint64_t index = index_of(roc, seq), highest = index_of(s->roc, s->seq);
 
+	if (index < s->floor)
+		return -ESTALE;
 	if (!s->started || index > highest)
 		return 0;
 	if (highest - index >= RTPSEC_REPLAY_WINDOW)
@@ -85,6 +87,8 @@ rtpsec_stream_check_rtcp(const struct rtpsec_stream *s, uint32_t index)
 {
 	uint32_t age = s->rtcp_index - index;
 
+	if (index < s->rtcp_floor)
+		return -ESTALE;
 	if (index > s->rtcp_index || s->rtcp_seen == 0)
 		return 0;
 	if (age >= RTPSEC_RTCP_WINDOW)

@@ -179,6 +179,11 @@ struct sdp *sdp_parse(const char *text, size_t size, struct sdp_problem *problem
 
 /* Write it, CRLF after every line, with a NUL. Returns the octets without the NUL, or -ENOSPC. */
 int sdp_write(const struct sdp *sdp, char *out, size_t cap);
+/*
+ * What a fragment (RFC 8840 s.9) repeats of a description behind its credentials: the bundle, and
+ * the first section that has candidates, with them. Octets without the NUL, or -ENOSPC.
+ */
+int sdp_write_ice(const struct sdp *sdp, char *out, size_t cap);
 
 /* Set *problem (NULL is fine). */
 void sdp_problem_set(struct sdp_problem *problem, enum sdp_problem_code code, const char *format,

@@ -189,9 +189,11 @@ sdp_fragment_parse(struct sdp_fragment *fragment, const char *text, size_t size,
 }
 
 int
-sdp_fragment_write(char *out, size_t cap, const char *ufrag, const char *pwd)
+sdp_fragment_write(char *out, size_t cap, const char *ufrag, const char *pwd,
+		   const char *candidates)
 {
-	int n = snprintf(out, cap, "a=ice-lite\r\na=ice-ufrag:%s\r\na=ice-pwd:%s\r\n", ufrag, pwd);
+	int n = snprintf(out, cap, "a=ice-lite\r\na=ice-ufrag:%s\r\na=ice-pwd:%s\r\n%s", ufrag, pwd,
+			 candidates);
 
 	return n >= 0 && (size_t)n < cap ? n : -ENOSPC;
 }

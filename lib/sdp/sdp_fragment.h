@@ -23,7 +23,11 @@ struct sdp_fragment {
 int sdp_fragment_parse(struct sdp_fragment *fragment, const char *text, size_t size,
 		       struct sdp_problem *problem);
 
-/* The fragment that answers an ICE restart of a lite agent. Octets without the NUL, or -ENOSPC. */
-int sdp_fragment_write(char *out, size_t cap, const char *ufrag, const char *pwd);
+/*
+ * The fragment that answers an ICE restart of a lite agent. candidates: what sdp_write_ice() made
+ * of the session's answer, or "". Octets without the NUL, or -ENOSPC.
+ */
+int sdp_fragment_write(char *out, size_t cap, const char *ufrag, const char *pwd,
+		       const char *candidates);
 
 #endif

@@ -9,7 +9,9 @@
 #include "sdp/sdp.h"
 
 enum {
-	SDP_TRACK_CODECS_MAX = 32,
+	SDP_TRACK_CODECS_MAX = 24, /* as many as the relay takes; Chromium offers 15 for video */
+	SDP_TRACK_FMTP_MAX = 512,  /* characters, likewise; a codec that needs more is left out */
+	SDP_TRACK_CHANNELS_MAX = 2,
 	SDP_TRACK_EXTS_MAX = 14,
 	SDP_TRACK_RIDS_MAX = 4, /* simulcast layers that are taken; the rest is not answered */
 	SDP_TRACK_RID_MAX = 16, /* and of names no longer than this */
@@ -22,11 +24,8 @@ enum {
 #define SDP_EXT_REPAIRED_RID "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 #define SDP_EXT_TRANSPORT_CC                                                                       \
 	"http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
-#define SDP_EXT_ABS_SEND_TIME	  "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
-#define SDP_EXT_AUDIO_LEVEL	  "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-#define SDP_EXT_PLAYOUT_DELAY	  "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-#define SDP_EXT_COLOR_SPACE	  "http://www.webrtc.org/experiments/rtp-hdrext/color-space"
-#define SDP_EXT_VIDEO_ORIENTATION "urn:3gpp:video-orientation"
+#define SDP_EXT_ABS_SEND_TIME "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+#define SDP_EXT_PLAYOUT_DELAY "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 
 /* One m-line as agreed. Texts borrow from the description that was negotiated. */
 struct sdp_track {
@@ -41,7 +40,9 @@ struct sdp_track {
 	uint32_t rtx_ssrcs[SDP_TRACK_SSRCS_MAX];       /* rtx_ssrcs[i] repairs ssrcs[i] */
 	/* Simulcast layers that the sender names, in order; of an answer: those it takes. */
 	const char *rids[SDP_RIDS_MAX];
-	char index_text[4]; /* storage of mid when the m-line has none */
+	size_t
+	    ssrc_layer_count; /* without rids: the first of ssrcs are layers, the best first; 0 */
+	char index_text[4];   /* storage of mid when the m-line has none */
 };
 
 struct sdp_plan {

@@ -25,27 +25,29 @@ static const struct {
 
 enum { EXT_PUBLISH = 1, EXT_PLAY = 2 };
 
-/* Extensions that the relay reads from a publisher, or writes for a player. */
+/*
+ * Extensions that the relay reads from a publisher, or writes for a player (MID alone is only
+ * answered there: a bundle is expected to have it, and a=ssrc lines say the same). Others would
+ * cost a publisher octets that nobody reads. Without video-orientation a sender turns the picture
+ * itself, and so does every player see it upright.
+ */
 static const struct {
 	const char *uri;
 	unsigned roles;
 } known_exts[] = {
     {SDP_EXT_MID, EXT_PUBLISH | EXT_PLAY},
     {SDP_EXT_TRANSPORT_CC, EXT_PUBLISH | EXT_PLAY},
-    {SDP_EXT_ABS_SEND_TIME, EXT_PUBLISH | EXT_PLAY},
     {SDP_EXT_RID, EXT_PUBLISH},
     {SDP_EXT_REPAIRED_RID, EXT_PUBLISH},
-    {SDP_EXT_AUDIO_LEVEL, EXT_PUBLISH},
-    {SDP_EXT_PLAYOUT_DELAY, EXT_PUBLISH | EXT_PLAY},
-    {SDP_EXT_COLOR_SPACE, EXT_PUBLISH},
-    /* Not video-orientation: a sender that may not use it turns the picture itself, and so does
-     * every player see it upright. */
+    {SDP_EXT_PLAYOUT_DELAY, EXT_PLAY},
 };
 
 /* Index in forwarded[], or -1. */
 static int
 rank_of(const struct sdp_codec *c, enum sdp_kind kind)
 {
+	if (c->channels > SDP_TRACK_CHANNELS_MAX || strlen(c->fmtp) > SDP_TRACK_FMTP_MAX)
+		return -1;
 	for (size_t i = 0; i < ARRAY_COUNT(forwarded); i++)
 		if (forwarded[i].kind == kind && forwarded[i].clock_rate == c->clock_rate &&
 		    sdp_codec_is(c, forwarded[i].name))
@@ -72,7 +74,7 @@ is_red(const struct sdp_media *m, const struct sdp_codec *c)
 	int pt = red_fmtp_pt(c->fmtp);
 
 	if (m->kind != SDP_AUDIO || !sdp_codec_is(c, "red") || c->clock_rate != 48000 ||
-	    c->channels != 2)
+	    c->channels != 2 || strlen(c->fmtp) > SDP_TRACK_FMTP_MAX)
 		return false;
 	for (size_t i = 0; i < m->codec_count; i++)
 		if (m->codecs[i].pt == pt && sdp_codec_is(&m->codecs[i], "opus") &&
@@ -196,67 +198,6 @@ choose_exts(struct sdp_track *t, const struct sdp_media *m, const struct sdp_pol
 	}
 }
 
-static bool
-is_secondary(const struct sdp_media *m, uint32_t ssrc)
-{
-	for (size_t i = 0; i < m->ssrc_group_count; i++) {
-		const struct sdp_ssrc_group *g = &m->ssrc_groups[i];
-
-		for (size_t k = 1;
-		     (g->semantics == SDP_FID || g->semantics == SDP_FEC) && k < g->ssrc_count; k++)
-			if (g->ssrcs[k] == ssrc)
-				return true;
-	}
-	return false;
-}
-
-static uint32_t
-rtx_of(const struct sdp_media *m, uint32_t ssrc)
-{
-	for (size_t i = 0; i < m->ssrc_group_count; i++)
-		if (m->ssrc_groups[i].semantics == SDP_FID && m->ssrc_groups[i].ssrc_count == 2 &&
-		    m->ssrc_groups[i].ssrcs[0] == ssrc)
-			return m->ssrc_groups[i].ssrcs[1];
-	return 0;
-}
-
-/* rtx_ssrcs[i] stays beside ssrcs[i], 0 where there is none; the count drops trailing zeros. */
-void
-sdp_track_take_ssrcs(struct sdp_track *t, const struct sdp_media *m)
-{
-	for (size_t i = 0; i < m->ssrc_count && t->ssrc_count < SDP_TRACK_SSRCS_MAX; i++) {
-		uint32_t ssrc = m->ssrcs[i].ssrc;
-
-		if (is_secondary(m, ssrc))
-			continue;
-		t->ssrcs[t->ssrc_count] = ssrc;
-		t->rtx_ssrcs[t->ssrc_count] = rtx_of(m, ssrc);
-		t->ssrc_count++;
-		if (t->rtx_ssrcs[t->ssrc_count - 1] != 0)
-			t->rtx_ssrc_count = t->ssrc_count;
-	}
-}
-
-void
-sdp_track_take_rids(struct sdp_track *t, const struct sdp_media *m, const char *list,
-		    enum sdp_direction direction)
-{
-	while (*list != '\0') {
-		size_t n, skip = strcspn(list, ";");
-
-		list += *list == '~';
-		n = strcspn(list, ",;");
-		for (size_t i = 0; i < m->rid_count && t->rid_count < SDP_TRACK_RIDS_MAX; i++)
-			if (m->rids[i].direction == direction && n <= SDP_TRACK_RID_MAX &&
-			    strlen(m->rids[i].id) == n && strncmp(m->rids[i].id, list, n) == 0) {
-				t->rids[t->rid_count++] = m->rids[i].id;
-				break;
-			}
-		skip = strcspn(list, ";");
-		list += skip + (list[skip] == ';');
-	}
-}
-
 void
 sdp_track_init(struct sdp_track *t, const struct sdp_media *m, size_t index)
 {
@@ -297,8 +238,10 @@ plan_track(struct sdp_track *t, const struct sdp *offer, size_t index,
 	kinds_taken[m->kind] = true;
 	t->direction = sdp_direction_reverse(needed);
 	if (policy->role == SDP_PUBLISH) {
-		sdp_track_take_ssrcs(t, m);
 		sdp_track_take_rids(t, m, m->simulcast_send, SDP_SENDONLY);
+		if (t->rid_count == 0)
+			sdp_track_take_layers(t, m);
+		sdp_track_take_ssrcs(t, m);
 	}
 }
 

@@ -185,6 +185,30 @@ put_media(struct out *o, const struct sdp_media *m)
 }
 
 int
+sdp_write_ice(const struct sdp *sdp, char *out, size_t cap)
+{
+	struct out o = {.buf = out, .cap = cap};
+
+	if (cap == 0)
+		return -ENOSPC;
+	out[0] = '\0';
+	if (sdp->has_bundle)
+		put(&o, "a=group:BUNDLE %s\r\n", sdp->bundle);
+	for (size_t i = 0; i < sdp->media_count; i++) {
+		const struct sdp_media *m = &sdp->media[i];
+
+		if (m->candidate_count == 0)
+			continue;
+		put(&o, "m=%s %u %s %u\r\n", m->kind_name, m->port, m->proto,
+		    m->codec_count > 0 ? m->codecs[0].pt : 0);
+		put_text(&o, "mid", m->mid);
+		put_candidates(&o, m);
+		break;
+	}
+	return o.overflow ? -ENOSPC : (int)o.size;
+}
+
+int
 sdp_write(const struct sdp *sdp, char *out, size_t cap)
 {
 	struct out o = {.buf = out, .cap = cap};

@@ -164,16 +164,17 @@ parse_ext(struct track *t, const json_t *array, char *detail, size_t size)
 	return 0;
 }
 
-/* SSRCs over the limit are left out: they are learnt from packets anyway. */
+/* SSRCs below least, and those over the limit, are left out: they are learnt from packets anyway.
+ */
 static uint8_t
-parse_ssrcs(uint32_t *out, const json_t *array)
+parse_ssrcs(uint32_t *out, const json_t *array, json_int_t least)
 {
 	uint8_t count = 0;
 	size_t i;
 	json_t *v;
 
 	json_array_foreach((json_t *)array, i,
-			   v) if (json_is_integer(v) && json_integer_value(v) > 0 &&
+			   v) if (json_is_integer(v) && json_integer_value(v) >= least &&
 				  json_integer_value(v) <= UINT32_MAX && count < TRACK_SSRCS_MAX)
 	    out[count++] = (uint32_t)json_integer_value(v);
 	return count;
@@ -220,8 +221,8 @@ parse_track(struct track *t, const json_t *o, char *detail, size_t size)
 	t->on_demand = mode != NULL && strcmp(mode, "on-demand") == 0;
 	t->playout_delay_ms = (uint16_t)delay_ms;
 	text_copy(t->mid, sizeof(t->mid), mid != NULL ? mid : "");
-	t->ssrc_count = parse_ssrcs(t->ssrcs, json_object_get(o, "ssrcs"));
-	t->rtx_ssrc_count = parse_ssrcs(t->rtx_ssrcs, json_object_get(o, "rtx_ssrcs"));
+	t->ssrc_count = parse_ssrcs(t->ssrcs, json_object_get(o, "ssrcs"), 1);
+	t->rtx_ssrc_count = parse_ssrcs(t->rtx_ssrcs, json_object_get(o, "rtx_ssrcs"), 0);
 	rc = parse_codecs(t, json_object_get(o, "codecs"), detail, size);
 	if (rc == 0)
 		rc = parse_ext(t, json_object_get(o, "ext"), detail, size);
@@ -271,6 +272,8 @@ codec_json(const struct codec *c)
 
 	if (c->fmtp != NULL)
 		json_object_set_new(o, "fmtp", json_string(c->fmtp));
+	if ((c->feedback & FEEDBACK_NACK) != 0)
+		json_object_set_new(o, "nack", json_true());
 	return o;
 }
 

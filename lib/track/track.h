@@ -13,7 +13,7 @@
 
 enum {
 	TRACKS_MAX = 8,	     /* media sections of a session */
-	CODECS_MAX = 24,     /* codecs of a track; Chromium offers 12 for video, RTX not counted */
+	CODECS_MAX = 24,     /* codecs of a track; Chromium offers 15 for video, RTX not counted */
 	TRACK_SSRCS_MAX = 8, /* SSRCs that SDP announces for a track */
 	TRACK_RIDS_MAX = 4,
 	LANES_MAX = 16, /* what a stream forwards: a lane per track, more per simulcast layer */
@@ -21,6 +21,7 @@ enum {
 	TRACK_RID_SIZE = 17,
 	CODEC_NAME_SIZE = 17,
 	CODEC_FMTP_MAX = 512,
+	CODEC_WORDS_SIZE = 80, /* track_codec_name() */
 	RED_PRIMARY = 254,
 	PLAYOUT_DELAY_MAX_MS = 10000,
 	PT_NONE = 255
@@ -57,7 +58,7 @@ struct track {
 	bool on_demand;			 /* a contributor's track */
 	struct codec *codecs;		 /* owned */
 	uint32_t ssrcs[TRACK_SSRCS_MAX]; /* a publisher's, from SDP */
-	uint32_t rtx_ssrcs[TRACK_SSRCS_MAX];
+	uint32_t rtx_ssrcs[TRACK_SSRCS_MAX]; /* rtx_ssrcs[i] repairs ssrcs[i]; 0: nothing does */
 	char rids[TRACK_RIDS_MAX][TRACK_RID_SIZE];
 	uint32_t out_ssrc, out_rtx_ssrc; /* a player's: what the relay sends with; 0 no RTX */
 };
@@ -108,7 +109,12 @@ size_t tracks_bind(struct binding *out, const struct tracks *publisher,
  * only what concerns RED is set.
  */
 void tracks_choose(struct binding *out, const struct tracks *publisher, char *const *codecs);
-/* "H264 profile 42e01f, opus" - for errors that name both lists. Returns text. */
+/*
+ * A codec for people, with what tracks_bind() tells it by from others of that name: "H264 42e01f",
+ * "H264 42e01f mode 0", "VP9 profile 2". CODEC_WORDS_SIZE is always enough. Returns text.
+ */
+char *track_codec_name(const struct codec *c, char *text, size_t size);
+/* The same of all: "VP9 profile 2, opus" - for errors that name both lists. Returns text. */
 char *tracks_codec_names(const struct tracks *t, char *text, size_t size);
 /* The same of one kind. */
 char *tracks_kind_names(const struct tracks *t, enum track_kind kind, char *text, size_t size);

@@ -49,15 +49,15 @@ h264_distance(const char *a, const char *b)
 	return va >> 16 == vb >> 16 ? 1 : 2;
 }
 
+/* RFC 9628 s.6.1; RFC 7798 s.7.1 (1 is Main); AV1 payload format s.7.2.1 */
+static const struct {
+	const char *name, *key, *missing;
+} profiles[] = {{"VP9", "profile-id", "0"}, {"H265", "profile-id", "1"}, {"AV1", "profile", "0"}};
+
 /* 0 the same, larger worse, -1 no match. */
 static int
 distance(const struct codec *a, const struct codec *b)
 {
-	/* RFC 9628 s.6.1; RFC 7798 s.7.1 (1 is Main); AV1 payload format s.7.2.1 */
-	static const struct {
-		const char *name, *key, *missing;
-	} profiles[] = {
-	    {"VP9", "profile-id", "0"}, {"H265", "profile-id", "1"}, {"AV1", "profile", "0"}};
 	char va[32], vb[32];
 
 	if (strcasecmp(a->name, b->name) != 0 || a->clock_rate != b->clock_rate)
@@ -191,6 +191,25 @@ tracks_choose(struct binding *out, const struct tracks *publisher, char *const *
 	}
 }
 
+char *
+track_codec_name(const struct codec *c, char *out, size_t size)
+{
+	char value[32] = "", mode[32];
+
+	if (strcasecmp(c->name, "H264") == 0) {
+		fmtp_value(c->fmtp, "profile-level-id", "", value);
+		fmtp_value(c->fmtp, "packetization-mode", "0", mode);
+		snprintf(out, size, "%s%s%s%s", c->name, value[0] != '\0' ? " " : "", value,
+			 strcmp(mode, "0") == 0 ? " mode 0" : "");
+		return out;
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(profiles); i++)
+		if (strcasecmp(c->name, profiles[i].name) == 0)
+			fmtp_value(c->fmtp, profiles[i].key, "", value);
+	snprintf(out, size, "%s%s%s", c->name, value[0] != '\0' ? " profile " : "", value);
+	return out;
+}
+
 static char *
 list_names(const struct tracks *t, unsigned kinds, char *text, size_t size)
 {
@@ -199,20 +218,14 @@ list_names(const struct tracks *t, unsigned kinds, char *text, size_t size)
 	text[0] = '\0';
 	for (size_t i = 0; i < t->count; i++)
 		for (size_t k = 0; k < t->list[i].codec_count; k++) {
-			const struct codec *c = &t->list[i].codecs[k];
-			const char *word = " ";
-			char value[32];
+			const char *comma = used > 0 ? ", " : "";
+			char name[CODEC_WORDS_SIZE];
 			int n;
 
 			if ((kinds >> t->list[i].kind & 1) == 0)
 				continue;
-			fmtp_value(c->fmtp, "profile-level-id", "", value);
-			if (value[0] == '\0') {
-				word = " profile ";
-				fmtp_value(c->fmtp, "profile-id", "", value);
-			}
-			n = snprintf(text + used, size - used, "%s%s%s%s", used > 0 ? ", " : "",
-				     c->name, value[0] != '\0' ? word : "", value);
+			track_codec_name(&t->list[i].codecs[k], name, sizeof(name));
+			n = snprintf(text + used, size - used, "%s%s", comma, name);
 			if (n < 0 || (size_t)n >= size - used)
 				return text;
 			used += (size_t)n;

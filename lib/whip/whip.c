@@ -21,7 +21,8 @@ enum {
 	RELAY_TIMEOUT_MS =
 	    4000,	      /* with a look-up of 1 s and a hook within the 8 s that OBS waits */
 	STOP_GRACE_MS = 1000, /* the supervisor waits 2 s */
-	BODY_MAX = SDP_SIZE_MAX
+	BODY_MAX = SDP_SIZE_MAX,
+	PER_ADDRESS_MAX = 128 /* connections, of 512 */
 };
 
 struct whip {
@@ -54,23 +55,34 @@ on_stop_signal(void *arg, int signum)
 }
 
 static int
+load_tokens_of(struct whip_endpoint *ep, enum sdp_role role, const char *path)
+{
+	int r = path != NULL ? whip_auth_load(&ep->auth[role], path) : 0;
+
+	if (r < 0) {
+		log_error("token", "unable to take tokens from %s: %s", path,
+			  r == -EINVAL
+			      ? "one token a line, at least one, each of at most 1024 characters"
+			      : strerror(-r));
+		return r;
+	}
+	ep->needs_token[role] = path != NULL;
+	if (path != NULL)
+		log_info("token", "%zu tokens from %s for those who %s", ep->auth[role].count, path,
+			 role == SDP_PUBLISH ? "publish" : "play");
+	return 0;
+}
+
+/* On error the former ones stay: it is seen to that neither is left out for the other. */
+static int
 load_tokens(struct whip *w)
 {
-	int r;
+	const struct whip_options *o = &w->options;
+	int r = load_tokens_of(&w->endpoint, SDP_PUBLISH, o->token_file);
+	int s = load_tokens_of(&w->endpoint, SDP_PLAY,
+			       o->play_token_file != NULL ? o->play_token_file : o->token_file);
 
-	if (w->options.token_file == NULL)
-		return 0;
-	r = whip_auth_load(&w->endpoint.auth, w->options.token_file);
-	if (r == 0) {
-		w->endpoint.needs_token = true;
-		log_info("token", "%zu tokens from %s", w->endpoint.auth.count,
-			 w->options.token_file);
-		return 0;
-	}
-	log_error("token", "unable to take tokens from %s: %s", w->options.token_file,
-		  r == -EINVAL ? "one token a line, at least one, each of at most 1024 characters"
-			       : strerror(-r));
-	return r;
+	return r < 0 ? r : s;
 }
 
 /* Those of the command line, then those of the file. On error the former ones stay. */
@@ -189,6 +201,7 @@ open_server(struct whip *w, const struct whip_program *program)
 	w->options.http.routes = program->routes;
 	w->options.http.arg = &w->endpoint;
 	w->options.http.body_max = BODY_MAX;
+	w->options.http.per_address_max = PER_ADDRESS_MAX;
 	w->options.http.cors = true;
 	w->options.http.log = "http";
 	w->server = http_server_new(&w->loop, &w->options.http);

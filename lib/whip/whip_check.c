@@ -27,15 +27,23 @@ whip_reply_sdp_problem(struct http_request *req, const struct sdp_problem *probl
 		  problem->code == SDP_MALFORMED ? "the SDP offer: " : "", problem->detail);
 }
 
-bool
-whip_knows_token(const struct whip_endpoint *ep, const struct http_request *req,
-		 const struct whip_params *params)
+static bool
+knows_token(const struct whip_endpoint *ep, enum sdp_role role, const struct http_request *req,
+	    const char *secret, const char *token)
 {
-	const char *secret = params != NULL ? params->secret : http_query(req, "secret");
-	const char *token = params != NULL ? params->token : http_query(req, "token");
+	const struct whip_auth *auth = &ep->auth[role];
 
-	return !ep->needs_token || whip_auth_knows(&ep->auth, http_bearer(req)) ||
-	       whip_auth_knows(&ep->auth, secret) || whip_auth_knows(&ep->auth, token);
+	return !ep->needs_token[role] || whip_auth_knows(auth, http_bearer(req)) ||
+	       whip_auth_knows(auth, secret) || whip_auth_knows(auth, token);
+}
+
+bool
+whip_may_know_ice(const struct whip_endpoint *ep, const struct http_request *req)
+{
+	const char *secret = http_query(req, "secret"), *token = http_query(req, "token");
+
+	return knows_token(ep, SDP_PUBLISH, req, secret, token) ||
+	       knows_token(ep, SDP_PLAY, req, secret, token);
 }
 
 bool
@@ -46,7 +54,8 @@ whip_may_pass(struct http_request *req, const struct whip_params *params)
 	    {NULL, NULL},
 	};
 
-	if (whip_knows_token(http_server_arg(http_server_of(req)), req, params))
+	if (knows_token(http_server_arg(http_server_of(req)), params->role, req, params->secret,
+			params->token))
 		return true;
 	whip_fail(req, challenge, 401, "unauthorized", "Unauthorized",
 		  "a valid token is needed: Authorization: Bearer TOKEN, or ?secret=TOKEN "

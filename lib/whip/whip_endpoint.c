@@ -13,7 +13,10 @@
 #include "log/log.h"
 #include "whip/whip_json.h"
 
-enum { ANSWER_MAX = 65536 }; /* octets of an answer */
+enum {
+	ANSWER_MAX = 65536, /* octets of an answer */
+	NOTE_SIZE = 4096    /* of its bundle and candidates, with a NUL: 14 addresses in 3 ways */
+};
 
 static void
 job_free(struct whip_job *job)
@@ -38,7 +41,8 @@ whip_endpoint_fini(struct whip_endpoint *ep)
 	while (ep->jobs != NULL)
 		job_free(ep->jobs);
 	whip_asks_fini(ep);
-	whip_auth_fini(&ep->auth);
+	for (size_t i = 0; i < ARRAY_COUNT(ep->auth); i++)
+		whip_auth_fini(&ep->auth[i]);
 }
 
 void
@@ -139,6 +143,21 @@ reply_json(struct whip_job *job, const char *sdp, const char *ufrag)
 	free(body);
 }
 
+/* An ICE restart names the candidates again (RFC 9725 s.4.3.3), maybe at another instance: the
+ * relay keeps them with the session. */
+static void
+note_candidates(struct whip_job *job, const struct sdp *answer, const char *secret)
+{
+	char note[NOTE_SIZE];
+	json_t *msg;
+
+	if (sdp_write_ice(answer, note, sizeof(note)) < 0)
+		return;
+	msg = whip_relay_note(secret, note);
+	if (msg != NULL)
+		ipc_client_ask(job->ep->relay, msg, forget_reply, NULL);
+}
+
 /* Write the answer of a session that the relay made. Returns false (nothing replied) if it cannot.
  */
 static bool
@@ -162,6 +181,7 @@ reply_answer(struct whip_job *job, json_t *reply)
 	if (n > 0 && job->json != NULL) {
 		reply_json(job, text, local.ufrag);
 	} else if (n > 0) {
+		note_candidates(job, answer, secret);
 		reply_created(job, text, n, secret, local.ufrag);
 	}
 	if (n > 0)
@@ -511,9 +531,16 @@ on_options(struct http_request *req)
 	struct http_header headers[WHIP_ICE_SERVERS_MAX + 2] = {{"Accept-Post", "application/sdp"}};
 	bool preflight = http_header(req, "Access-Control-Request-Method") != NULL;
 
-	if (!preflight && whip_knows_token(ep, req, NULL))
+	if (!preflight && whip_may_know_ice(ep, req))
 		add_links(ep, headers + 1);
 	http_reply_options(req, headers);
+}
+
+/* There is nothing to get, which is no fault (RFC 9725 s.4.1). */
+static void
+on_get(struct http_request *req)
+{
+	http_reply(req, 204, NULL, "", 0);
 }
 
 /* A player's way to ask whether this is a WHEP endpoint: what a POST would answer with, no body. */
@@ -528,9 +555,15 @@ on_head(struct http_request *req)
 	http_reply(req, 200, headers, "", 0);
 }
 
+#define GET_ROUTES(path)                                                                           \
+	{"GET", path, false, on_get},                                                              \
+	{                                                                                          \
+		"GET", path "/", false, on_get                                                     \
+	}
 #define ENDPOINT_ROUTES(path, handler)                                                             \
 	{"POST", path, false, handler}, {"POST", path "/", false, handler},                        \
 	    {"OPTIONS", path, false, on_options}, {"OPTIONS", path "/", false, on_options},        \
+	    GET_ROUTES(path), {"GET", path "/session", true, whip_on_session_get},                 \
 	    {"PATCH", path "/session", true, whip_on_patch},                                       \
 	    {"DELETE", path "/session", true, whip_on_delete},                                     \
 	{                                                                                          \
@@ -541,6 +574,7 @@ on_head(struct http_request *req)
 	{                                                                                          \
 		"POST", path "/", false, handler                                                   \
 	}
+/* Before the rows of GET, which take a HEAD, too. */
 #define HEAD_ROUTES(path)                                                                          \
 	{"HEAD", path, false, on_head},                                                            \
 	{                                                                                          \
@@ -548,17 +582,19 @@ on_head(struct http_request *req)
 	}
 
 const struct http_route whip_routes[] = {
-    ENDPOINT_ROUTES(WHIP_PATH, on_publish),
-    ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),
-    HEAD_ROUTES(WHIP_PLAY_PATH),
-    POST_ROUTES("/rtc/v1/publish", on_json_publish),
-    POST_ROUTES("/rtc/v1/play", on_json_play),
-    {NULL, NULL, false, NULL},
+    ENDPOINT_ROUTES(WHIP_PATH, on_publish),    HEAD_ROUTES(WHIP_PLAY_PATH),
+    ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),  POST_ROUTES("/rtc/v1/publish", on_json_publish),
+    POST_ROUTES("/rtc/v1/play", on_json_play), {NULL, NULL, false, NULL},
 };
 
 const struct http_route whep_routes[] = {
-    ENDPOINT_ROUTES(WHEP_PATH, on_play),       HEAD_ROUTES(WHEP_PATH),
-    ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),  HEAD_ROUTES(WHIP_PLAY_PATH),
-    POST_ROUTES(WHIP_PATH, on_whip_play),      {"OPTIONS", WHIP_PATH, true, on_options},
-    POST_ROUTES("/rtc/v1/play", on_json_play), {NULL, NULL, false, NULL},
+    HEAD_ROUTES(WHEP_PATH),
+    ENDPOINT_ROUTES(WHEP_PATH, on_play),
+    HEAD_ROUTES(WHIP_PLAY_PATH),
+    ENDPOINT_ROUTES(WHIP_PLAY_PATH, on_play),
+    POST_ROUTES(WHIP_PATH, on_whip_play),
+    GET_ROUTES(WHIP_PATH),
+    {"OPTIONS", WHIP_PATH, true, on_options},
+    POST_ROUTES("/rtc/v1/play", on_json_play),
+    {NULL, NULL, false, NULL},
 };

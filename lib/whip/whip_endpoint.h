@@ -29,8 +29,9 @@ struct whip_endpoint {
 	struct ipc_client *hook;	/* of rtc-hook, asked first; NULL: nobody is. Borrowed */
 	struct whip_resolver *resolver; /* borrowed */
 	struct whip_rules rules;
-	struct whip_auth auth;
-	bool needs_token, use_vhost, no_nack, no_twcc, keep_bframe, dtls_client;
+	struct whip_auth auth[SDP_PLAY + 1]; /* by what the client wants to do */
+	bool needs_token[SDP_PLAY + 1];
+	bool use_vhost, no_nack, no_twcc, keep_bframe, dtls_client;
 	unsigned stun_timeout_ms; /* 0: the relay's default */
 	const char *session_path; /* sessions of this program are below it */
 	struct whip_balance balance;

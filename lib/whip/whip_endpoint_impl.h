@@ -56,9 +56,8 @@ void whip_hook_gone(struct whip_job *job);
 
 /* Has this client asked too often, or is there too much under way? */
 bool whip_may_ask(struct whip_endpoint *ep, struct http_request *req);
-/* params NULL: not read yet. */
-bool whip_knows_token(const struct whip_endpoint *ep, const struct http_request *req,
-		      const struct whip_params *params);
+/* Would an offer with the tokens of this request pass, for whatever role? */
+bool whip_may_know_ice(const struct whip_endpoint *ep, const struct http_request *req);
 bool whip_may_pass(struct http_request *req, const struct whip_params *params);
 /* Media types and length. */
 bool whip_check_head(struct http_request *req);
@@ -67,6 +66,7 @@ void whip_reply_sdp_problem(struct http_request *req, const struct sdp_problem *
 /* whip_session.c: a session's own URL */
 void whip_on_delete(struct http_request *req);
 void whip_on_patch(struct http_request *req);
+void whip_on_session_get(struct http_request *req);
 void whip_on_session_options(struct http_request *req);
 void whip_asks_fini(struct whip_endpoint *ep);
 

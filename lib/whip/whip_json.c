@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 char whip_json_mark[1];
@@ -39,8 +38,7 @@ read_url(struct whip_json *j, char *words)
 	const char *text = json_string_value(json_object_get(j->body, "streamurl"));
 	struct url url;
 
-	if (text == NULL || url_parse(&url, text, strlen(text)) < 0 || url.scheme.size != 6 ||
-	    strncasecmp(url.scheme.ptr, "webrtc", 6) != 0 || !split_path(j, &url.path))
+	if (text == NULL || url_parse(&url, text, strlen(text)) < 0 || !split_path(j, &url.path))
 		return refuse(words, "streamurl must be webrtc://host[:port]/app/stream[?query]");
 	j->raw_query = url.query.ptr != NULL ? url.query.ptr : "";
 	if (url.query.ptr != NULL && url_query_parse(&j->query, url.query.ptr, url.query.size) < 0)

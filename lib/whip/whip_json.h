@@ -23,7 +23,8 @@ struct whip_json {
 
 /*
  * Parse {"streamurl":"webrtc://host[:port]/app/stream[?query]","sdp":OFFER, ...}; other members are
- * not used. Returns the request, or NULL with words that say what is wrong.
+ * not used, nor are the scheme and the host: some clients write the http URL that they post to.
+ * Returns the request, or NULL with words that say what is wrong.
  */
 struct whip_json *whip_json_read(const char *text, size_t size, char words[static WHIP_WORDS_SIZE]);
 void whip_json_free(struct whip_json *json); /* NULL is fine */

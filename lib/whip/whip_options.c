@@ -28,6 +28,7 @@ static const char usage_text[] =
     "      --no-resolve              do not resolve it if it is a name\n"
     "      --keep-domain             name it as it is\n"
     "  -t, --token-file FILE         tokens of which requests must carry one\n"
+    "      --play-token-file FILE    in its place, of requests to play\n"
     "  -p, --trusted-proxy ADDRESS   believe X-Forwarded-* of this peer; may be repeated\n"
     "      --vhost                   ?vhost= is a part of the stream's name\n"
     "      --no-nack, --no-twcc      leave these out of answers\n"
@@ -47,6 +48,7 @@ static const char usage_text[] =
 
 enum {
 	OPT_IP_FAMILY = 256,
+	OPT_PLAY_TOKEN_FILE,
 	OPT_PROTOCOL,
 	OPT_GATE_TCP,
 	OPT_NO_DETECT,
@@ -80,6 +82,7 @@ static const struct option long_options[] = {
     {"no-resolve", no_argument, NULL, OPT_NO_RESOLVE},
     {"keep-domain", no_argument, NULL, OPT_KEEP_DOMAIN},
     {"token-file", required_argument, NULL, 't'},
+    {"play-token-file", required_argument, NULL, OPT_PLAY_TOKEN_FILE},
     {"trusted-proxy", required_argument, NULL, 'p'},
     {"vhost", no_argument, NULL, OPT_VHOST},
     {"no-nack", no_argument, NULL, OPT_NO_NACK},
@@ -229,6 +232,9 @@ take_value(struct whip_options *o, int c, const char *arg)
 		return whip_rules_add(&o->rules, arg) == 0;
 	case 't':
 		o->token_file = arg;
+		return true;
+	case OPT_PLAY_TOKEN_FILE:
+		o->play_token_file = arg;
 		return true;
 	case 'p':
 		return http_config_add_proxy(&o->http, arg) == 0;

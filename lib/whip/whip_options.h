@@ -13,9 +13,11 @@ enum { WHIP_LISTEN_MAX = 4 };
 struct whip_options {
 	const char *listen[WHIP_LISTEN_MAX];
 	size_t listen_count;
-	const char *socket, *relay, *token_file, *user; /* NULL: the default */
-	const char *ice_server_file;			/* NULL: none */
-	struct whip_ice_servers ice_servers;		/* of the command line */
+	const char *socket, *relay, *user;   /* NULL: the default */
+	const char *token_file;		     /* NULL: nobody needs a token */
+	const char *play_token_file;	     /* of those who play; NULL: token_file */
+	const char *ice_server_file;	     /* NULL: none */
+	struct whip_ice_servers ice_servers; /* of the command line */
 	struct whip_balance balance;
 	unsigned rate; /* 0: no limit */
 	struct whip_rules rules;

@@ -39,10 +39,10 @@ read_role(const struct reader *r, struct whip_params *out)
 		return 0;
 	if (strcmp(action, "play") == 0)
 		out->role = SDP_PLAY;
-	else if (strcmp(action, "publish") == 0)
-		out->role = SDP_PUBLISH;
-	else
+	else if (strcmp(action, "publish") != 0)
 		return refuse(r, "action", "play or publish");
+	else if (out->role == SDP_PLAY)
+		return refuse(r, "action", "play here (publish belongs to /rtc/v1/whip/)");
 	return 0;
 }
 

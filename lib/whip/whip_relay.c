@@ -44,22 +44,33 @@ make_numbers(const uint32_t *numbers, size_t count)
 	return list;
 }
 
+/* The names of the layers; those that have none but their SSRCs are numbered. */
+static json_t *
+make_rids(const struct sdp_track *t)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < t->rid_count; i++)
+		json_array_append_new(list, json_string(t->rids[i]));
+	for (size_t i = 0; t->rid_count == 0 && i < t->ssrc_layer_count; i++)
+		json_array_append_new(list, json_sprintf("%zu", i));
+	return list;
+}
+
 static json_t *
 make_track(const struct sdp_track *t)
 {
-	json_t *codecs = json_array(), *exts = json_array(), *rids = json_array();
+	json_t *codecs = json_array(), *exts = json_array();
 
 	for (size_t i = 0; i < t->codec_count; i++)
 		json_array_append_new(codecs, make_codec(&t->codecs[i]));
 	for (size_t i = 0; i < t->ext_count; i++)
 		json_array_append_new(
 		    exts, json_pack("{s:i, s:s}", "id", (int)t->exts[i].id, "uri", t->exts[i].uri));
-	for (size_t i = 0; i < t->rid_count; i++)
-		json_array_append_new(rids, json_string(t->rids[i]));
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "mid", t->mid, "kind",
 			 t->kind == SDP_AUDIO ? "audio" : "video", "codecs", codecs, "ext", exts,
 			 "ssrcs", make_numbers(t->ssrcs, t->ssrc_count), "rtx_ssrcs",
-			 make_numbers(t->rtx_ssrcs, t->rtx_ssrc_count), "rids", rids);
+			 make_numbers(t->rtx_ssrcs, t->rtx_ssrc_count), "rids", make_rids(t));
 }
 
 static void
@@ -130,6 +141,12 @@ json_t *
 whip_relay_get(const char *secret)
 {
 	return json_pack("{s:s, s:s}", "op", "session.get", "secret", secret);
+}
+
+json_t *
+whip_relay_note(const char *secret, const char *note)
+{
+	return json_pack("{s:s, s:s, s:s}", "op", "session.note", "secret", secret, "note", note);
 }
 
 json_t *

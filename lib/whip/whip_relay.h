@@ -30,6 +30,7 @@ struct whip_session {
 json_t *whip_relay_create(const struct sdp_plan *plan, const struct whip_session *session);
 json_t *whip_relay_delete(const char *secret);
 json_t *whip_relay_get(const char *secret);
+json_t *whip_relay_note(const char *secret, const char *note);
 json_t *whip_relay_update(const char *secret, const char *ufrag, const char *pwd);
 
 /*

@@ -13,7 +13,10 @@
 
 #define FRAGMENT_TYPE "application/trickle-ice-sdpfrag"
 
-enum { MATCH_SIZE = 1024 }; /* octets of an If-Match field with its NUL */
+enum {
+	MATCH_SIZE = 1024, /* octets of an If-Match field with its NUL */
+	BODY_SIZE = 5120   /* of a fragment: credentials, and what the relay keeps for us */
+};
 
 /* A request about a session while the relay is asked. The client may go: then req is NULL. */
 struct whip_ask {
@@ -22,6 +25,7 @@ struct whip_ask {
 	struct http_request *req;
 	char secret[WHIP_SECRET_SIZE];
 	char match[MATCH_SIZE];
+	char *candidates; /* owned; NULL: the relay kept none */
 	struct sdp_fragment fragment;
 };
 
@@ -33,6 +37,7 @@ ask_free(struct whip_ask *ask)
 			*p = ask->next;
 			break;
 		}
+	free(ask->candidates);
 	explicit_bzero(ask, sizeof(*ask));
 	free(ask);
 }
@@ -123,7 +128,7 @@ on_restarted(void *arg, json_t *reply, int error)
 {
 	struct whip_ask *ask = arg;
 	const char *ufrag, *pwd, *id = json_string_value(json_object_get(reply, "session"));
-	char body[SDP_UFRAG_MAX + SDP_PWD_MAX + 64], etag[SDP_UFRAG_MAX + 3];
+	char body[BODY_SIZE], etag[SDP_UFRAG_MAX + 3];
 	struct http_header headers[] = {{"Content-Type", FRAGMENT_TYPE},
 					{"ETag", etag},
 					{"Cache-Control", "no-store"},
@@ -138,7 +143,8 @@ on_restarted(void *arg, json_t *reply, int error)
 		return;
 	}
 	log_info("session", "%s restarts ICE", id != NULL ? id : "?");
-	n = sdp_fragment_write(body, sizeof(body), ufrag, pwd);
+	n = sdp_fragment_write(body, sizeof(body), ufrag, pwd,
+			       ask->candidates != NULL ? ask->candidates : "");
 	snprintf(etag, sizeof(etag), "\"%.*s\"", SDP_UFRAG_MAX, ufrag);
 	if (ask->req != NULL && n > 0)
 		http_reply(ask->req, 200, headers, body, (size_t)n);
@@ -194,6 +200,9 @@ on_found(void *arg, json_t *reply, int error)
 		http_problem(ask->req, 400, "malformed-fragment", "Malformed SDP Fragment",
 			     "another a=ice-ufrag restarts ICE, which needs a=ice-pwd too");
 	} else {
+		const char *note = json_string_value(json_object_get(reply, "note"));
+
+		ask->candidates = note != NULL ? strdup(note) : NULL;
 		ask_relay(ask,
 			  whip_relay_update(ask->secret, ask->fragment.ufrag, ask->fragment.pwd),
 			  on_restarted);
@@ -244,6 +253,31 @@ whip_on_patch(struct http_request *req)
 	}
 	http_on_gone(req, on_gone, ask);
 	ask_relay(ask, whip_relay_get(ask->secret), on_found);
+}
+
+static void
+on_seen(void *arg, json_t *reply, int error)
+{
+	struct whip_ask *ask = arg;
+
+	(void)error;
+	if (ask->req != NULL && json_is_true(json_object_get(reply, "ok")))
+		http_reply(ask->req, 204, NULL, "", 0);
+	else if (ask->req != NULL)
+		whip_reply_failure(ask->req, reply);
+	ask_free(ask);
+}
+
+/* There is nothing to get of a session either, while it is there. */
+void
+whip_on_session_get(struct http_request *req)
+{
+	struct whip_ask *ask = ask_new(req);
+
+	if (ask == NULL)
+		return;
+	http_on_gone(req, on_gone, ask);
+	ask_relay(ask, whip_relay_get(ask->secret), on_seen);
 }
 
 void

@@ -55,6 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size)
 		gather_timeout(g, now_us);
 		at += n;
 	}
+	gather_timeout(g, now_us + GATHER_DECIDE_US); /* what was kept for a report */
 	gather_free(g);
 	json_decref(event);
 	return 0;

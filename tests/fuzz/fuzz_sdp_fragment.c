@@ -22,7 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *buf, size_t size)
 	assert(f.media_count <= SDP_MEDIA_MAX);
 	if (f.pwd[0] == '\0')
 		return 0;
-	n = sdp_fragment_write(text, sizeof(text), f.ufrag, f.pwd);
+	n = sdp_fragment_write(text, sizeof(text), f.ufrag, f.pwd, "");
 	assert(n > 0 && sdp_fragment_parse(&again, text, (size_t)n, NULL) == 0);
 	assert(strcmp(again.ufrag, f.ufrag) == 0 && strcmp(again.pwd, f.pwd) == 0);
 	return 0;

@@ -23,6 +23,8 @@ static const struct link_params bad = {.delay_us = 30000,
 				       .duplicate_permille = 50,
 				       .reorder_permille = 100};
 static const struct link_params lossy_far = {.delay_us = 150000, .loss_permille = 50};
+static const struct link_params tenth_lost = {.delay_us = 100, .loss_permille = 100};
+static const struct link_params far_tenth_lost = {.delay_us = 100000, .loss_permille = 100};
 static const struct link_params slightly_lossy = {.delay_us = 10000, .loss_permille = 5};
 
 static void
@@ -239,6 +241,64 @@ two_full_agents_find_each_other(void **state)
 	}
 }
 
+/* One check, 4 s after the selection, is answered late: losses are asked for as before. */
+static void
+one_slow_answer_spaces_no_asks(void **state)
+{
+	static const struct link_params near = {.delay_us = 100}, slow = {.delay_us = 200000};
+	struct peers_params p = {.seed = support_seed(),
+				 .link = {near, near},
+				 .role = DTLS_CLIENT,
+				 .nack = true,
+				 .rtx = true,
+				 .both_full = true,
+				 .max_wait_us = 300000};
+	struct peers s;
+	struct peer_stats rx;
+
+	(void)state;
+	play(&s, &p, 38 * SECOND / 10);
+	for (int i = 0; i < 2; i++)
+		link_become(s.link[i], &slow);
+	peers_run(&s, SECOND / 2);
+	for (int i = 0; i < 2; i++)
+		link_become(s.link[i], &near);
+	peers_run(&s, SECOND / 2);
+	for (int i = 0; i < 2; i++)
+		link_become(s.link[i], &tenth_lost);
+	peers_run(&s, 3 * SECOND);
+	peer_stats(s.end[1], &rx);
+	assert_true(rx.rx_repaired > 20);
+	assert_int_equal(s.seen[1].skipped[PEERS_VIDEO], 0);
+	peers_fini(&s);
+}
+
+/* A round trip of 200 ms and a tenth lost each way: there is time to ask more than once. */
+static void
+far_senders_are_waited_for(void **state)
+{
+	struct peers_params p = {.seed = support_seed(),
+				 .link = {far_tenth_lost, far_tenth_lost},
+				 .role = DTLS_CLIENT,
+				 .nack = true,
+				 .rtx = true,
+				 .both_full = true,
+				 .min_wait_us = 300000,
+				 .max_wait_us = SECOND};
+	struct peers s;
+	struct peer_stats rx;
+
+	(void)state;
+	play(&s, &p, 30 * SECOND);
+	peer_stats(s.end[1], &rx);
+	print_message("# of %llu packets %llu were repaired, %llu were not\n",
+		      (unsigned long long)s.sent[PEERS_VIDEO], (unsigned long long)rx.rx_repaired,
+		      (unsigned long long)s.seen[1].skipped[PEERS_VIDEO]);
+	assert_true(rx.rx_repaired > 300);
+	assert_true(s.seen[1].skipped[PEERS_VIDEO] < rx.rx_repaired / 50);
+	peers_fini(&s);
+}
+
 /* A load generator reads the clear headers: the same counts, nothing decrypted. */
 static void
 headers_alone_count_losses(void **state)
@@ -295,6 +355,27 @@ reports_map_the_clock(void **state)
 	expected = (3900000000ull << 32) + clock_us_to_ntp(s.now_us);
 	assert_in_range(clock_ntp_to_us(ntp - expected + (1ull << 32)), SECOND - 1000,
 			SECOND + 1000);
+	peers_fini(&s);
+}
+
+/* The first ones are close together, so that a lost one is made up for before anybody waits for it.
+ */
+static void
+first_reports_are_close_together(void **state)
+{
+	struct peers_params p = {
+	    .seed = support_seed(), .link = {clean, clean}, .role = DTLS_CLIENT};
+	struct peers s;
+	unsigned early;
+
+	(void)state;
+	play(&s, &p, SECOND);
+	early = s.seen[1].reports;
+	assert_in_range(early, 2 * 4, 2 * 6); /* of both tracks */
+	peers_run(&s, SECOND);
+	early = s.seen[1].reports;
+	peers_run(&s, 5 * SECOND);
+	assert_in_range(s.seen[1].reports - early, 2 * 4, 2 * 6);
 	peers_fini(&s);
 }
 
@@ -382,9 +463,12 @@ main(void)
 	    cmocka_unit_test(old_packets_are_resent),
 	    cmocka_unit_test(sequence_numbers_wrap),
 	    cmocka_unit_test(two_full_agents_find_each_other),
+	    cmocka_unit_test(one_slow_answer_spaces_no_asks),
+	    cmocka_unit_test(far_senders_are_waited_for),
 	    cmocka_unit_test(headers_alone_count_losses),
 	    cmocka_unit_test(a_sample_is_decrypted),
 	    cmocka_unit_test(reports_map_the_clock),
+	    cmocka_unit_test(first_reports_are_close_together),
 	    cmocka_unit_test(layers_are_named),
 	    cmocka_unit_test(the_rate_follows_the_link),
 	    cmocka_unit_test(requests_reach_the_sender),

@@ -39,6 +39,12 @@ link_free(struct link *l)
 	free(l);
 }
 
+void
+link_become(struct link *l, const struct link_params *params)
+{
+	l->params = *params;
+}
+
 static int
 earlier(const struct flight *a, const struct flight *b)
 {

@@ -19,6 +19,8 @@ struct link;
 
 struct link *link_new(const struct link_params *params, uint64_t seed);
 void link_free(struct link *l);
+/* From now on; what is under way arrives as it would have. */
+void link_become(struct link *l, const struct link_params *params);
 void link_send(struct link *l, uint64_t now_us, const uint8_t *buf, size_t size);
 uint64_t link_next(const struct link *l); /* when the next one arrives; CLOCK_NEVER if none */
 /* Takes one that has arrived by now_us: its size, or 0. buf has LINK_DATAGRAM_MAX octets. */

@@ -235,7 +235,8 @@ void
 peers_init(struct peers *s, const struct peers_params *params)
 {
 	struct prng rng = {params->seed};
-	uint64_t wait_us = params->max_wait_us > 0 ? params->max_wait_us : WAIT_US;
+	uint64_t max_wait_us = params->max_wait_us > 0 ? params->max_wait_us : WAIT_US;
+	uint64_t min_wait_us = params->min_wait_us > 0 ? params->min_wait_us : max_wait_us;
 
 	memset(s, 0, sizeof(*s));
 	s->params = *params;
@@ -259,7 +260,8 @@ peers_init(struct peers *s, const struct peers_params *params)
 		s->link[i] = link_new(&params->link[i], prng_next(&rng));
 		addr_parse(&s->addr[i], i == 0 ? "192.0.2.1:1000" : "192.0.2.2:2000", 0);
 		for (int t = 0; t < 2; t++)
-			s->seen[i].reorder[t] = rtp_reorder_new(REORDER_SLOTS, VIDEO_SIZE, wait_us);
+			s->seen[i].reorder[t] =
+			    rtp_reorder_new(REORDER_SLOTS, VIDEO_SIZE, min_wait_us, max_wait_us);
 		s->end[i] = peer_new(&c, s->now_us);
 		if (s->ctx[i] == NULL || s->end[i] == NULL)
 			abort();

@@ -24,11 +24,11 @@ struct peers_params {
 	bool rtx, nack, twcc, both_full;
 	bool wrong_password, wrong_fingerprint;
 	uint16_t first_seq;
-	enum peer_decrypt decrypt; /* of end 1 */
-	unsigned frame_packets;	   /* of a video frame; 30 frames per second. 0: 4 */
-	const char *rid;	   /* simulcast layer of the video; NULL: none */
-	uint64_t rate_max_bps;	   /* of end 0: estimate what may be sent */
-	uint64_t max_wait_us;	   /* of the watcher's reorder buffers; 0: 2 s */
+	enum peer_decrypt decrypt;	   /* of end 1 */
+	unsigned frame_packets;		   /* of a video frame; 30 frames per second. 0: 4 */
+	const char *rid;		   /* simulcast layer of the video; NULL: none */
+	uint64_t rate_max_bps;		   /* of end 0: estimate what may be sent */
+	uint64_t min_wait_us, max_wait_us; /* of the watcher's reorder buffers; 0: 2 s */
 };
 
 /* What one end's callbacks saw. */

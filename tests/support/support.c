@@ -135,3 +135,14 @@ support_listen(struct sockaddr_un *local)
 		abort();
 	return fd;
 }
+
+struct ice_tuple
+support_tuple(const char *local, const char *remote)
+{
+	struct ice_tuple t;
+
+	memset(&t, 0, sizeof(t));
+	if (addr_parse(&t.local, local, 0) != 0 || addr_parse(&t.remote, remote, 0) != 0)
+		abort();
+	return t;
+}

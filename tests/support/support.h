@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/un.h>
 
+#include "ice/ice.h"
+
 /*
  * A file of tests/vectors ("stun/rfc5769-request.hex") in a heap block of exactly its size, so that
  * a sanitizer sees any read past it. Files that end in .hex are hexadecimal with blanks and #
@@ -26,6 +28,9 @@ const char *support_vectors(void);
 /* A listening socket of an abstract name that the kernel picks (five digits after a NUL); aborts if
  * there is none. */
 int support_listen(struct sockaddr_un *local);
+
+/* A tuple of UDP of two addresses with their ports; aborts if one is none. */
+struct ice_tuple support_tuple(const char *local, const char *remote);
 
 /* Seed of this run: $RTC_SEED, else the constant default; print it when a test fails. */
 uint64_t support_seed(void);

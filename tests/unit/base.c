@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "base/addr.h"
+#include "base/bucket.h"
+#include "base/median.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/hmac_sha1.h"
@@ -195,6 +197,53 @@ hmac_sha1_of_rfc2202(void **state)
 			    "aa4ae5e15272d00e95705637ce8a3b55ed402112");
 }
 
+static unsigned
+taken(struct bucket *b, uint64_t now_us)
+{
+	unsigned count = 0;
+
+	while (bucket_take(b, now_us, 10, 3))
+		count++;
+	return count;
+}
+
+static void
+a_bucket_gives_so_many(void **state)
+{
+	struct bucket b = {1000000, 2};
+
+	(void)state;
+	assert_int_equal(taken(&b, 1000000), 2);
+	assert_int_equal(taken(&b, 1099999), 0);
+	assert_int_equal(taken(&b, 1100000), 1); /* what was asked for in vain delays nothing */
+	assert_int_equal(taken(&b, 1300000), 2);
+	assert_int_equal(taken(&b, 9300000), 3); /* no more than fit */
+	b = (struct bucket){0, 0};
+	assert_int_equal(taken(&b, UINT64_C(1) << 50), 3); /* after years */
+}
+
+static void
+a_median_forgets_what_was_off(void **state)
+{
+	struct median m = {0};
+
+	(void)state;
+	assert_true(median_of(&m) == 0);
+	median_add(&m, 900);
+	assert_true(median_of(&m) == 900);
+	median_add(&m, 20);
+	assert_true(median_of(&m) == 20);
+	for (unsigned i = 0; i < 2 * MEDIAN_VALUES; i++) {
+		median_add(&m, 22 + i % 2);
+		assert_in_range(median_of(&m), 20, 23);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		assert_in_range(median_of(&m), 22, 23);
+		median_add(&m, 500 - i);
+	}
+	assert_true(median_of(&m) == 498);
+}
+
 int
 main(void)
 {
@@ -204,6 +253,8 @@ main(void)
 	    cmocka_unit_test(sources_are_addresses_or_networks_of_64_bits),
 	    cmocka_unit_test(address_classes),
 	    cmocka_unit_test(names_follow_the_allow_list),
+	    cmocka_unit_test(a_bucket_gives_so_many),
+	    cmocka_unit_test(a_median_forgets_what_was_off),
 	    cmocka_unit_test(words_of_a_line),
 	    cmocka_unit_test(secrets_hex_and_ntp),
 	    cmocka_unit_test(hmac_sha1_of_rfc2202),

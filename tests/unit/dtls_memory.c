@@ -3,9 +3,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <errno.h>
 #include <malloc.h>
+#include <string.h>
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "dtls/dtls.h"
 
 enum { DATAGRAM = 1500 };
@@ -73,10 +76,78 @@ memory_of_connected_servers(void **state)
 	dtls_ctx_free(ctx);
 }
 
+/* A record of the handshake with ten octets of a message that says it has far more. */
+static size_t
+write_fragment(uint8_t *out, uint8_t type, uint16_t message, uint32_t said)
+{
+	enum { HEAD = 13, MESSAGE_HEAD = 12, OCTETS = 10 };
+
+	memset(out, 0, HEAD + MESSAGE_HEAD + OCTETS);
+	out[0] = 22;
+	put_be16(out + 1, 0xfefd);
+	out[10] = (uint8_t)message;
+	put_be16(out + 11, MESSAGE_HEAD + OCTETS);
+	out[HEAD] = type;
+	put_be24(out + HEAD + 1, said);
+	put_be16(out + HEAD + 4, message);
+	put_be24(out + HEAD + 6, said / 2);
+	put_be24(out + HEAD + 9, OCTETS);
+	return HEAD + MESSAGE_HEAD + OCTETS;
+}
+
+/* Anybody with a session can begin handshakes that never end: what they hold is bounded. */
+static void
+memory_of_announced_messages(void **state)
+{
+	static const uint32_t sizes[] = {1000, 8192, 8193, 100000, 0xffffff};
+	struct dtls_ctx *ctx = dtls_ctx_new();
+	const char *fp = dtls_ctx_fingerprint(ctx);
+	uint8_t buf[DATAGRAM];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+		struct dtls *d = dtls_new(ctx, DTLS_SERVER, "sha-256", fp);
+		size_t before = heap_used(), held;
+
+		for (uint16_t message = 0; message < 30; message++)
+			dtls_input(d, 0, buf,
+				   write_fragment(buf, message == 0 ? 1 : 11, message, sizes[i]));
+		held = heap_used() - before;
+		print_message("# heap for messages of %u octets that were begun: %zu\n", sizes[i],
+			      held);
+#ifndef __SANITIZE_ADDRESS__
+		assert_true(held < 200000);
+#endif
+		dtls_free(d);
+	}
+	dtls_ctx_free(ctx);
+}
+
+/* Nor does one hide behind another in the same record. */
+static void
+memory_of_a_message_behind_another(void **state)
+{
+	enum { HEAD = 13, FRAGMENT = 22 };
+	struct dtls_ctx *ctx = dtls_ctx_new();
+	struct dtls *d = dtls_new(ctx, DTLS_SERVER, "sha-256", dtls_ctx_fingerprint(ctx));
+	uint8_t buf[DATAGRAM], second[DATAGRAM];
+
+	(void)state;
+	write_fragment(buf, 1, 0, 1000);
+	write_fragment(second, 11, 1, 100000);
+	memcpy(buf + HEAD + FRAGMENT, second + HEAD, FRAGMENT);
+	put_be16(buf + HEAD - 2, 2 * FRAGMENT);
+	assert_int_equal(dtls_input(d, 0, buf, HEAD + 2 * FRAGMENT), -EBADMSG);
+	dtls_free(d);
+	dtls_ctx_free(ctx);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(memory_of_announced_messages),
+	    cmocka_unit_test(memory_of_a_message_behind_another),
 	    cmocka_unit_test(memory_of_connected_servers),
 	};
 

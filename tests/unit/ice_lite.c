@@ -24,12 +24,7 @@ static const uint8_t request_txid[STUN_TXID_SIZE] = "abcdefghijk";
 static struct ice_tuple
 tuple_of(const char *remote)
 {
-	struct ice_tuple t;
-
-	memset(&t, 0, sizeof(t));
-	assert_int_equal(addr_parse(&t.remote, remote, 0), 0);
-	assert_int_equal(addr_parse(&t.local, "198.51.100.1:0", 0), 0);
-	return t;
+	return support_tuple("198.51.100.1:0", remote);
 }
 
 static struct ice_lite *

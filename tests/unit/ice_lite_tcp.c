@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../support/support.h"
 #include "ice/ice_lite.h"
 #include "ice/ice_msg.h"
 
@@ -27,11 +28,8 @@ new_lite(void)
 static struct ice_tuple
 tuple_of(enum ice_proto proto, uint32_t channel)
 {
-	struct ice_tuple t;
+	struct ice_tuple t = support_tuple("198.51.100.1:8000", "192.0.2.7:4000");
 
-	memset(&t, 0, sizeof(t));
-	assert_int_equal(addr_parse(&t.remote, "192.0.2.7:4000", 0), 0);
-	assert_int_equal(addr_parse(&t.local, "198.51.100.1:8000", 0), 0);
 	t.proto = (uint8_t)proto;
 	t.channel = channel;
 	return t;
@@ -117,6 +115,31 @@ a_stale_path_is_no_successor(void **state)
 	ice_lite_free(ice);
 }
 
+/* Whoever knows the password may have his check come from another's address: nothing goes there. */
+static void
+after_a_closed_connection_an_address_is_proven_first(void **state)
+{
+	struct ice_lite *ice = new_lite();
+	struct ice_tuple tcp = tuple_of(ICE_TCP, 1), udp = tuple_of(ICE_UDP, 0);
+	struct ice_datagram out;
+	uint8_t buf[STUN_MESSAGE_MAX];
+	int size;
+
+	(void)state;
+	check(ice, 0, &tcp);
+	assert_int_equal(ice_lite_drop(ice, &tcp), ICE_LITE_SELECTED);
+	assert_int_equal(check(ice, SECOND_US, &udp), ICE_LITE_NONE);
+	assert_null(ice_lite_selected(ice));
+	do
+		assert_int_equal(ice_lite_poll(ice, &out), 1);
+	while (!ice_tuple_equal(&out.to, &udp) || (out.buf[0] | (out.buf[1] & 0x10)) != 0);
+	size = ice_write_success(buf, sizeof(buf), out.buf + 8, &out.to.local, client.pwd);
+	assert_int_equal(ice_lite_input(ice, SECOND_US, &udp, buf, (size_t)size),
+			 ICE_LITE_SELECTED);
+	assert_int_equal(ice_lite_selected(ice)->state, ICE_PATH_VALID);
+	ice_lite_free(ice);
+}
+
 static void
 the_path_of_the_handshake_is_preferred(void **state)
 {
@@ -146,6 +169,7 @@ main(void)
 	    cmocka_unit_test(a_closed_connection_gives_way),
 	    cmocka_unit_test(without_another_one_the_session_expires),
 	    cmocka_unit_test(a_stale_path_is_no_successor),
+	    cmocka_unit_test(after_a_closed_connection_an_address_is_proven_first),
 	    cmocka_unit_test(the_path_of_the_handshake_is_preferred),
 	};
 

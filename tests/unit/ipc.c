@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "ipc/ipc.h"
 
-enum { PATIENCE_US = 5000000, ASK_TIMEOUT_MS = 50 };
+enum { PATIENCE_US = 5000000, ASK_TIMEOUT_MS = 500 };
 
 static char dir[] = "/tmp/rtc-ipc-XXXXXX";
 static char path[64];

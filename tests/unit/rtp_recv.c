@@ -96,7 +96,11 @@ a_sender_that_begins_anew_is_followed(void **state)
 	assert_true(ext == 1);
 	assert_int_equal(take(&r, NOW, 40002, &before), RTP_RECV_NEW);
 	assert_int_equal(take(&r, NOW, 501, &ext), RTP_RECV_DUPLICATE); /* not in a row */
+	assert_false(r.hole);
 	assert_int_equal(take(&r, NOW, 502, &ext), RTP_RECV_RESTART);
+	assert_true(r.hole); /* at least 501 is gone, which may have begun a keyframe */
+	assert_int_equal(rtp_recv_nack_deadline(&r), 0);
+	r.hole = false;
 	assert_true(ext > before && (uint16_t)ext == 502);
 	assert_int_equal(take(&r, NOW, 503, &ext), RTP_RECV_NEW);
 	assert_true(rtp_recv_lost(&r) == 0);
@@ -211,17 +215,46 @@ missing_packets_are_asked_for(void **state)
 	assert_int_equal(r.missing_count, 0);
 }
 
+/* 2 is missing since NOW. */
+static void
+with_a_hole(struct rtp_recv *r)
+{
+	uint64_t ext;
+
+	rtp_recv_init(r, 7, 90000);
+	take(r, NOW, 1, &ext);
+	take(r, NOW, 3, &ext);
+}
+
+/* A sender that took one ask for too soon after the last resend has half a second to think again.
+ */
+static void
+asks_come_ever_less_often(void **state)
+{
+	static const uint64_t after_ms[RTP_RECV_NACK_TRIES] = {10,  30,	 50,  70,  90,
+							       120, 165, 232, 333, 485};
+	struct rtp_recv r;
+	uint16_t seqs[8];
+
+	(void)state;
+	with_a_hole(&r);
+	for (unsigned i = 0; i < RTP_RECV_NACK_TRIES; i++) {
+		uint64_t now = rtp_recv_nack_deadline(&r);
+
+		assert_in_range(now - NOW, after_ms[i] * 1000, after_ms[i] * 1000 + 1000);
+		assert_int_equal(rtp_recv_nack(&r, now, 2000, seqs, 8), 1);
+	}
+	assert_true(rtp_recv_nack_deadline(&r) > NOW + 700000);
+}
+
 static void
 age_ends_the_wait(void **state)
 {
 	struct rtp_recv r;
 	uint16_t seqs[8];
-	uint64_t ext;
 
 	(void)state;
-	rtp_recv_init(&r, 7, 90000);
-	take(&r, NOW, 1, &ext);
-	take(&r, NOW, 3, &ext);
+	with_a_hole(&r);
 	assert_int_equal(rtp_recv_nack(&r, NOW + RTP_RECV_MAX_AGE_US - 1000, 0, seqs, 8), 1);
 	assert_false(r.hole);
 	assert_int_equal(rtp_recv_nack(&r, NOW + RTP_RECV_MAX_AGE_US, 0, seqs, 8), 0);
@@ -300,6 +333,7 @@ main(void)
 	    cmocka_unit_test(reports_count_by_interval),
 	    cmocka_unit_test(jitter_follows_the_formula),
 	    cmocka_unit_test(missing_packets_are_asked_for),
+	    cmocka_unit_test(asks_come_ever_less_often),
 	    cmocka_unit_test(age_ends_the_wait),
 	    cmocka_unit_test(large_holes_are_owned_up_to),
 	    cmocka_unit_test(random_networks_against_a_model),

@@ -10,6 +10,7 @@
 #include "../support/support.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/median.h"
 #include "base/random.h"
 #include "rtp/rtp_reorder.h"
 
@@ -40,7 +41,7 @@ pop(struct rtp_reorder *r, uint64_t now_us, uint64_t *lost)
 static void
 order_is_restored(void **state)
 {
-	struct rtp_reorder *r = rtp_reorder_new(8, 1500, WAIT);
+	struct rtp_reorder *r = rtp_reorder_new(8, 1500, WAIT, WAIT);
 	uint64_t lost;
 
 	(void)state;
@@ -66,7 +67,7 @@ order_is_restored(void **state)
 static void
 gaps_are_given_up_in_time(void **state)
 {
-	struct rtp_reorder *r = rtp_reorder_new(8, 1500, WAIT);
+	struct rtp_reorder *r = rtp_reorder_new(8, 1500, WAIT, WAIT);
 	uint64_t lost;
 	uint8_t big[1501] = {0};
 
@@ -86,10 +87,50 @@ gaps_are_given_up_in_time(void **state)
 	rtp_reorder_free(r);
 }
 
+/* Resends take FAR: what is waited for then is several of them, and less than the most. */
+static void
+patience_follows_what_repairs_take(void **state)
+{
+	enum { FAR = 60000, MOST = 5 * FAR };
+	struct rtp_reorder *r = rtp_reorder_new(64, 1500, WAIT, MOST);
+	uint64_t lost, now = NOW, seq = 10;
+
+	(void)state;
+	rtp_reorder_expect(r, WAIT / RTP_REORDER_REPAIRS / 2);
+	for (unsigned i = 0; i < 3; i++, seq += 2, now += 1000000) {
+		push(r, now, seq);
+		pop(r, now, &lost);
+		push(r, now, seq + 2);
+		assert_true(rtp_reorder_deadline(r) ==
+			    now + (i < 2 ? WAIT : RTP_REORDER_REPAIRS * FAR));
+		push(r, now + FAR, seq + 1);
+		assert_true(pop(r, now + FAR, &lost) == seq + 1 && lost == 0);
+		assert_true(pop(r, now + FAR, &lost) == seq + 2 && lost == 0);
+	}
+	/* They take longer than the patience at first: what comes too late is learned from. */
+	for (unsigned i = 0; i < 3; i++, seq += 2, now += 1000000) {
+		push(r, now, seq);
+		push(r, now, seq + 2);
+		while (pop(r, now + MOST, &lost) != seq + 2)
+			continue;
+		assert_true(lost == 1);
+		assert_int_equal(push(r, now + MOST + 10, seq + 1), -EALREADY);
+	}
+	push(r, now, seq);
+	push(r, now, seq + 2);
+	pop(r, now, &lost);
+	assert_true(rtp_reorder_deadline(r) == now + MOST);
+	/* A copy of what came long ago says nothing. */
+	for (unsigned i = 0; i < MEDIAN_VALUES; i++)
+		push(r, now + 1, seq - 10);
+	assert_true(rtp_reorder_deadline(r) == now + MOST);
+	rtp_reorder_free(r);
+}
+
 static void
 a_full_buffer_gives_up_the_gap(void **state)
 {
-	struct rtp_reorder *r = rtp_reorder_new(8, 1500, WAIT);
+	struct rtp_reorder *r = rtp_reorder_new(8, 1500, WAIT, WAIT);
 	uint64_t lost;
 
 	(void)state;
@@ -132,7 +173,7 @@ static void
 random_order_comes_out_sorted(void **state)
 {
 	struct prng rng = {support_seed()};
-	struct rtp_reorder *r = rtp_reorder_new(64, 1500, WAIT);
+	struct rtp_reorder *r = rtp_reorder_new(64, 1500, WAIT, WAIT);
 	struct drain d = {0};
 	uint64_t pushed = 0, order[16];
 	int rc;
@@ -175,6 +216,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(order_is_restored),
 	    cmocka_unit_test(gaps_are_given_up_in_time),
+	    cmocka_unit_test(patience_follows_what_repairs_take),
 	    cmocka_unit_test(a_full_buffer_gives_up_the_gap),
 	    cmocka_unit_test(random_order_comes_out_sorted),
 	};

@@ -343,34 +343,6 @@ rtcp_passes_and_is_guarded(void **state)
 	}
 }
 
-/* Only what authenticated takes a place in the table, and the table is bounded. */
-static void
-ssrcs_are_bounded(void **state)
-{
-	struct rtpsec *tx = make(DTLS_SRTP_AEAD_AES_128_GCM, RTPSEC_SEND);
-	struct rtpsec *rx = make(DTLS_SRTP_AEAD_AES_128_GCM, RTPSEC_RECEIVE);
-	uint8_t hdr[12], payload[4] = {0}, out[PACKET];
-
-	(void)state;
-	plain_packet(hdr, 1);
-	for (uint32_t n = 0; n < 1000; n++) {
-		memset(out, (int)n, sizeof(out));
-		memcpy(out, hdr, 12);
-		put_be32(out + 8, n);
-		assert_int_equal(rtpsec_unprotect(rx, out, 60), -EACCES);
-	}
-	for (uint32_t n = 0; n < RTPSEC_SSRC_MAX + 5; n++) {
-		int size;
-
-		put_be32(hdr + 8, n);
-		size = rtpsec_protect(tx, hdr, 12, payload, 4, out, sizeof(out));
-		assert_int_equal(rtpsec_unprotect(rx, out, (size_t)size),
-				 n < RTPSEC_SSRC_MAX ? 16 : -ENOSPC);
-	}
-	rtpsec_free(tx);
-	rtpsec_free(rx);
-}
-
 /* A successor takes over in the middle: both ends get new contexts and the counter. */
 static void
 roll_over_counter_can_be_handed_over(void **state)
@@ -490,7 +462,6 @@ main(void)
 	    cmocka_unit_test(tampering_is_seen),
 	    cmocka_unit_test(truncations_are_refused),
 	    cmocka_unit_test(rtcp_passes_and_is_guarded),
-	    cmocka_unit_test(ssrcs_are_bounded),
 	    cmocka_unit_test(roll_over_counter_can_be_handed_over),
 	    cmocka_unit_test(packets_take_no_memory),
 	    cmocka_unit_test(callers_mistakes_are_refused),

@@ -9,17 +9,11 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../support/offer.h"
 #include "../support/support.h"
 #include "base/bytes.h"
 #include "sdp/sdp_negotiate.h"
 
-#define PRINT                                                                                      \
-	"C6:24:52:ED:C7:A5:DC:F0:45:8D:C2:E4:45:BD:68:59:BF:3C:E5:1A:CB:83:AC:DC:2F:07:C7:BE:95:"  \
-	"FF:A5:85"
-#define HEAD                                                                                       \
-	"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n"                  \
-	"a=fingerprint:sha-256 " PRINT                                                             \
-	"\r\na=ice-ufrag:QbvL\r\na=ice-pwd:ZxOs8nEubsZK1dgJItuXn1\r\n"
 #define AUDIO                                                                                      \
 	"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 "                                             \
 	"0.0.0.0\r\na=mid:0\r\na=sendonly\r\na=rtcp-mux\r\n"                                       \
@@ -30,6 +24,9 @@
 	"a=fmtp:96 packetization-mode=1;profile-level-id=42e01f\r\na=rtcp-fb:96 nack\r\n"          \
 	"a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"
 #define VIDEO VIDEO_LINE VIDEO_REST
+#define VIDEO_H265                                                                                 \
+	"m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=sendonly\r\na=rtcp-mux\r\n"                \
+	"a=rtpmap:96 h265/90000\r\na=fmtp:96 profile-id=1;level-id=93;tx-mode=SRST\r\n"
 
 /* A letter for what each m-line became: A/V accepted, a/v accepted but inactive, - rejected. */
 static void
@@ -82,7 +79,7 @@ static const struct {
      "a=rtpmap:111 OPUS/48000/2\r\n",
      "A", "111 OPUS -1"},
     {"group:LS before BUNDLE",
-     "v=0\r\na=group:LS 0\r\na=group:BUNDLE 0\r\n"
+     "v=0\r\na=group:LS 1 2\r\na=group:BUNDLE 0\r\n"
      "a=fingerprint:sha-256 " PRINT
      "\r\na=ice-ufrag:QbvL\r\na=ice-pwd:ZxOs8nEubsZK1dgJItuXn1\r\n" AUDIO,
      "A", "111 opus -1"},
@@ -100,15 +97,28 @@ static const struct {
      HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtcp-mux\r\n"
 	  "a=rtpmap:111 opus/48000/2\r\n",
      "A", "111 opus -1"},
+    {"sendrecv of a publisher",
+     HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=sendrecv\r\na=rtcp-mux\r\n"
+	  "a=rtpmap:111 opus/48000/2\r\n",
+     "A", "111 opus -1"},
+    {"transport and mid behind everything else",
+     "v=0\r\na=group:BUNDLE 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\n"
+     "a=sendonly\r\na=rtcp-mux\r\na=setup:actpass\r\na=fingerprint:sha-256 " PRINT
+     "\r\na=ice-pwd:ZxOs8nEubsZK1dgJItuXn1\r\na=ice-ufrag:QbvL\r\na=mid:0\r\n",
+     "A", "111 opus -1"},
     {"direction at session level",
      HEAD "a=sendonly\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
 	  "a=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n",
      "A", "111 opus -1"},
+    {"direction at session level, another in a section",
+     HEAD "a=recvonly\r\n" AUDIO VIDEO_LINE "a=mid:1\r\na=rtcp-mux\r\na=rtpmap:96 H264/90000\r\n",
+     "Av", "96 H264 -1"},
     {"codec names in any case, blanks at the end",
      HEAD AUDIO "m=video 9 UDP/TLS/RTP/SAVPF 96 97 \r\na=mid:1\r\na=sendonly\r\na=rtcp-mux \r\n"
 		"a=rtpmap:96 h264/90000 \r\na=rtcp-fb:96 nack \r\na=rtpmap:97 "
 		"RTX/90000\r\na=fmtp:97 apt=96 \r\n",
      "AV", "96 h264 97"},
+    {"H265 in lower case", HEAD AUDIO VIDEO_H265, "AV", "96 h265 -1"},
     {"static payload types without rtpmap",
      HEAD "m=audio 9 UDP/TLS/RTP/SAVPF 8 0 9\r\na=mid:0\r\n"
 	  "a=sendonly\r\na=rtcp-mux\r\n",
@@ -194,6 +204,8 @@ what_clients_send_is_tolerated(void **state)
 			fail_msg("%s: %s", tolerated[i].why, problem.detail);
 		outcome(&plan, got);
 		last = &plan.tracks[plan.track_count - 1];
+		for (size_t k = 0; k < plan.track_count; k++) /* a server of WHIP sends nothing */
+			assert_int_equal(plan.tracks[k].direction & SDP_SENDONLY, 0);
 		if (last->accepted)
 			snprintf(codec, sizeof(codec), "%u %s %d", last->codecs[0].pt,
 				 last->codecs[0].name, last->codecs[0].rtx_pt);
@@ -256,6 +268,8 @@ static const struct {
      SDP_PUBLISH, NULL, SDP_NO_CODEC, "(ISAC, GSM)"},
     {HEAD VIDEO, SDP_PUBLISH, "vp9", SDP_NO_CODEC, "codec=vp9"},
     {HEAD AUDIO VIDEO, SDP_PUBLISH, "vp9", SDP_NO_CODEC, "codec=vp9"},
+    {HEAD VIDEO, SDP_PUBLISH, "hevc", SDP_NO_CODEC, "codec=hevc"},
+    {HEAD VIDEO_H265, SDP_PUBLISH, "h264", SDP_NO_CODEC, "codec=h264"},
     {HEAD VIDEO, SDP_PUBLISH, "mp3\r\n", SDP_UNSUPPORTED, "unknown"},
 };
 
@@ -427,7 +441,16 @@ profiles_match_not_strings(void **state)
 	    {"AV1", "level-idx=5;profile=0;tier=0", "", true},
 	    {"AV1", "profile=1", "", false},
 	    {"VP8", "max-fs=12288;max-fr=60", "", true},
+	    {"H265", "level-id=93;profile-id=1;tier-flag=0;tx-mode=SRST",
+	     "profile-id=1; level-id=186", true},
+	    {"H265", "profile-id=1", "", true},
+	    {"H265", "Profile-ID=2;level-id=93", "level-id=120;profile-id=2", true},
+	    {"H265", "profile-id=2;level-id=93", "profile-id=1;level-id=93", false},
+	    {"H265", "profile-id=2", "level-id=93", false},
+	    {"H265", "profile-id=1", "profile-id=10", false},
 	};
+	static const char *const cases[][2] = {
+	    {"H264", "h264"}, {"H265", "h265"}, {"AV1", "av1"}, {"VP9", "vp9"}, {"VP8", "Vp8"}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(pairs); i++) {
@@ -437,6 +460,16 @@ profiles_match_not_strings(void **state)
 		if (sdp_codec_matches(&a, &b) != pairs[i].same ||
 		    sdp_codec_matches(&b, &a) != pairs[i].same)
 			fail_msg("%s: \"%s\" and \"%s\"", pairs[i].name, pairs[i].a, pairs[i].b);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct sdp_codec a = codec(cases[i][0], ""), b = codec(cases[i][1], ""),
+				 c = codec(cases[i][1],
+					   "packetization-mode=1;profile-id=3;profile=2");
+
+		assert_true(sdp_codec_matches(&a, &b));
+		/* The parameters count by any spelling of the name; VP8 has none. */
+		assert_int_equal(sdp_codec_matches(&a, &c), strcmp(cases[i][0], "VP8") == 0);
+		assert_int_equal(sdp_codec_matches(&c, &a), strcmp(cases[i][0], "VP8") == 0);
 	}
 }
 

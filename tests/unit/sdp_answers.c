@@ -345,6 +345,15 @@ lines_are_spelt_as_clients_read_them(void **state)
 	    {"chromium-whep-offer.sdp", SDP_PLAY, "\r\na=ssrc:1001 cname:cn\r\n"},
 	    {"chromium-whep-offer.sdp", SDP_PLAY, "\r\na=ssrc:2000 msid:live audio\r\n"},
 	    {"chromium-whep-offer.sdp", SDP_PLAY, "\r\na=msid:live video\r\n"},
+	    {"obs-like-hevc-whip-offer.sdp", SDP_PUBLISH, "\r\na=rtpmap:96 H265/90000\r\n"},
+	    {"obs-like-hevc-whip-offer.sdp", SDP_PUBLISH,
+	     "\r\na=fmtp:96 profile-id=1;level-id=93;tier-flag=0;tx-mode=SRST\r\n"},
+	    {"gst-like-h265-whip-offer.sdp", SDP_PUBLISH, "\r\na=rtpmap:103 H265/90000\r\n"},
+	    {"gst-like-h265-whip-offer.sdp", SDP_PUBLISH,
+	     "\r\na=fmtp:103 profile-id=1;tier-flag=0;level-id=120;sprop-vps="},
+	    {"obs-like-av1-whip-offer.sdp", SDP_PUBLISH, "\r\na=rtpmap:96 AV1/90000\r\n"},
+	    {"obs-like-av1-whip-offer.sdp", SDP_PUBLISH,
+	     "\r\na=fmtp:96 profile=0;level-idx=8;tier=0\r\n"},
 	    {"ffmpeg8-whip-offer.sdp", SDP_PUBLISH,
 	     "\r\na=candidate:1 1 udp 2130706431 192.0.2.1 8000 typ host\r\n"
 	     "a=candidate:2 1 tcp 1671430143 192.0.2.1 8000 typ host tcptype passive\r\n"

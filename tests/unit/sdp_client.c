@@ -7,12 +7,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "../support/offer.h"
 #include "base/bytes.h"
 #include "sdp/sdp_negotiate.h"
-
-#define PRINT                                                                                      \
-	"C6:24:52:ED:C7:A5:DC:F0:45:8D:C2:E4:45:BD:68:59:BF:3C:E5:1A:CB:83:AC:DC:2F:07:C7:BE:95:"  \
-	"FF:A5:85"
 
 static const struct sdp_local client = {
     .session_id = 7,

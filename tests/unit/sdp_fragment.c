@@ -92,15 +92,20 @@ what_is_written_is_read(void **state)
 {
 	static const char ufrag[] = "abcd+/12", pwd[] = "0123456789abcdefghijklmn";
 	struct sdp_fragment f;
-	char text[128];
-	int n = sdp_fragment_write(text, sizeof(text), ufrag, pwd);
+	static const char more[] =
+	    "a=group:BUNDLE 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
+	    "a=candidate:1 1 udp 2130706431 192.0.2.1 8000 typ host\r\n"
+	    "a=end-of-candidates\r\n";
+	char text[512];
+	int n = sdp_fragment_write(text, sizeof(text), ufrag, pwd, more);
 
 	(void)state;
 	assert_true(n > 0 && strlen(text) == (size_t)n);
 	assert_int_equal(sdp_fragment_parse(&f, text, (size_t)n, NULL), 0);
 	assert_string_equal(f.ufrag, ufrag);
 	assert_string_equal(f.pwd, pwd);
-	assert_int_equal(sdp_fragment_write(text, (size_t)n, ufrag, pwd), -ENOSPC);
+	assert_true(f.candidate_count == 1 && f.end_of_candidates);
+	assert_int_equal(sdp_fragment_write(text, (size_t)n, ufrag, pwd, more), -ENOSPC);
 }
 
 static void

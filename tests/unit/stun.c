@@ -183,6 +183,54 @@ written_message_reads_back(void **state)
 	}
 }
 
+/* Browsers' have 13 octets, GStreamer's 41, and two ufrags may have 256 each (RFC 8839 s.5.4). */
+static void
+names_may_be_long(void **state)
+{
+	static const struct {
+		size_t left, right, cap;
+		int result;
+	} rows[] = {
+	    {4, 4, 5, 0},
+	    {8, 32, 33, 0},
+	    {32, 8, 33, 0},
+	    {9, 32, 33, 0},
+	    {256, 32, 257, 0},
+	    {32, 256, 257, 0},
+	    {256, 256, 257, 0},
+	    {8, 33, 33, -EBADMSG},
+	    {33, 8, 33, -EBADMSG},
+	    {256, 257, 300, -EBADMSG},
+	    {257, 256, 300, -EBADMSG},
+	};
+	char left[300], right[300], wanted[2][300];
+	uint8_t buf[STUN_MESSAGE_MAX];
+	struct stun_writer w;
+	struct stun_msg msg;
+	size_t size;
+	int n;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		memset(wanted, 0, sizeof(wanted));
+		memset(wanted[0], 'l', rows[i].left);
+		memset(wanted[1], 'r', rows[i].right);
+		strcpy(left, "old");
+		strcpy(right, "old");
+		stun_start(&w, buf, sizeof(buf), STUN_REQUEST, rfc_txid);
+		stun_add_username(&w, wanted[0], wanted[1]);
+		n = stun_finish(&w, RFC_PASSWORD, true);
+		assert_true(n > 0);
+		assert_int_equal(stun_parse(&msg, buf, (size_t)n), 0);
+		assert_int_equal(stun_verify_integrity(&msg, RFC_PASSWORD), 0);
+		assert_non_null(stun_attr(&msg, STUN_USERNAME, &size));
+		assert_int_equal(size, rows[i].left + 1 + rows[i].right);
+		assert_int_equal(stun_get_username(&msg, left, right, rows[i].cap), rows[i].result);
+		assert_string_equal(left, rows[i].result == 0 ? wanted[0] : "old");
+		assert_string_equal(right, rows[i].result == 0 ? wanted[1] : "old");
+	}
+}
+
 /* A reader of every attribute: the sanitizer watches it. */
 static void
 touch(void *arg, const uint8_t *buf, size_t size)
@@ -349,6 +397,7 @@ main(void)
 	    cmocka_unit_test(pasted_check_authenticates),
 	    cmocka_unit_test(writer_reproduces_the_rfc),
 	    cmocka_unit_test(written_message_reads_back),
+	    cmocka_unit_test(names_may_be_long),
 	    cmocka_unit_test(every_truncation_is_refused),
 	    cmocka_unit_test(every_flipped_bit_is_seen),
 	    cmocka_unit_test(what_follows_the_integrity_is_ignored),

@@ -61,7 +61,7 @@ every_member_is_read(void **state)
 	    "{\"id\":5,\"uri\":\"http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\"}],"
 	    "\"playout_delay_ms\":10000,"
 	    "\"ssrcs\":[1,4294967295,0,-1,4294967296,\"5\",2,3,4,5,6,7,8,9],"
-	    "\"rtx_ssrcs\":[77],\"rids\":[\"hi\",\"lo\"]}]");
+	    "\"rtx_ssrcs\":[77,0,78],\"rids\":[\"hi\",\"lo\"]}]");
 	const struct track *v = &t.list[1];
 
 	(void)state;
@@ -95,7 +95,10 @@ every_member_is_read(void **state)
 	assert_int_equal(v->ssrc_count, TRACK_SSRCS_MAX); /* the rest is learnt from packets */
 	assert_int_equal(v->ssrcs[1], UINT32_MAX);
 	assert_int_equal(v->ssrcs[2], 2);
+	assert_int_equal(v->rtx_ssrc_count, 3);
 	assert_int_equal(v->rtx_ssrcs[0], 77);
+	assert_int_equal(v->rtx_ssrcs[1], 0); /* a place for the one without: they stay pairs */
+	assert_int_equal(v->rtx_ssrcs[2], 78);
 	assert_int_equal(v->rid_count, 2);
 	assert_string_equal(v->rids[1], "lo");
 	tracks_free(&t);
@@ -517,8 +520,8 @@ names_fit_their_room(void **state)
 	char text[64];
 
 	(void)state;
-	assert_string_equal(tracks_codec_names(&t, text, sizeof(text)), "H264 42e01f");
-	for (size_t size = 1; size < 16; size++)
+	assert_string_equal(tracks_codec_names(&t, text, sizeof(text)), "H264 42e01f mode 0");
+	for (size_t size = 1; size < 24; size++)
 		assert_true(strlen(tracks_codec_names(&t, text, size)) < size);
 	tracks_free(&t);
 	t = video("VP9", 98, "profile-id=2");
@@ -527,6 +530,34 @@ names_fit_their_room(void **state)
 	t = video("VP8", 97, "");
 	assert_string_equal(tracks_codec_names(&t, text, sizeof(text)), "VP8");
 	tracks_free(&t);
+}
+
+/* What keeps two codecs of one name apart stands in their names, or the error would say that the
+ * player takes what the publisher sends. */
+static void
+names_tell_what_keeps_codecs_apart(void **state)
+{
+	static const struct {
+		const char *name, *fmtp, *text;
+	} rows[] = {
+	    {"H264", "packetization-mode=1;profile-level-id=42e01f", "H264 42e01f"},
+	    {"H264", "packetization-mode=0;profile-level-id=42e01f", "H264 42e01f mode 0"},
+	    {"H264", "profile-level-id=42e01f", "H264 42e01f mode 0"},
+	    {"h264", "", "h264 mode 0"},
+	    {"VP9", "profile-id=2", "VP9 profile 2"},
+	    {"H265", "profile-id=2;tier-flag=0", "H265 profile 2"},
+	    {"AV1", "level-idx=5;profile=1;tier=0", "AV1 profile 1"},
+	    {"AV1", "", "AV1"},
+	};
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct tracks t = video(rows[i].name, 96, rows[i].fmtp);
+
+		assert_string_equal(tracks_codec_names(&t, text, sizeof(text)), rows[i].text);
+		tracks_free(&t);
+	}
 }
 
 int
@@ -547,6 +578,7 @@ main(void)
 	    cmocka_unit_test(red_is_never_made),
 	    cmocka_unit_test(a_local_subscriber_does_not_see_red),
 	    cmocka_unit_test(names_fit_their_room),
+	    cmocka_unit_test(names_tell_what_keeps_codecs_apart),
 	};
 
 	return cmocka_run_group_tests_name("track", tests, NULL, NULL);

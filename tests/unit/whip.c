@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/offer.h"
 #include "../support/support.h"
 #include "base/bytes.h"
 #include "whip/whip_auth.h"
@@ -305,10 +306,14 @@ queries_pass_the_allow_lists(void **state)
 	    "ice-ufrag", "6pk11386", "ice-pwd",	  "l91z529147ri9163933p51c4",
 	    "action",	 "play",     "candidate", "[2001:db8::1]:8000",
 	    "secret",	 "s",	     NULL};
+	static const char *const publish[] = {"action", "publish", NULL};
 	char words[WHIP_WORDS_SIZE];
 	struct whip_params p;
 
 	(void)state;
+	assert_int_equal(whip_params_read(&p, get, publish, SDP_PUBLISH, false, words), 0);
+	assert_int_equal(whip_params_read(&p, get, publish, SDP_PLAY, false, words), -EINVAL);
+	assert_non_null(strstr(words, "play here"));
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		int r =
 		    whip_params_read(&p, get, rows[i].pairs, SDP_PUBLISH, rows[i].use_vhost, words);
@@ -391,6 +396,47 @@ the_relay_is_told_the_tracks(void **state)
 	dump = json_dumps(msg, JSON_COMPACT);
 	assert_true(dump != NULL && strlen(dump) < 16384);
 	free(dump);
+	json_decref(msg);
+	sdp_free(offer);
+}
+
+/* Layers that have no names get numbers, best first; the answer, which may not name what the offer
+ * does not, says nothing of them. */
+static void
+layers_by_ssrc_are_numbered(void **state)
+{
+	static const char text[] =
+	    HEAD "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=rtcp-mux\r\na=sendonly\r\n"
+		 "a=rtpmap:96 VP8/90000\r\na=ssrc-group:SIM 5 6 7\r\na=ssrc:5 cname:c\r\n"
+		 "a=ssrc:6 cname:c\r\na=ssrc:7 cname:c\r\n";
+	struct whip_params params = {.role = SDP_PUBLISH, .stream = "live/a"};
+	struct whip_session session = {.params = &params, .credential = "tok"};
+	struct sdp_policy policy = {.role = SDP_PUBLISH};
+	struct sdp_local local = {
+	    .ufrag = "u", .pwd = "p", .fingerprint_hash = "sha-256", .fingerprint = PRINT};
+	struct sdp *offer = sdp_parse(text, strlen(text), NULL), *answer;
+	struct sdp_plan plan;
+	json_t *msg, *track;
+
+	(void)state;
+	assert_non_null(offer);
+	assert_int_equal(sdp_negotiate_offer(&plan, offer, &policy, NULL), 0);
+	msg = whip_relay_create(&plan, &session);
+	track = json_array_get(json_object_get(msg, "tracks"), 0);
+	for (size_t i = 0; i < 3; i++) {
+		const char name[] = {(char)('0' + i), '\0'};
+
+		assert_string_equal(
+		    json_string_value(json_array_get(json_object_get(track, "rids"), i)), name);
+		assert_int_equal(
+		    json_integer_value(json_array_get(json_object_get(track, "ssrcs"), i)), 7 - i);
+	}
+	assert_int_equal(json_array_size(json_object_get(track, "rids")), 3);
+	answer = sdp_answer(offer, &plan, &local);
+	assert_non_null(answer);
+	assert_string_equal(answer->media[0].simulcast_recv, "");
+	assert_int_equal(answer->media[0].rid_count, 0);
+	sdp_free(answer);
 	json_decref(msg);
 	sdp_free(offer);
 }
@@ -529,6 +575,7 @@ main(void)
 	    cmocka_unit_test(names_to_resolve_are_known),
 	    cmocka_unit_test(queries_pass_the_allow_lists),
 	    cmocka_unit_test(the_relay_is_told_the_tracks),
+	    cmocka_unit_test(layers_by_ssrc_are_numbered),
 	    cmocka_unit_test(a_bare_test_has_no_dtls),
 	    cmocka_unit_test(the_relays_reply_is_taken),
 	    cmocka_unit_test(hellos_and_failures),

@@ -143,6 +143,35 @@ json_requests_are_read(void **state)
 	free(buf);
 }
 
+/* The scheme says how a client speaks to the server, not which stream it means. */
+static void
+json_streams_are_named_by_any_scheme(void **state)
+{
+	static const struct {
+		const char *url;
+		bool is_fine;
+	} rows[] = {
+	    {"webrtc://h/live/s", true}, {"http://h:1985/live/s?a=b", true},
+	    {"https://h/live/s", true},	 {"rtmp://h/live/s", true},
+	    {"webrtc://h/live", false},	 {"webrtc://h/live/s/t", false},
+	    {"http:///live/s", false},	 {"/live/s", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		char text[128], words[WHIP_WORDS_SIZE];
+		struct whip_json *j;
+
+		snprintf(text, sizeof(text), "{\"streamurl\":\"%s\",\"sdp\":\"v=0\"}", rows[i].url);
+		j = whip_json_read(text, strlen(text), words);
+		if ((j != NULL) != rows[i].is_fine)
+			fail_msg("%s", rows[i].url);
+		if (j != NULL)
+			assert_string_equal(whip_json_get(j, "stream"), "s");
+		whip_json_free(j);
+	}
+}
+
 static void
 json_truncated(void *arg, const uint8_t *buf, size_t size)
 {
@@ -178,6 +207,7 @@ main(void)
 	    cmocka_unit_test(streams_stay_with_their_server),
 	    cmocka_unit_test(the_rate_of_a_client_is_bounded),
 	    cmocka_unit_test(json_requests_are_read),
+	    cmocka_unit_test(json_streams_are_named_by_any_scheme),
 	    cmocka_unit_test(json_truncations_stay_inside),
 	};
 
