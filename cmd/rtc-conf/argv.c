@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "ipc/ipc.h"
+#include "front.h"
 
 /* When a program runs: all of these are on. In the order of their start. */
 static const struct {
@@ -44,6 +44,7 @@ static const struct arg args[] = {
     {"rtc-relay", "rtc_server.listen", "--udp", ARG_VALUE, NULL},
     {"rtc-relay", "rtc_server.workers", "--workers", ARG_VALUE, NULL},
     {"rtc-relay", "vhost.rtc.stun_timeout", "--stun-timeout", ARG_VALUE, NULL},
+    {"rtc-relay", "vhost.play.gop_cache", "--gop-cache", ARG_CHANGED, NULL},
     {"rtc-relay", "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL},
     {"rtc-relay", "vhost.rtc.twcc", "--no-twcc", ARG_IF_OFF, NULL},
     {"rtc-relay", "rtc_server.ecdsa", "--rsa", ARG_IF_OFF, NULL},
@@ -51,18 +52,33 @@ static const struct arg args[] = {
     {"rtc-hook", "vhost.http_hooks.on_unpublish", "--on-unpublish", ARG_VALUE, NULL},
     {"rtc-hook", "vhost.http_hooks.on_play", "--on-play", ARG_VALUE, NULL},
     {"rtc-hook", "vhost.http_hooks.on_stop", "--on-stop", ARG_VALUE, NULL},
+    {"rtc-hook", "vhost.http_hooks.ca_file", "--ca-file", ARG_VALUE, NULL},
     {"rtmp2rtc", "vhost.http_hooks.enabled", "--hook", ARG_IF_ON, NULL},
     {"rtc-gate", "max_connections", "--max-connections", ARG_VALUE, NULL},
+    {"rtc-gate", "max_per_address", "--max-per-address", ARG_CHANGED, NULL},
+    {"rtc-gate", "http_server.handshake_timeout", "--handshake-timeout", ARG_CHANGED, NULL},
+    {"rtc-gate", "http_server.head_timeout", "--head-timeout", ARG_CHANGED, NULL},
+    {"rtc-gate", "http_server.body_timeout", "--body-timeout", ARG_CHANGED, NULL},
+    {"rtc-gate", "http_server.answer_timeout", "--answer-timeout", ARG_CHANGED, NULL},
+    {"rtc-gate", "http_server.idle_timeout", "--idle-timeout", ARG_CHANGED, NULL},
+    {"rtc-gate", "http_server.route", "--route", ARG_VALUE, NULL},
     {"rtc-gate", "http_server.host", "--host", ARG_VALUE, NULL},
     {"rtc-gate", "http_server.trusted_proxy", "--trusted-proxy", ARG_VALUE, NULL},
     {"rtc-gate", "http_server.proxy_protocol", "--proxy-protocol", ARG_VALUE, NULL},
     {"rtc-gate", "http_server.https.redirect", "--redirect", ARG_IF_ON, NULL},
     {"rtc-signal", "rtc_signal.listen", "--listen", ARG_VALUE, NULL},
+    {"rtc-signal", "rtc_signal.max_connections", "--max-connections", ARG_CHANGED, NULL},
+    {"rtc-signal", "rtc_signal.max_per_address", "--max-per-address", ARG_CHANGED, NULL},
+    {"rtc-signal", "rtc_signal.max_rooms", "--max-rooms", ARG_CHANGED, NULL},
+    {"rtc-signal", "rtc_signal.max_participants", "--max-participants", ARG_CHANGED, NULL},
     {"rtmp2rtc", "listen", "--listen", ARG_VALUE, NULL},
     {"rtmp2rtc", "rtmps.listen", "--tls", ARG_WHEN, "rtmps.enabled"},
     {"rtmp2rtc", "rtmps.cert", "--cert", ARG_WHEN, "rtmps.enabled"},
     {"rtmp2rtc", "rtmps.key", "--key", ARG_WHEN, "rtmps.enabled"},
     {"rtmp2rtc", "max_connections", "--max-children", ARG_CHANGED, NULL},
+    {"rtmp2rtc", "max_per_address", "--max-per-address", ARG_CHANGED, NULL},
+    {"rtmp2rtc", "rtmp.rate", "--rate", ARG_CHANGED, NULL},
+    {"rtmp2rtc", "vhost.publish.token_file", "--token-file", ARG_VALUE, NULL},
     {"rtmp2rtc", "vhost.rtc.opus_bitrate", "--opus-bitrate", ARG_CHANGED, NULL},
     {"rtmp2rtc", "vhost.rtc.playout_delay", "--playout-delay", ARG_CHANGED, NULL},
     {"rtmp2rtc", "vhost.rtc.bframes", "--bframes", ARG_CHANGED, NULL},
@@ -78,6 +94,10 @@ static const struct arg args[] = {
     {"rtc2rtmp", "vhost.rtc.pli_for_rtmp", "--keyframe", ARG_VALUE, NULL},
     {"rtc2rtmp", "vhost.rtc.aac_bitrate", "--aac-bitrate", ARG_VALUE, NULL},
     {"rtc2rtmp", "vhost.rtc.h264_for_rtmp", "--transcode", ARG_IF_ON, NULL},
+    {"rtc-whip", "vhost.publish.token_file", "--token-file", ARG_VALUE, NULL},
+    {"rtc-whip", "vhost.play.token_file", "--play-token-file", ARG_VALUE, NULL},
+    {"rtc-whep", "vhost.play.token_file", "--token-file", ARG_VALUE, NULL},
+    {"rtc-web", "http_api.token_file", "--api-token-file", ARG_VALUE, NULL},
     {"rtc-web", "http_server.dir", "--dir", ARG_CHANGED, NULL},
 };
 
@@ -90,6 +110,10 @@ static const struct arg endpoint_args[] = {
     {NULL, "rtc_server.api_as_candidates", "--no-api-candidate", ARG_IF_OFF, NULL},
     {NULL, "rtc_server.resolve_api_domain", "--no-resolve", ARG_IF_OFF, NULL},
     {NULL, "rtc_server.keep_api_domain", "--keep-domain", ARG_IF_ON, NULL},
+    {NULL, "rtc_server.ice_server", "--ice-server", ARG_VALUE, NULL},
+    {NULL, "rtc_server.ice_server_file", "--ice-server-file", ARG_VALUE, NULL},
+    {NULL, "rtc_server.redirect", "--redirect", ARG_VALUE, NULL},
+    {NULL, "rtc_server.rate", "--rate", ARG_CHANGED, NULL},
     {NULL, "vhost.http_hooks.enabled", "--hook", ARG_IF_ON, NULL},
     {NULL, "vhost.rtc.nack", "--no-nack", ARG_IF_OFF, NULL},
     {NULL, "vhost.rtc.twcc", "--no-twcc", ARG_IF_OFF, NULL},
@@ -109,18 +133,11 @@ find_program(const char *name)
 	return -1;
 }
 
-/* Without a port of its own the gate has nothing to do: something else is the front door. */
-static bool
-has_front(const struct settings *s)
-{
-	return settings_is_on(s, "http_api.enabled") || settings_is_on(s, "http_server.enabled");
-}
-
 static bool
 is_wanted(const struct settings *s, size_t i)
 {
 	if (strcmp(programs[i].name, "rtc-gate") == 0)
-		return has_front(s);
+		return front_is_there(s);
 	for (size_t k = 0; k < ARRAY_COUNT(programs[i].needs); k++)
 		if (programs[i].needs[k] != NULL && !settings_is_on(s, programs[i].needs[k]))
 			return false;
@@ -170,90 +187,6 @@ print_arg(const struct settings *s, const struct arg *a)
 		printf("%s\n", a->flag);
 }
 
-/* ---- the gate's ports ---- */
-
-static const char *const fronts[] = {"http_api", "http_server"};
-
-static const char *
-of_front(const struct settings *s, size_t i, const char *directive)
-{
-	char name[DIRECTIVE_NAME_SIZE];
-
-	snprintf(name, sizeof(name), "%s.%s", fronts[i], directive);
-	return settings_text(s, name);
-}
-
-static bool
-front_is_on(const struct settings *s, size_t i)
-{
-	return strcmp(of_front(s, i, "enabled"), "on") == 0;
-}
-
-static bool
-front_is_secure(const struct settings *s, size_t i)
-{
-	return front_is_on(s, i) && strcmp(of_front(s, i, "https.enabled"), "on") == 0;
-}
-
-/* One port for http and https speaks both. */
-static void
-print_front(const struct settings *s, size_t i)
-{
-	const char *http = of_front(s, i, "listen"), *https = of_front(s, i, "https.listen");
-	bool is_secure = front_is_secure(s, i), is_one = strcmp(http, https) == 0;
-
-	if (!front_is_on(s, i))
-		return;
-	printf("%s\n%s\n", is_secure && is_one ? "--both-listen" : "--listen", http);
-	if (is_secure && !is_one)
-		printf("--tls-listen\n%s\n", https);
-}
-
-/* The certificates of both; one of ours if there is none. */
-static void
-print_certificates(const struct settings *s)
-{
-	const char *before = "";
-	bool is_secure = false;
-	char run[512];
-
-	for (size_t i = 0; i < ARRAY_COUNT(fronts); i++) {
-		const char *cert = of_front(s, i, "https.cert");
-
-		if (!front_is_secure(s, i))
-			continue;
-		is_secure = true;
-		if (cert[0] == '\0' || strcmp(cert, before) == 0)
-			continue;
-		printf("--cert\n%s\n--key\n%s\n", cert, of_front(s, i, "https.key"));
-		before = cert;
-	}
-	if (is_secure && before[0] == '\0' && ipc_run_dir(run, sizeof(run), false) == 0)
-		printf("--self-signed\n%s/tls\n", run);
-}
-
-static const char *
-port_of(const char *listen)
-{
-	const char *colon = strrchr(listen, ':');
-
-	return colon != NULL ? colon + 1 : listen;
-}
-
-/* Is the port of WebRTC over TCP one of the gate's? Then that takes it for the relay. */
-static bool
-tcp_is_gates(const struct settings *s)
-{
-	const char *tcp = port_of(settings_text(s, "rtc_server.tcp.listen"));
-
-	for (size_t i = 0; i < ARRAY_COUNT(fronts); i++)
-		if ((front_is_on(s, i) && strcmp(tcp, port_of(of_front(s, i, "listen"))) == 0) ||
-		    (front_is_secure(s, i) &&
-		     strcmp(tcp, port_of(of_front(s, i, "https.listen"))) == 0))
-			return settings_is_on(s, "rtc_server.tcp.enabled");
-	return false;
-}
-
 /* Names of the reference: `trace` of the first list is what the second, which is newer, calls info.
  */
 static const char *
@@ -291,7 +224,7 @@ print_server(const struct settings *s)
 static void
 print_relay(const struct settings *s)
 {
-	if (tcp_is_gates(s))
+	if (front_has_tcp(s))
 		printf("--tcp-gate\n");
 	else if (settings_is_on(s, "rtc_server.tcp.enabled"))
 		printf("--tcp\n%s\n", settings_text(s, "rtc_server.tcp.listen"));
@@ -302,18 +235,16 @@ print_endpoint(const struct settings *s)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(endpoint_args); i++)
 		print_arg(s, &endpoint_args[i]);
-	if (tcp_is_gates(s))
+	if (front_has_tcp(s))
 		printf("--gate-tcp\n");
 }
 
 static void
 print_gate(const struct settings *s)
 {
-	if (tcp_is_gates(s))
+	if (front_has_tcp(s))
 		printf("--ice-tcp\n");
-	for (size_t i = 0; i < ARRAY_COUNT(fronts); i++)
-		print_front(s, i);
-	print_certificates(s);
+	front_print(s);
 }
 
 void

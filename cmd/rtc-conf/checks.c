@@ -15,6 +15,7 @@ static const struct {
 } effects[] = {
     {"rtc_server.encrypt", "on", "media is always encrypted"},
     {"vhost.rtc.stun_strict_check", "on", "checks are always strict"},
+    {"vhost.rtc.nack_prefer_rtx", "on", "RTX is always used with those who offer it"},
 };
 
 /* The listener and the answers are two switches; one without the other does nothing. */
@@ -116,6 +117,20 @@ check_rtmps(struct settings *s)
 			       "rtmps.enabled on: rtmps.key and rtmps.cert are missing");
 }
 
+/* Tokens of players are for WebRTC; whatever else plays asks for none. */
+static void
+note_play_token(struct settings *s)
+{
+	const struct setting *t = settings_get(s, "vhost.play.token_file");
+
+	if (t->values[0][0] != '\0' && settings_is_on(s, "vhost.rtc.rtc_to_rtmp") &&
+	    (settings_is_on(s, "vhost.http_remux.enabled") ||
+	     settings_is_on(s, "vhost.hls.enabled") || settings_is_on(s, "vhost.rtc.rtmp_to_rtc")))
+		settings_warn(s, t->origin,
+			      "vhost.play.token_file: those who play by WebRTC need a token, those "
+			      "by RTMP, HTTP-FLV or HLS do not");
+}
+
 void
 settings_check(struct settings *s)
 {
@@ -124,6 +139,8 @@ settings_check(struct settings *s)
 	check_mount(s);
 	check_https(s);
 	check_rtmps(s);
+	fits_check_files(s);
+	note_play_token(s);
 	note_tcp(s);
 	for (size_t i = 0; i < ARRAY_COUNT(effects); i++) {
 		const struct setting *t = settings_get(s, effects[i].name);

@@ -41,11 +41,21 @@
 	{                                                                                          \
 		.name = n, .preset = "", .type = DIRECTIVE_TEXT, .many = true                      \
 	}
+#define CHECKED(n, f, w)                                                                           \
+	{                                                                                          \
+		.name = n, .preset = "", .type = DIRECTIVE_CHECKED, .many = true, .fits = f,       \
+		.words = w                                                                         \
+	}
 /* clang-format on */
 
 const struct directive directives[] = {
-    LISTEN("listen", "1935"),
+    {.name = "listen",
+     .preset = "1935",
+     .type = DIRECTIVE_LISTEN,
+     .alias = "rtmp.listen",
+     .env = "SRS_RTMP_LISTEN"},
     NUMBER("max_connections", "1000", 1, 1000000),
+    NUMBER("max_per_address", "0", 0, 100000),
     SWITCH("daemon", "off"),
     TEXT("pid"),
     CHOICE("srs_log_tank", "console", "console file"),
@@ -58,6 +68,7 @@ const struct directive directives[] = {
     LISTEN("http_api.https.listen", "1990"),
     TEXT("http_api.https.key"),
     TEXT("http_api.https.cert"),
+    TEXT("http_api.token_file"),
     SWITCH("http_server.enabled", "on"),
     LISTEN("http_server.listen", "8080"),
     TEXT("http_server.dir"),
@@ -69,6 +80,14 @@ const struct directive directives[] = {
     TEXTS("http_server.host"),
     TEXTS("http_server.trusted_proxy"),
     TEXTS("http_server.proxy_protocol"),
+    CHECKED("http_server.route", fits_route,
+	    "/PREFIX=UPSTREAM (a port, ADDRESS:PORT, /PATH or NAME.sock)"),
+    SECONDS("http_server.handshake_timeout", "10", 0.1, 3600),
+    SECONDS("http_server.head_timeout", "10", 0.1, 3600),
+    SECONDS("http_server.body_timeout", "30", 0.1, 3600),
+    SECONDS("http_server.answer_timeout", "30", 0.1, 3600),
+    SECONDS("http_server.idle_timeout", "60", 0.1, 3600),
+    NUMBER("rtmp.rate", "10", 1, 10000),
     SWITCH("rtmps.enabled", "off"),
     LISTEN("rtmps.listen", "1443"),
     TEXT("rtmps.key"),
@@ -91,10 +110,20 @@ const struct directive directives[] = {
     SWITCH("rtc_server.keep_api_domain", "off"),
     SWITCH("rtc_server.ecdsa", "on"),
     SWITCH("rtc_server.encrypt", "on"),
+    CHECKED("rtc_server.ice_server", fits_ice_server,
+	    "stun:HOST[:PORT] (TURN, which has a password, is for ice_server_file)"),
+    TEXT("rtc_server.ice_server_file"),
+    CHECKED("rtc_server.redirect", fits_redirect, "self or http[s]://HOST[:PORT][/PATH]"),
+    NUMBER("rtc_server.rate", "0", 0, 10000),
     SWITCH("rtc_signal.enabled", "off"),
     LISTEN("rtc_signal.listen", "1989"),
+    NUMBER("rtc_signal.max_connections", "2000", 1, 100000),
+    NUMBER("rtc_signal.max_per_address", "100", 1, 100000),
+    NUMBER("rtc_signal.max_rooms", "1000", 1, 100000),
+    NUMBER("rtc_signal.max_participants", "32", 1, 100),
     SWITCH("vhost.rtc.enabled", "off"),
     SWITCH("vhost.rtc.nack", "on"),
+    SWITCH("vhost.rtc.nack_prefer_rtx", "on"),
     SWITCH("vhost.rtc.twcc", "on"),
     NUMBER("vhost.rtc.stun_timeout", "30", 1, 3600),
     SWITCH("vhost.rtc.stun_strict_check", "on"),
@@ -111,6 +140,13 @@ const struct directive directives[] = {
     SECONDS("vhost.rtc.pli_for_rtmp", "6.0", 0.5, 30),
     NUMBER("vhost.rtc.aac_bitrate", "48000", 8000, 320000),
     SWITCH("vhost.rtc.h264_for_rtmp", "off"),
+    TEXT("vhost.publish.token_file"),
+    TEXT("vhost.play.token_file"),
+    {.name = "vhost.play.gop_cache",
+     .preset = "auto",
+     .type = DIRECTIVE_CHOICE,
+     .words = "auto on off",
+     .alias = "vhost.gop_cache"},
     SWITCH("vhost.http_remux.enabled", "off"),
     {.name = "vhost.http_remux.mount",
      .preset = "[vhost]/[app]/[stream].flv",
@@ -125,6 +161,7 @@ const struct directive directives[] = {
     URLS("vhost.http_hooks.on_unpublish"),
     URLS("vhost.http_hooks.on_play"),
     URLS("vhost.http_hooks.on_stop"),
+    TEXT("vhost.http_hooks.ca_file"),
 };
 const size_t directive_count = ARRAY_COUNT(directives);
 
@@ -158,7 +195,9 @@ static const char *const ignored[] = {
     "rtc_server.merge_nalus",
     "rtc_server.perf_stat",
     "rtc_server.reuseport",
-    "rtmp",
+    "rtmp.chunk_size",
+    "rtmp.in_ack_size",
+    "rtmp.out_ack_size",
     "rtsp_server",
     "server_id",
     "srs_log_flush_interval",
@@ -211,14 +250,30 @@ static const char *const ignored[] = {
     "vhost.ingest",
     "vhost.min_latency",
     "vhost.out_ack_size",
-    "vhost.play",
-    "vhost.publish",
+    "vhost.play.atc",
+    "vhost.play.atc_auto",
+    "vhost.play.gop_cache_max_frames",
+    "vhost.play.mix_correct",
+    "vhost.play.mw_latency",
+    "vhost.play.mw_msgs",
+    "vhost.play.queue_length",
+    "vhost.play.reduce_sequence_header",
+    "vhost.play.send_min_interval",
+    "vhost.play.time_jitter",
+    "vhost.publish.firstpkt_timeout",
+    "vhost.publish.kickoff_for_idle",
+    "vhost.publish.mr",
+    "vhost.publish.mr_latency",
+    "vhost.publish.normal_timeout",
+    "vhost.publish.parse_sps",
+    "vhost.publish.try_annexb_first",
     "vhost.refer",
     "vhost.rtc.bframe",
     "vhost.rtc.aac",
     "vhost.rtc.drop_for_pt",
     "vhost.rtc.nack_no_copy",
     "vhost.rtc.init_rate_from_sdp",
+    "vhost.rtsp",
     "vhost.security",
     "vhost.srt",
     "vhost.tcp_nodelay",
@@ -230,7 +285,8 @@ int
 directive_find(const char *name)
 {
 	for (size_t i = 0; i < directive_count; i++)
-		if (strcmp(directives[i].name, name) == 0)
+		if (strcmp(directives[i].name, name) == 0 ||
+		    (directives[i].alias != NULL && strcmp(directives[i].alias, name) == 0))
 			return (int)i;
 	return -1;
 }
@@ -241,6 +297,17 @@ directive_env_name(char *out, size_t size, const char *name)
 	snprintf(out, size, "SRS_%s", name);
 	for (char *p = out; *p != '\0'; p++)
 		*p = *p == '.' ? '_' : (char)toupper((unsigned char)*p);
+}
+
+bool
+directive_is_secret(const char *name)
+{
+	char file[DIRECTIVE_NAME_SIZE];
+	size_t n = strlen(name), end = strlen(".token");
+
+	return n >= end && strcmp(name + n - end, ".token") == 0 &&
+	       snprintf(file, sizeof(file), "%s_file", name) < (int)sizeof(file) &&
+	       directive_find(file) >= 0;
 }
 
 bool

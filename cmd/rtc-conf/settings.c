@@ -115,6 +115,10 @@ fault_of(const struct directive *o, const char *value, char *out, size_t size)
 		ok = is_text(value);
 		snprintf(out, size, "text without control characters");
 		break;
+	case DIRECTIVE_CHECKED:
+		ok = value[0] == '\0' || (is_text(value) && o->fits(value));
+		snprintf(out, size, "%s", o->words);
+		break;
 	}
 	return ok ? NULL : out;
 }
@@ -130,10 +134,9 @@ clear(struct setting *t)
 static void
 store(struct setting *t, const char *const *values, size_t count, const char *origin)
 {
-	clear(t);
 	for (size_t i = 0; i < count; i++) {
-		t->values[i] = strdup(values[i]);
-		if (t->values[i] == NULL)
+		t->values[t->count] = strdup(values[i]);
+		if (t->values[t->count] == NULL)
 			abort();
 		t->count++;
 	}
@@ -145,6 +148,8 @@ settings_set(struct settings *s, int index, const char *const *values, size_t co
 	     const char *where, const char *origin)
 {
 	const struct directive *o = &directives[index];
+	struct setting *t = &s->of[index];
+	bool adds = o->many && t->layer == s->layer && s->layer != LAYER_ENVIRONMENT;
 	char expected[128];
 
 	if (count == 0 || (count > 1 && !o->many)) {
@@ -153,14 +158,21 @@ settings_set(struct settings *s, int index, const char *const *values, size_t co
 			       count > 1 ? ": is a ';' missing?" : "");
 		return false;
 	}
-	for (size_t i = 0; i < count && i < SETTING_VALUES_MAX; i++) {
+	if (count + (adds ? t->count : 0) > SETTING_VALUES_MAX) {
+		settings_error(s, where, "%s takes %d values at most", o->name, SETTING_VALUES_MAX);
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
 		if (fault_of(o, values[i], expected, sizeof(expected)) != NULL) {
 			settings_error(s, where, "%s: '%.64s' is not %s", o->name, values[i],
 				       expected);
 			return false;
 		}
 	}
-	store(&s->of[index], values, count, origin);
+	if (!adds)
+		clear(t);
+	store(t, values, count, origin);
+	t->layer = s->layer;
 	return true;
 }
 

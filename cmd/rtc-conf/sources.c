@@ -32,27 +32,45 @@ path_of(char out[static NAME_SIZE], const struct conf_node *n)
 	return true;
 }
 
+/* Left out it would leave a door open; taken it would be shown, and passed in command lines. */
+static void
+refuse_secret(struct settings *s, const char *where, const char *name, const char *end)
+{
+	settings_error(s, where,
+		       "%s: a token does not belong here: write it into a file of its own, and "
+		       "name that with %s%s",
+		       name, name, end);
+}
+
 static void
 unknown(struct settings *s, const char *where, const char *name)
 {
 	char spare[DIRECTIVE_NAME_SIZE];
 	const char *near = directive_suggest(name, spare);
 
-	if (near != NULL)
+	if (directive_is_secret(name))
+		refuse_secret(s, where, name, "_file");
+	else if (near != NULL)
 		settings_warn(s, where, "unknown directive %s, ignored; did you mean %s?", name,
 			      near);
 	else
 		settings_warn(s, where, "unknown directive %s, ignored", name);
 }
 
+static bool
+is_block_of(const char *name, const char *known)
+{
+	size_t n = strlen(name);
+
+	return known != NULL && strncmp(known, name, n) == 0 && known[n] == '.';
+}
+
 /* A name of which known ones are made: "rtc_server.tcp" of "rtc_server.tcp.listen". */
 static bool
 is_known_block(const char *name)
 {
-	size_t n = strlen(name);
-
 	for (size_t i = 0; i < directive_count; i++)
-		if (strncmp(directives[i].name, name, n) == 0 && directives[i].name[n] == '.')
+		if (is_block_of(name, directives[i].name) || is_block_of(name, directives[i].alias))
 			return true;
 	return false;
 }
@@ -117,6 +135,7 @@ settings_apply_file(struct settings *s, const struct conf_node *root)
 {
 	const struct conf_node *n = root->child;
 
+	s->layer = LAYER_FILE;
 	while (n != NULL) {
 		if (apply_node(s, n) && n->child != NULL) {
 			n = n->child;
@@ -157,7 +176,26 @@ is_env_of_directive(const char *name)
 
 	for (size_t i = 0; i < directive_count; i++) {
 		directive_env_name(known, sizeof(known), directives[i].name);
-		if (strcmp(known, name) == 0)
+		if (strcmp(known, name) == 0 ||
+		    (directives[i].env != NULL && strcmp(directives[i].env, name) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* "SRS_VHOST_PLAY_TOKEN", while there is a variable for a file of tokens. */
+static bool
+is_secret_variable(const char *name)
+{
+	char file[NAME_SIZE], known[NAME_SIZE];
+
+	snprintf(file, sizeof(file), "%.*s_FILE", NAME_SIZE - 6, name);
+	for (size_t i = 0; i < directive_count; i++) {
+		size_t n = strlen(directives[i].name), end = strlen(".token_file");
+
+		directive_env_name(known, sizeof(known), directives[i].name);
+		if (n > end && strcmp(directives[i].name + n - end, ".token_file") == 0 &&
+		    strcmp(known, file) == 0)
 			return true;
 	}
 	return false;
@@ -175,7 +213,9 @@ check_unknown_variables(struct settings *s, char *const *environment)
 			continue;
 		memcpy(name, *environment, n);
 		name[n] = '\0';
-		if (!is_env_of_directive(name))
+		if (is_secret_variable(name))
+			refuse_secret(s, name, name, "_FILE");
+		else if (!is_env_of_directive(name))
 			settings_warn(s, name, "unknown or without effect here, ignored");
 	}
 }
@@ -185,6 +225,7 @@ settings_apply_environment(struct settings *s, char *const *environment)
 {
 	char name[NAME_SIZE];
 
+	s->layer = LAYER_ENVIRONMENT;
 	for (size_t i = 0; i < directive_count; i++) {
 		if (directives[i].env != NULL)
 			apply_variable(s, (int)i, directives[i].env);
@@ -202,6 +243,7 @@ settings_apply_flag(struct settings *s, const char *assignment)
 	const char *value = assignment + n + 1, *near;
 	int index;
 
+	s->layer = LAYER_FLAG;
 	if (assignment[n] != '=' || n >= sizeof(name)) {
 		settings_error(s, "--set", "'%.64s' is not NAME=VALUE", assignment);
 		return;

@@ -383,7 +383,12 @@ start() {
 	(supervise "$@") &
 	supervisors="$supervisors $!"
 	echo $! >"$run/server/$1.pid"
-	while read -r event who code <&4; do
+	while :; do
+		heard=$hups
+		if ! read -r event who code <&4; then	# a SIGHUP cuts it short
+			[ "$hups" != "$heard" ] || break
+			continue
+		fi
 		[ "$who" = "$1" ] || continue
 		[ "$event" = ready ] && return 0
 		rm -f "$run/server/$1.pid"
@@ -478,6 +483,7 @@ start_program() {	# program arguments, one a line
 # Programs that hold nobody's media are started anew when their arguments change; the rest would
 # drop it.
 stateless="rtc-whip rtc-whep rtc-web rtc-gate"
+readers="rtc-whip rtc-whep rtc-gate"	# of files, which they read again on SIGHUP
 
 is_one_of() {	# word list
 	case " $2 " in
@@ -532,10 +538,14 @@ tell_waiting() {	# program names
 }
 
 # The relay takes some of it for sessions that come.
-relay_live="vhost.rtc.stun_timeout vhost.rtc.nack vhost.rtc.twcc"
+relay_live="vhost.rtc.stun_timeout vhost.rtc.nack vhost.rtc.twcc vhost.play.gop_cache"
 
 without_live() {
 	sed '/^--stun-timeout$/{
+		N
+		d
+	}
+	/^--gop-cache$/{
 		N
 		d
 	}
@@ -546,6 +556,7 @@ without_live() {
 reload_relay() {	# arguments
 	"$bin/rtc-ctl" set "stun_timeout=$(conf -q get vhost.rtc.stun_timeout)" \
 	    "nack=$(conf -q get vhost.rtc.nack)" "twcc=$(conf -q get vhost.rtc.twcc)" \
+	    "gop_cache=$(conf -q get vhost.play.gop_cache)" \
 	    4>&- 5>&- 6>&- 9>&- || {
 		tell_waiting rtc-relay
 		return
@@ -563,8 +574,8 @@ reload_relay() {	# arguments
 reload_program() {	# program: one that runs and goes on
 	new=$(argv_of "$1") || return
 	if [ "$new" = "$(cat "$run/server/$1.argv")" ]; then
-		# Certificates may have changed.
-		[ "$1" != rtc-gate ] || signal_pids HUP "$run/pid/$1"
+		# Certificates, tokens and ICE servers may have changed.
+		! is_one_of "$1" "$readers" || signal_pids HUP "$run/pid/$1"
 	elif is_one_of "$1" "$stateless"; then
 		replace_program "$1" "$new"
 	elif [ "$1" = rtc-relay ]; then

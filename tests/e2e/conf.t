@@ -55,6 +55,10 @@ is "$(get programs | paste -sd' ')" "rtc-web rtc-gate" "programs without any"
 is "$(SRS_VHOST_RTC_RTMP_TO_RTC=on get -c "$dir/a.conf" programs | paste -sd' ')" \
     "rtc-relay rtc-whip rtc-whep rtmp2rtc rtc-web rtc-gate" "programs with RTMP"
 is "$(SRS_LISTEN=1940 get argv rtmp2rtc | paste -sd' ')" "--listen 1940" "argv of rtmp2rtc"
+echo 'rtmp { listen 1941; chunk_size 60000; }' >"$dir/rtmp.conf"
+is "$(get -c "$dir/rtmp.conf" argv rtmp2rtc | paste -sd' ')" "--listen 1941" "in newer files it has a block"
+is "$(SRS_RTMP_LISTEN=1942 get -c "$dir/rtmp.conf" argv rtmp2rtc | paste -sd' ')" "--listen 1942" \
+    "and its variable"
 cat >"$dir/rtmps.conf" <<'EOF'
 listen 1935;
 rtmps { enabled on; listen 1444; key /k.pem; cert /c.pem; }
@@ -135,6 +139,92 @@ ok "JSON is valid and typed" sh -c \
     "'$conf' -q -c '$dir/a.conf' -j | jq -e '.\"vhost.rtc.nack\".value == false and
     .\"rtc_server.candidate\".values == [\"*\"] and .\"rtc_server.listen\".value == \"8100\"'"
 
+# Tokens, other servers, limits.
+printf '# two\nto-publish\nanother\n' >"$dir/tokens"
+echo to-play >"$dir/play"
+printf 'stun:192.0.2.2\nturn:192.0.2.2 user pass\n' >"$dir/servers"
+cat >"$dir/more.conf" <<EOF
+max_per_address 20;
+rtmp { rate 5; }
+http_api { token_file $dir/tokens; }
+http_server {
+    route /a=9000 /b=b.sock;
+    route /c=192.0.2.1:80;
+    handshake_timeout 1; head_timeout 2; body_timeout 3; answer_timeout 4; idle_timeout 5.5;
+}
+rtc_server {
+    enabled on;
+    ice_server stun:192.0.2.1 stun:a.example:3479;
+    ice_server stun:[2001:db8::1];
+    ice_server_file $dir/servers;
+    redirect http://192.0.2.7:1985;
+    rate 8;
+}
+rtc_signal { enabled on; max_connections 10; max_per_address 9; max_rooms 8; max_participants 7; }
+vhost __defaultVhost__ {
+    rtc { enabled on; rtmp_to_rtc on; }
+    publish { token_file $dir/tokens; }
+    play { token_file $dir/play; gop_cache on; }
+    http_hooks { enabled on; ca_file /ca.pem; }
+}
+EOF
+more() { get -c "$dir/more.conf" "$@" argv "$program" | paste -sd' '; }
+program=rtc-relay
+like "$(more)" ' --gop-cache on$' "argv of the relay: gop_cache"
+like "$(SRS_VHOST_PLAY_GOP_CACHE=off more)" ' --gop-cache off$' "by environment"
+is "$(more -s vhost.play.gop_cache=auto)" "$(get argv rtc-relay | paste -sd' ')" "the default is not named"
+echo 'vhost __defaultVhost__ { gop_cache off; }' >"$dir/older.conf"
+like "$(get -c "$dir/older.conf" argv rtc-relay | paste -sd' ')" ' --gop-cache off$' "where older files have it"
+program=rtc-whep
+shared="--ice-server stun:192.0.2.1 --ice-server stun:a.example:3479 --ice-server stun:[2001:db8::1] \
+--ice-server-file $dir/servers --redirect http://192.0.2.7:1985 --rate 8 --hook"
+is "$(more)" "--token-file $dir/play --candidate * --protocol udp $shared" "argv of rtc-whep"
+is "$(SRS_RTC_SERVER_REDIRECT='self http://192.0.2.8' SRS_RTC_SERVER_ICE_SERVER=stun:192.0.2.3 \
+    SRS_VHOST_PLAY_TOKEN_FILE="$dir/tokens" more -s rtc_server.ice_server_file= -s rtc_server.rate=0)" \
+    "--token-file $dir/tokens --candidate * --protocol udp --ice-server stun:192.0.2.3 --redirect self \
+--redirect http://192.0.2.8 --hook" "by environment and flags"
+is "$(more -s rtc_server.redirect=self -s rtc_server.redirect=http://192.0.2.9 | grep -o 'redirect.*9 ')" \
+    "redirect self --redirect http://192.0.2.9 " "flags add up to another list"
+program=rtc-whip
+is "$(more)" "--token-file $dir/tokens --play-token-file $dir/play --candidate * --protocol udp $shared" \
+    "argv of rtc-whip"
+program=rtmp2rtc
+like "$(more)" "^--hook --listen 1935 --max-per-address 20 --rate 5 --token-file $dir/tokens\$" "argv of rtmp2rtc"
+program=rtc-gate
+is "$(more)" "--max-connections 1000 --max-per-address 20 --handshake-timeout 1 --head-timeout 2 --body-timeout 3 \
+--answer-timeout 4 --idle-timeout 5.5 --route /a=9000 --route /b=b.sock --route /c=192.0.2.1:80 --listen 1985 \
+--listen 8080" "argv of the gate"
+program=rtc-signal
+is "$(more)" "--listen 1989 --max-connections 10 --max-per-address 9 --max-rooms 8 --max-participants 7" \
+    "argv of rtc-signal"
+program=rtc-web
+is "$(more)" "--api-token-file $dir/tokens" "argv of rtc-web"
+program=rtc-hook
+is "$(more)" "--ca-file /ca.pem" "argv of rtc-hook"
+
+# The endpoint takes them so.
+mkfifo "$dir/ready"
+get -c "$dir/more.conf" -s vhost.http_hooks.enabled=off argv rtc-whip >"$dir/argv"
+set --
+while IFS= read -r word; do set -- "$@" "$word"; done <"$dir/argv"
+RTC_RUN=$dir "$RTC_BIN/rtc-whip" "$@" -S "$dir/whip.sock" -R 7 7>"$dir/ready" 2>"$dir/log" &
+whip=$!
+read -r _ <"$dir/ready"
+is $? 0 "rtc-whip lives with its arguments" || sed 's/^/# /' "$dir/log"
+ask() { curl -s -m 20 -o /dev/null -D - --unix-socket "$dir/whip.sock" "$@" | tr -d '\r'; }
+like "$(ask -X POST http://h/rtc/v1/whip/)" '^HTTP/1.1 401 ' "without a token 401"
+like "$(ask -X POST 'http://h/rtc/v1/whip/?action=play&token=to-publish')" '^HTTP/1.1 401 ' \
+    "one of publishers is none of players"
+like "$(ask -X POST 'http://h/rtc/v1/whip/?stream=a&token=another')" \
+    '^Location: http://192.0.2.7:1985/rtc/v1/whip/\?stream=a&token=another$' "with one to the server of the stream"
+links=$(ask -X OPTIONS 'http://h/rtc/v1/whip/?token=to-play' | grep -i '^link:')
+is "$(printf '%s\n' "$links" | grep -o '<[^>]*>' | paste -sd' ')" \
+    "<stun:192.0.2.1> <stun:a.example:3479> <stun:[2001:db8::1]> <stun:192.0.2.2> <turn:192.0.2.2>" \
+    "all ICE servers are named"
+kill "$whip"
+wait "$whip"
+is $? 0 "and it ends"
+
 # Each directive, changed alone in a configuration in which everything is on, changes what some program is
 # told or which programs run, or is said to have no effect.
 cat >"$dir/on.conf" <<'EOF'
@@ -155,7 +245,8 @@ EOF
 outcome() {	# flags
 	"$conf" -n -c "$dir/on.conf" "$@" 2>&1
 	for p in rtc-server $(get -c "$dir/on.conf" "$@" programs); do
-		echo "$p $(get -c "$dir/on.conf" "$@" argv "$p" | paste -sd' ')"
+		echo "$p"
+		get -c "$dir/on.conf" "$@" argv "$p"
 	done
 }
 other() {	# a directive and its value: another that fits
@@ -169,6 +260,12 @@ other() {	# a directive and its value: another that fits
 	*dtls_role=*) echo active ;;
 	*dtls_version=*) echo dtls1.0 ;;
 	*bframes=*) echo keep ;;
+	*gop_cache=*) echo off ;;
+	*token_file=*) echo "$dir/tokens" ;;
+	*ice_server_file=*) echo "$dir/servers" ;;
+	*ice_server=*) echo stun:192.0.2.9 ;;
+	*rtc_server.redirect=*) echo http://192.0.2.9 ;;
+	*.route=*) echo /x=9000 ;;
 	*http_hooks*) echo http://192.0.2.9/x ;;
 	*listen=*) echo 12345 ;;
 	*candidate=* | *_prox*=*) echo 192.0.2.9 ;;
@@ -179,7 +276,7 @@ other() {	# a directive and its value: another that fits
 	esac
 }
 before=$(outcome)
-like "$before" '^rtc-hook --on-publish' "everything is on"
+like "$before" '^--on-publish' "everything is on"
 get -c "$dir/on.conf" -j | jq -r 'to_entries[] | .key + " " + (.value |
     if has("values") then .values[0] else .value end | tostring)' >"$dir/all"
 silent=$(while read -r name value; do
@@ -188,7 +285,7 @@ silent=$(while read -r name value; do
 	printf '%s\n' "$after" | grep ' error: ' | grep -v 'dtls1.0: refused'
 done <"$dir/all")
 is "$silent" "" "no directive is without effect and without a word about it"
-ok "all of them were changed" [ "$(wc -l <"$dir/all")" -ge 60 ]
+ok "all of them were changed" [ "$(wc -l <"$dir/all")" -ge 95 ]
 
 is "$(get argv rtc-server)" "" "rtc-server gets nothing by default"
 server() { get argv rtc-server "$@" | paste -sd' '; }
@@ -204,7 +301,8 @@ for row in trace=debug debug=debug info= warn=warn error=error; do
 	    "srs_log_level_v2 ${row%=*}"
 done
 is "$(get settings rtc-relay | paste -sd+)" "rtc_server.listen 8000+rtc_server.workers 1+rtc_server.tcp.enabled \
-off+rtc_server.tcp.listen 8000+rtc_server.ecdsa on+vhost.rtc.nack on+vhost.rtc.twcc on+vhost.rtc.stun_timeout 30" \
+off+rtc_server.tcp.listen 8000+rtc_server.ecdsa on+vhost.rtc.nack on+vhost.rtc.twcc on+vhost.rtc.stun_timeout 30+\
+vhost.play.gop_cache auto" \
     "what decides the relay's arguments"
 exits 64 "settings of an unknown program" "$conf" settings rtc-nothing
 
@@ -219,6 +317,44 @@ bad 'vhost __defaultVhost__ { rtc {\n nack yes; } }' \
     "bad.conf:2:2: error: vhost.rtc.nack: 'yes' is not on or off" "a switch that is none"
 bad 'rtc_server { tcp on; }' 'rtc_server.tcp is a block' "a value for a block"
 bad 'rtc_server { listen 1 2; }' "takes one value, 2 given" "two values for one"
+bad 'rtc_server {\n ice_server turn:h; }' "bad.conf:2:2: error: .*'turn:h' is not stun:.*ice_server_file" \
+    "a TURN server without credentials"
+bad 'rtc_server {\n redirect self;\n redirect ftp://h; }' "bad.conf:3:2: error: .*'ftp://h' is not self or http" \
+    "a server that is none"
+bad 'rtc_server { rate 10001; }' "bad.conf:1:14: error: .*is not a number from 0 to 10000" "a rate out of range"
+bad 'vhost __defaultVhost__ {\n play {\n  gop_cache yes; } }' \
+    "bad.conf:3:3: error: vhost.play.gop_cache: 'yes' is not one of: auto on off" "a mode that is none"
+bad 'http_server { route x=1; }' "bad.conf:1:15: error: .*'x=1' is not /PREFIX=UPSTREAM" "a route without a path"
+bad 'rtc_server { ice_server stun:1 stun:2 stun:3 stun:4 stun:5;\n ice_server stun:6 stun:7 stun:8 stun:9; }' \
+    'bad.conf:2:2: error: rtc_server.ice_server: at most 8' "nine ICE servers"
+bad 'rtc_server { candidate 1 2 3 4 5 6 7 8 9;\n candidate 1 2 3 4 5 6 7 8; }' \
+    'bad.conf:2:2: error: rtc_server.candidate takes 16 values' "more values than are taken"
+for block in publish play; do
+	bad "vhost __defaultVhost__ { $block {\\n token_file /none; } }" \
+	    "bad.conf:2:2: error: vhost.$block.token_file /none: No such file" "tokens to $block that are not there"
+	bad "vhost __defaultVhost__ { $block {\\n token s3cret; } }" \
+	    "bad.conf:2:2: error: vhost.$block.token: .*name that with vhost.$block.token_file" "a token to $block"
+done
+is "$(printf '%s' "$out" | grep -c s3cret)" 0 "which is not shown"
+exits 78 "a token in the environment" env SRS_HTTP_API_TOKEN=s3cret "$conf" -n
+like "$out" '^rtc-conf: SRS_HTTP_API_TOKEN: error: .*SRS_HTTP_API_TOKEN_FILE$' "is refused, too"
+: >"$dir/empty"
+exits 78 "a file without a token" "$conf" -n -s "http_api.token_file=$dir/empty"
+like "$out" 'flag: error: http_api.token_file .*one token a line' "is told"
+printf 'stun:a\nturn:b user\n' >"$dir/half"
+exits 78 "ICE servers without a credential" "$conf" -n -s "rtc_server.ice_server_file=$dir/half"
+like "$out" 'error: rtc_server.ice_server_file .*turn:HOST.* USERNAME CREDENTIAL' "are told"
+printf 'rtc_server { ice_server stun:1 stun:2 stun:3 stun:4 stun:5 stun:6 stun:7; }' >"$dir/seven.conf"
+exits 78 "more than 8 in both" "$conf" -n -c "$dir/seven.conf" -s "rtc_server.ice_server_file=$dir/servers"
+like "$out" 'error: rtc_server.ice_server_file .*: at most 8 servers' "are too many"
+exits 0 "tokens that players by RTMP do not need" "$conf" -n -c "$dir/more.conf" -s vhost.rtc.rtc_to_rtmp=on
+like "$out" 'more.conf:21:12: warning: vhost.play.token_file: .*by RTMP, HTTP-FLV or HLS do not' "are a warning"
+exits 0 "while nobody plays so" "$conf" -n -c "$dir/more.conf"
+is "$out" "" "there is none"
+printf 'vhost __defaultVhost__ {\n play { queue_length 10; }\n publish { mr off; }\n}\n' >"$dir/srs.conf"
+exits 0 "other settings of players and publishers" "$conf" -n -c "$dir/srs.conf"
+is "$(echo "$out" | grep -c 'srs.conf:[23]:[0-9]*: warning: vhost.p[a-z.]*_*[a-z]* is known but has no effect')" 2 \
+    "are known to have no effect"
 
 printf 'rtc_server {\n lisetn 1; }\nrtc_servr { }\nwork_dir on;\n' >"$dir/odd.conf"
 exits 0 "unknown directives do not stop the server" "$conf" -n -c "$dir/odd.conf"
@@ -249,7 +385,7 @@ is "$(get -s "http_server.dir=$dir" argv rtc-web | paste -sd' ')" "--dir $dir" "
 exits 78 "one that cannot be had" "$conf" -n -s 'vhost.http_remux.mount=/tv/[app]/[stream].mp3'
 like "$out" 'error: vhost.http_remux.mount /tv/.*must end in one of these' "is told why"
 printf 'rtc_server {\n  encrypt off;\n}\n' >"$dir/effect.conf"
-for row in rtc_server.encrypt=off vhost.rtc.stun_strict_check=off; do
+for row in rtc_server.encrypt=off vhost.rtc.stun_strict_check=off vhost.rtc.nack_prefer_rtx=off; do
 	exits 0 "$row" "$conf" -n -s "$row"
 	like "$out" "^rtc-conf: flag: warning: ${row%%=*} " "is told to have no effect"
 done

@@ -1,5 +1,6 @@
 #!/bin/sh
 # runs under: none
+# runs with the servers
 # rtc-server, the mechanism: order, readiness, restart, back-off, stop, configuration faults, its own
 # sudden death. The programs are stand-ins that note what happens to them; server_parts.t has the
 # real ones. Every shell that is installed runs it.
@@ -30,6 +31,7 @@ case $does in
 exit*) exit "${does#exit }" ;;
 refuse*) case " $* " in *" ${does#refuse } "*) exit 69 ;; esac ;;
 deaf) trap '' TERM ;;
+slow) sleep 1 ;;
 esac
 echo >&3
 exec 3>&-
@@ -232,7 +234,7 @@ is "$code" 0 "and it ends with 0"
 said() { [ "$(grep -cE "$1" "$dir/log")" -ge "${2:-1}" ]; }
 hup() {		# how often it was ready before
 	kill -HUP "$server"
-	waits 8000 said 'ready:' $(($1 + 1))
+	waits 60000 said 'ready:' $(($1 + 1))
 }
 edit() { sed "$1" "$file" >"$file.new" && mv "$file.new" "$file"; }
 pids_of() { for p do pid_of "$p"; done | paste -sd' '; }
@@ -257,21 +259,30 @@ for s in $shells; do
 	like "$(cat "$dir/log")" 'rtc-relay: waits for a restart of rtc-server: rtc_server.listen$' \
 	    "$shell: the relay's change is told"
 	is "$(pids_of rtc-relay)" "${held%% *}" "$shell: and waits"
+	echo slow >"$dir/rtc-gate.does"
+	edit 's/max_connections .*;/max_connections 1001;/'
+	kill -HUP "$server"
+	ok "$shell: while a program starts" waits 60000 grep -q '^rtc-gate --max-connections 1001' "$NOTES"
+	hup 4
+	ok "$shell: another SIGHUP is taken when the first is done" [ $? = 0 ]
+	rm "$dir/rtc-gate.does"
+	edit '/^vhost/s/$/ play { gop_cache on; }/'
 	edit 's/nack .*on;/nack off;/; s/8001;/8000;/; s/aac_bitrate 128000;/aac_bitrate 64000;/'
-	hup 3
-	like "$(cat "$NOTES")" '^rtc-ctl set stun_timeout=30 nack=off twcc=on$' \
+	hup 5
+	like "$(cat "$NOTES")" '^rtc-ctl set stun_timeout=30 nack=off twcc=on gop_cache=on$' \
 	    "$shell: the relay is told what it can take"
 	like "$(cat "$dir/log")" 'rtc2rtmp: waits for a restart of rtc-server: vhost.rtc.aac_bitrate$' \
 	    "$shell: another waits"
 	is "$(pids_of rtc-relay)" "${held%% *}" "$shell: the relay is the same"
 	kill -KILL "$(pid_of rtc-relay)"
 	ok "$shell: it comes back" waits 4000 changed rtc-relay "${held%% *}"
-	like "$(tail -n 1 "$NOTES")" '^rtc-relay --udp 8000 .*--no-nack -R 3$' "$shell: with the new settings"
+	like "$(tail -n 1 "$NOTES")" '^rtc-relay --udp 8000 .*--gop-cache on --no-nack -R 3$' \
+	    "$shell: with the new settings"
 	gate=$(pid_of rtc-gate)
 	echo nonsense >>"$file"
 	kill -HUP "$server"
-	ok "$shell: a broken file is told" waits 4000 said 'again.conf:.*error' 1
-	ok "$shell: and nothing is changed" waits 4000 said 'nothing was changed'
+	ok "$shell: a broken file is told" waits 60000 said 'again.conf:.*error' 1
+	ok "$shell: and nothing is changed" waits 60000 said 'nothing was changed'
 	is "$(pid_of rtc-gate)" "$gate" "$shell: the gate is the same"
 	if [ "$s" != dash ]; then	# what follows is the same for all
 		stop_server TERM
@@ -280,7 +291,7 @@ for s in $shells; do
 	fi
 	edit '$d; s/8080;/8082;/'
 	echo 'refuse 8082' >"$dir/rtc-gate.does"
-	hup 4
+	hup 6
 	like "$(cat "$dir/log")" 'rtc-gate: does not start with the new arguments: the old ones' \
 	    "$shell: arguments that the gate cannot live with"
 	like "$(tail -n 1 "$NOTES")" '^rtc-gate .*--listen 1986 .*--listen 8080 ' "$shell: it has its old ones"
@@ -288,7 +299,7 @@ for s in $shells; do
 	rm "$dir/rtc-gate.does"
 	gate=$(pid_of rtc-gate)
 	edit '/^http_/,/^}/s/enabled .*on;/enabled off;/'
-	hup 5
+	hup 7
 	ok "$shell: without a port the gate is stopped" waits 4000 gone "$gate"
 	whip=$(pid_of rtc-whip)
 	kill -KILL "$whip"
