@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Browser, stateOf } from './lib/browser.mjs';
-import { Process, scratch, start } from './lib/processes.mjs';
+import { Process, sanitized, scratch, start } from './lib/processes.mjs';
 import { Stack, freePort } from './lib/stack.mjs';
 import { serveWww } from './lib/static.mjs';
 import { done, must, note, test } from './lib/tap.mjs';
@@ -10,8 +10,8 @@ import { until } from './lib/wait.mjs';
 
 const STATE_MAX_MS = 15000;
 const RELOADS = 3;
-const BACK_MAX_MS = 5000;
-const LEFT_MAX_MS = 2000;
+const BACK_MAX_MS = sanitized ? 15000 : 5000;
+const LEFT_MAX_MS = sanitized ? 6000 : 2000;
 const NO_PATH_MAX_MS = 20000;
 const RECOVER_MAX_MS = 30000;
 const NOWHERE = '198.51.100.77';
@@ -111,6 +111,9 @@ await test('the start page gives the addresses of a stream', async () => {
 		(await page.textContent('#url-whep')) === stack.endpoint('whep', 'other'),
 		'fields count',
 	);
+	const said = await page.textContent('#cmd-probe');
+
+	must(said === `rtc-doctor --whep ${stack.endpoint('whep', 'other')}`, said);
 	await screenshot(page, 'index');
 	await fitsPhone(page, 'index');
 	await page.close();
@@ -218,6 +221,26 @@ await test('webrtc:// addresses by the older interface; a codec and a size of ch
 	await viewer.close();
 	await publisher.close();
 	await until('its end', LEFT_MAX_MS, async () => (await sessions('live/old')).length === 0);
+});
+
+await test('a codec that the browser has not, and a camera that goes, are said', async () => {
+	const page = await browser.open(`${stack.whip('codec')}&vcodec=theora`);
+
+	await inState(page, 'live');
+	must(/cannot send theora/.test(await words(page)), await words(page));
+	await page.goto(stack.url('/players/whip.html?autostart=true&stream=codec&vcodec=vp9'));
+	await inState(page, 'live');
+	must((await page.inputValue('#vcodec')) === 'VP9', 'a name in small letters');
+	must(await page.isHidden('#message'), 'nothing to say');
+	await page.evaluate(() =>
+		document
+			.getElementById('video')
+			.srcObject.getVideoTracks()[0]
+			.dispatchEvent(new Event('ended')),
+	);
+	await inState(page, 'failed');
+	must(/unplugged/.test(await words(page)), await words(page));
+	await page.close();
 });
 
 await test('the console lists what is there and disconnects; the start page links it', async () => {
@@ -376,6 +399,12 @@ await test('a token is wanted: 401 in words; with it the page connects', async (
 
 	await inState(page, 'failed');
 	must(/401/.test(await words(page)) && /token/.test(await words(page)), await words(page));
+	must(await page.isVisible('#token'), 'the field for it is shown');
+	must(await page.$eval('#token', (e) => e === document.activeElement), 'and has the focus');
+	await page.keyboard.type('right-token');
+	await page.click('#go');
+	await inState(page, 'waiting');
+	must(!page.url().includes('right-token'), 'the address stays without it');
 	await page.goto(`${stack.whep('x')}&port=${port}&token=right-token`);
 	await inState(page, 'waiting');
 	await page.close();

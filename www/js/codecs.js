@@ -11,7 +11,14 @@ export function videoCodecs() {
 	return [...new Set(capabilities().filter((c) => !CARRIERS.test(c.mimeType)).map(nameOf))];
 }
 
-const USUAL = 'h264';
+/** The name among those that a wish means: "h264" is H264, "hevc" H265; undefined if it is none. */
+export function codecOf(wish, names) {
+	const name = wish.toLowerCase() === 'hevc' ? 'h265' : wish.toLowerCase();
+
+	return names.find((n) => n.toLowerCase() === name);
+}
+
+export const USUAL = 'h264';
 
 /**
  * H264, which servers prefer, leaves what else the browser can as second choice; any other codec is
@@ -28,7 +35,7 @@ export function prefer(transceiver, name) {
 	if (chosen.length > 0) transceiver.setCodecPreferences?.([...chosen, ...rest]);
 }
 
-/** Bounds what a sender sends from now on. */
+/** Bounds what a sender sends from now on; undefined: what the browser takes. */
 export async function limit(sender, max_bps) {
 	const parameters = sender.getParameters();
 

@@ -3,7 +3,7 @@
 // Parameters that concern the page; every other one travels to the server (eip, codec, vhost ...).
 export const PAGE_ONLY = new Set([
 	...['autostart', 'source', 'schema', 'host', 'port', 'token', 'muted', 'ice'],
-	...['size', 'fps', 'bitrate', 'vcodec'],
+	...['size', 'fps', 'bitrate', 'abitrate', 'vcodec'],
 ]);
 const PATHS = { whip: '/rtc/v1/whip/', whep: '/rtc/v1/whep/' };
 
@@ -35,6 +35,7 @@ export function pageParams(search = location.search) {
 		size: query.get('size') || 'auto',
 		fps: query.get('fps') || 'auto',
 		bitrate: query.get('bitrate') || '2500',
+		abitrate: query.get('abitrate') || 'auto',
 		vcodec: query.get('vcodec') || 'H264',
 		muted: /^(true|1|yes)$/.test(query.get('muted') || ''),
 	};

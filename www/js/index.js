@@ -34,12 +34,12 @@ bindFields(params, ['app', 'stream'], () => {
 	);
 	byId('url-whip').textContent = endpoint('whip', params);
 	byId('url-whep').textContent = endpoint('whep', params);
-	byId('url-rtmp').textContent =
-		`rtmp://${new URL(origin(params)).hostname}/${params.app}/${params.stream}`;
+	byId('url-rtmp').textContent = `rtmp://${new URL(origin(params)).hostname}/${params.app}`;
+	byId('key-rtmp').textContent = params.stream;
 	byId('url-webrtc').textContent = streamUrl(params);
 	byId('cmd-publish').textContent = recipe('rtc-publish --test', 'whip');
 	byId('cmd-play').textContent = recipe('rtc-play', 'whep');
-	byId('cmd-probe').textContent = `rtc-stun-probe ${new URL(origin(params)).hostname}:8000`;
+	byId('cmd-probe').textContent = recipe('rtc-doctor --whep', 'whep');
 });
 
 // The stream's name in paths and queries: a vhost of its own comes first.

@@ -39,16 +39,16 @@ export function kick(params, id, token) {
 	return call(params, `clients/${encodeURIComponent(id)}`, { method: 'DELETE', headers });
 }
 
-/** Which of HTTP-FLV and HLS this server gives: asked for a stream that is not there. */
+/** Which of HTTP-FLV and HLS this server gives: asked in a form that no stream has, it says so. */
 export async function httpOutputs(params) {
 	const found = {};
 
 	for (const suffix of ['flv', 'm3u8']) {
-		const url = `${origin(params)}/live/~.${suffix}`;
+		const url = `${origin(params)}/live/livestream.${suffix}?format=none`;
 		const answer = await ask(url, {}).catch(() => null);
 		const body = await answer?.json().catch(() => null);
 
-		found[suffix] = /no-such-stream$/.test(body?.type || '');
+		found[suffix] = /format$/.test(body?.type || '');
 	}
 	return found;
 }

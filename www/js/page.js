@@ -17,6 +17,16 @@ export function showState(state, text) {
 	pill.textContent = text;
 }
 
+/** Where a token can be typed in, that field is shown. */
+function askForToken() {
+	const field = byId('token');
+
+	if (!field) return;
+	field.closest('details').open = true;
+	field.disabled = false;
+	field.focus();
+}
+
 /** An error in words, a plain {title, detail}, or nothing. */
 export function showMessage(problem) {
 	const box = byId('message');
@@ -27,6 +37,7 @@ export function showMessage(problem) {
 	box.dataset.kind = problem instanceof Error ? 'error' : 'note';
 	byId('message-title').textContent = said?.title || '';
 	byId('message-detail').textContent = said?.detail || '';
+	if (problem?.status === 401) askForToken();
 }
 
 export function showStats(stats) {

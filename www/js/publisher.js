@@ -1,6 +1,6 @@
 // What both publishing pages do: a source, a session, figures.
 import { Charts } from './chart.js';
-import { limit, prefer, videoCodecs } from './codecs.js';
+import { USUAL, codecOf, limit, prefer, videoCodecs } from './codecs.js';
 import { FIGURES } from './figures.js';
 import { Keeper } from './keeper.js';
 import { Level } from './level.js';
@@ -16,7 +16,7 @@ import {
 	showState,
 	showStats,
 } from './page.js';
-import { listDevices, openSource } from './source.js';
+import { SIDES, listDevices, openSource } from './source.js';
 
 const TEXTS = {
 	idle: 'Not publishing',
@@ -27,9 +27,27 @@ const TEXTS = {
 	failed: 'Failed',
 };
 const LOCKED = ['source', 'size', 'fps', 'vcodec', 'camera', 'microphone', 'app', 'stream', 'url'];
-const CHOICES = ['source', 'size', 'fps', 'bitrate', 'vcodec'];
+const CHOICES = ['source', 'size', 'fps', 'bitrate', 'abitrate', 'vcodec'];
 const SWITCHES = { mute: 'audio', blind: 'video' };
+const SIDE_NAMES = { user: 'In front', environment: 'At the back' };
 const DEFAULT_BPS = 2500000;
+const RATES = {
+	bitrate: [
+		['300', '300 kbit/s'],
+		['800', '800 kbit/s'],
+		['1500', '1.5 Mbit/s'],
+		['2500', '2.5 Mbit/s'],
+		['5000', '5 Mbit/s'],
+		['8000', '8 Mbit/s'],
+	],
+	abitrate: [
+		['auto', 'As it comes'],
+		['32', '32 kbit/s'],
+		['64', '64 kbit/s'],
+		['128', '128 kbit/s'],
+		['256', '256 kbit/s'],
+	],
+};
 const AUTO = 'auto';
 
 export class Publisher {
@@ -45,7 +63,9 @@ export class Publisher {
 		this.charts = new Charts(byId('charts'), FIGURES);
 		this.level = new Level(byId('level'));
 		this.devices = { camera: '', microphone: '' };
+		this.touched = matchMedia('(pointer: coarse)'); // as phones are
 		this.source = null;
+		this.note = null; // said while live
 		this.keeper = new Keeper({
 			kind: 'whip',
 			params,
@@ -70,8 +90,13 @@ export class Publisher {
 		if (params.autostart) this.start();
 	}
 
-	get maxBps() {
-		return Number(this.params.bitrate) * 1000 || DEFAULT_BPS;
+	/** What a track of a kind may take at most; undefined: what the browser takes. */
+	maxBps(kind) {
+		const { bitrate, abitrate } = this.params;
+
+		return kind === 'video'
+			? Number(bitrate) * 1000 || DEFAULT_BPS
+			: Number(abitrate) * 1000 || undefined;
 	}
 
 	track(kind) {
@@ -83,10 +108,11 @@ export class Publisher {
 		const { stream } = this.source;
 
 		for (const t of [...stream.getAudioTracks(), ...stream.getVideoTracks()]) {
-			const options = { direction: 'sendonly', streams: [stream] };
-
-			if (t.kind === 'video') options.sendEncodings = [{ maxBitrate: this.maxBps }];
-			const transceiver = pc.addTransceiver(t, options);
+			const transceiver = pc.addTransceiver(t, {
+				direction: 'sendonly',
+				streams: [stream],
+				sendEncodings: [{ maxBitrate: this.maxBps(t.kind) }],
+			});
 
 			if (t.kind === 'video') prefer(transceiver, this.params.vcodec);
 		}
@@ -97,7 +123,7 @@ export class Publisher {
 		const busy = state !== 'idle' && state !== 'failed';
 
 		showState(state, TEXTS[state]);
-		showMessage(error);
+		showMessage(error || (state === 'live' ? this.note : null));
 		showGo(busy, 'Publish');
 		for (const id of LOCKED) if (byId(id)) byId(id).disabled = busy;
 		byId('charts').hidden = state !== 'live';
@@ -127,9 +153,8 @@ export class Publisher {
 			});
 			rtckit.card = this.source.card;
 			this.video.srcObject = this.source.stream;
-			// The browser's own "stop sharing" button ends the track.
 			for (const t of this.source.stream.getTracks())
-				t.addEventListener('ended', () => this.stop());
+				t.addEventListener('ended', () => this.ended());
 			this.keeper.start();
 			this.showDevices();
 		} catch (error) {
@@ -144,6 +169,13 @@ export class Publisher {
 		this.enter('idle');
 	}
 
+	/** The source ends by itself: by the browser's own "stop sharing" button, or for want of a device. */
+	ended() {
+		this.stop();
+		if (this.params.source === 'camera')
+			this.enter('failed', Object.assign(new Error('ended'), { name: 'DeviceGone' }));
+	}
+
 	closeSource() {
 		this.source?.stop();
 		this.source = null;
@@ -151,12 +183,16 @@ export class Publisher {
 		this.video.srcObject = null;
 	}
 
-	// Names of devices are told only once one was allowed.
+	// Names of devices are told only once one was allowed; that a phone has two cameras is known.
 	async showDevices() {
 		const found = await listDevices().catch(() => ({ camera: [], microphone: [] }));
+		const sides = this.touched.matches ? SIDES : [];
 
 		for (const [id, list] of Object.entries(found)) {
-			const named = list.filter(([, name]) => name);
+			const named = [
+				...(id === 'camera' ? sides.map((side) => [side, SIDE_NAMES[side]]) : []),
+				...list.filter(([, name]) => name),
+			];
 
 			fillSelect(byId(id), [['', 'The usual one'], ...named], this.devices[id]);
 			byId(id).parentElement.hidden =
@@ -174,10 +210,22 @@ export class Publisher {
 	}
 
 	bind() {
-		const codecs = videoCodecs().map((name) => [name, name]);
+		const wish = this.params.vcodec;
+		const codecs = videoCodecs();
+		const found = codecOf(wish, codecs);
 
-		fillSelect(byId('vcodec'), codecs, this.params.vcodec);
-		this.params.vcodec = byId('vcodec').value || this.params.vcodec;
+		fillSelect(
+			byId('vcodec'),
+			codecs.map((name) => [name, name]),
+			found ?? codecOf(USUAL, codecs),
+		);
+		for (const [id, rates] of Object.entries(RATES)) fillSelect(byId(id), rates);
+		this.params.vcodec = byId('vcodec').value || wish;
+		if (!found && codecs.length > 0 && this.params.query.has('vcodec'))
+			this.note = {
+				title: `This browser cannot send ${wish}.`,
+				detail: `${this.params.vcodec} is sent instead.`,
+			};
 		bindFields(this.params, [...this.target.fields, ...CHOICES], () => {
 			this.target.changed();
 			this.showDevices();
@@ -187,6 +235,7 @@ export class Publisher {
 				this.devices[id] = byId(id).value;
 			});
 		navigator.mediaDevices?.addEventListener?.('devicechange', () => this.showDevices());
+		this.touched.addEventListener?.('change', () => this.showDevices());
 		for (const [id, kind] of Object.entries(SWITCHES))
 			byId(id).addEventListener('click', () => {
 				const t = this.track(kind);
@@ -194,15 +243,16 @@ export class Publisher {
 				if (t) t.enabled = !t.enabled;
 				this.showSwitches();
 			});
-		byId('bitrate').addEventListener('change', () => this.limit());
+		byId('bitrate').addEventListener('change', () => this.limit('video'));
+		byId('abitrate').addEventListener('change', () => this.limit('audio'));
 		bindGo(this);
 	}
 
 	// While it is live too.
-	limit() {
+	limit(kind) {
 		const senders = this.keeper.session?.pc.getSenders() || [];
-		const sender = senders.find((s) => s.track?.kind === 'video');
+		const sender = senders.find((s) => s.track?.kind === kind);
 
-		if (sender) limit(sender, this.maxBps).catch(showMessage);
+		if (sender) limit(sender, this.maxBps(kind)).catch(showMessage);
 	}
 }

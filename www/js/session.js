@@ -1,5 +1,6 @@
 // One WHIP (RFC 9725) or WHEP session: offer by POST, answer, DELETE of the session's URL.
 import { iceServersOf } from './ice_servers.js';
+import { withStereo } from './stereo.js';
 import { HttpProblem, NoPath, Unreachable } from './words.js';
 
 const ANSWER_MAX_MS = 8000;
@@ -71,7 +72,7 @@ export class Session {
 				iceServers,
 				iceTransportPolicy: this.relay ? 'relay' : 'all',
 			});
-		await pc.setLocalDescription();
+		await this.describe();
 		const { sdp, location } = await this.exchange(pc.localDescription.sdp);
 
 		this.location = location;
@@ -81,6 +82,22 @@ export class Session {
 		}
 		this.candidates = candidatesOf(sdp);
 		await pc.setRemoteDescription({ type: 'answer', sdp });
+	}
+
+	/** Offers both channels of sound; one where ours is known to have one, which needs fewer bits. */
+	async describe() {
+		const { pc } = this;
+		const ours = pc
+			.getSenders()
+			.map((sender) => sender.track)
+			.find((track) => track?.kind === 'audio');
+		const { type, sdp } = await pc.createOffer();
+		const mono = ours?.getSettings().channelCount === 1;
+
+		await pc.setLocalDescription({
+			type,
+			sdp: mono ? sdp : withStereo(sdp, Boolean(ours)),
+		});
 	}
 
 	/**

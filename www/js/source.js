@@ -1,7 +1,16 @@
 // What a page publishes: camera, screen, or the test card.
 import { TestCard } from './testcard.js';
 
-const PLAIN_AUDIO = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+// As it comes, with both channels: what takes echoes out leaves one.
+const PLAIN_AUDIO = {
+	echoCancellation: false,
+	noiseSuppression: false,
+	autoGainControl: false,
+	channelCount: { ideal: 2 },
+};
+
+/** The cameras of a phone, which have no other names before one of them was allowed. */
+export const SIDES = ['user', 'environment'];
 
 /** "1280x720" as numbers; the fallback if it is something else. */
 export function sizeOf(text, fallback = { width: 1280, height: 720 }) {
@@ -18,7 +27,7 @@ function constraints({ size, fps, camera: id, microphone, talk }) {
 			width: { ideal: width },
 			height: { ideal: height },
 			frameRate: { ideal: Number(fps) || 30 },
-			...(id ? { deviceId: { ideal: id } } : {}),
+			...(id ? { [SIDES.includes(id) ? 'facingMode' : 'deviceId']: { ideal: id } } : {}),
 		},
 		audio: {
 			...(talk ? {} : PLAIN_AUDIO),
@@ -51,16 +60,25 @@ async function camera(wish) {
 	}
 }
 
+// What they mean here and nowhere else.
+const SCREEN_FAULTS = { NotReadableError: 'ScreenUnreadable', InvalidStateError: 'ScreenUnasked' };
+
 async function screen({ fps }) {
 	const media = devices();
 
 	// Phones have the object and not the method.
 	if (!media.getDisplayMedia)
 		throw Object.assign(new Error('getDisplayMedia'), { name: 'NoScreen' });
-	return media.getDisplayMedia({
-		video: { frameRate: { ideal: Number(fps) || 30 } },
-		audio: true,
-	});
+	try {
+		return await media.getDisplayMedia({
+			video: { frameRate: { ideal: Number(fps) || 30 } },
+			audio: PLAIN_AUDIO,
+		});
+	} catch (error) {
+		const name = SCREEN_FAULTS[error.name];
+
+		throw name ? Object.assign(new Error(error.message), { name }) : error;
+	}
 }
 
 function plain(stream) {
@@ -82,8 +100,8 @@ const SOURCES = {
 };
 
 /**
- * {stream, card, stop()} of camera, screen or test. wish: size ("1280x720"), fps, and the ids of a
- * camera and a microphone; talk: the browser may clean the sound of echoes. All may be left
+ * {stream, card, stop()} of camera, screen or test. wish: size ("1280x720"), fps, the id of a
+ * camera, or its side, and that of a microphone; talk: the browser may clean the sound of echoes. All may be left
  * out. Throws the browser's DOMException.
  */
 export function openSource(name, wish = {}) {

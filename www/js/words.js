@@ -49,7 +49,7 @@ export class ConnectionLost extends Error {
 
 const BY_STATUS = {
 	400: 'The server did not understand the request.',
-	401: 'The server wants a token: add ?token=… to the address of this page.',
+	401: 'The server wants a token that it knows.',
 	403: 'The server refuses this token for this stream.',
 	404:
 		'This server has no such address. Check host and port: the page must talk to ' +
@@ -87,6 +87,11 @@ const BY_NAME = {
 		'Browsers give camera and screen only to pages from https:// or localhost. ' +
 		'Open this page in one of these ways, or publish the test picture.',
 	BadAddress: 'This is no address of a stream: webrtc://HOST[:PORT]/APP/STREAM[?QUERY].',
+	ScreenUnreadable: 'The system did not let the browser record this screen or window.',
+	ScreenUnasked: 'Browsers share a screen only when a button was pressed: press Publish.',
+	DeviceGone:
+		'The camera or microphone was unplugged, or the system took it away. ' +
+		'Connect it and start again.',
 	NoScreen: 'This browser cannot share its screen.',
 	NoWebRTC: 'This browser has no WebRTC, or it is switched off.',
 };
