@@ -1,5 +1,5 @@
 #!/bin/sh
-# Debian packages that a job needs: tools/deps.sh build|demo|bench|test
+# Debian packages that a job needs: tools/deps.sh build|demo|bench|test|long
 # Silent when all are present.  With DEPS=1, as root or with passwordless sudo, prints the apt-get
 # line and runs it; otherwise prints the line to run and exits 1.
 set -u
@@ -17,6 +17,8 @@ gstreamer1.0-tools gstreamer1.0-nice gstreamer1.0-plugins-base gstreamer1.0-plug
 gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
 python3-gst-1.0 gir1.2-gst-plugins-bad-1.0
 rtmpdump nginx-light libnginx-mod-rtmp haproxy coturn systemd"
+# 526 MB more, and only for `make check-long`.
+pion="golang-go golang-github-pion-webrtc.v3-dev"
 # Node.js and npm from elsewhere are as good as Debian's.
 command -v node >/dev/null 2>&1 || test="$test nodejs"
 command -v npm >/dev/null 2>&1 || test="$test npm"
@@ -26,7 +28,8 @@ build) want=$build ;;
 demo) want=$demo ;;
 bench) want=$bench ;;
 test) want=$test ;;
-*) echo "usage: deps.sh build|demo|bench|test" >&2; exit 64 ;;
+long) want="$test $pion" ;;
+*) echo "usage: deps.sh build|demo|bench|test|long" >&2; exit 64 ;;
 esac
 
 command -v dpkg-query >/dev/null 2>&1 || exit 0	# not Debian: the compiler will tell

@@ -58,6 +58,13 @@ def publish(signal, stream):
                                   {'name': 'opus', 'clock_rate': 48000, 'channels': 2, 'pt': 111}]}])
 
 
+def version():
+    """The one list that regression tests of other servers ask for by POST."""
+    status, text = ask('/api/v1/versions', method='POST')
+    t.equal((status, json.loads(text)['code']), (200, 0), 'POST /api/v1/versions, too')
+    t.equal(ask('/api/v1/streams', method='POST')[0], 405, 'but no other list')
+
+
 def named(path):
     """The one of a list that the path names, or the status and code of its absence."""
     status, text = ask(path)
@@ -102,15 +109,19 @@ def measures():
         t.ok(c['type'] == 'rtc-publish' and 50 < c['kbps']['recv_30s'] < 500, 'the same of the client', c)
         transport(c)
         a_player()
-        m = relay.connect('admin').ask('streams.list', stream='live/real')['streams'][0]['media']
-        video, audio = m[0], m[1]
-        t.ok(video['active'] and 10 < video['fps'] < 20 and video['bps'] > 20000 and
-             'fps' not in audio and audio['codec'] == 'opus', 'the relay has its frame rate', m)
-        text = ask('/metrics')[1]
-        t.ok('rtc_stream_width_pixels{stream="live/real"} 320' in text and
-             re.search(r'rtc_stream_frames_total\{stream="live/real"\} [0-9]+\n', text) and
-             re.search(r'rtc_stream_frames_per_second\{stream="live/real"\} 1[0-9]', text),
-             'metrics have the stream', text)
+        def media():
+            return relay.connect('admin').ask('streams.list', stream='live/real')['streams'][0]['media']
+
+        def tell_it(text):
+            return 'rtc_stream_width_pixels{stream="live/real"} 320' in text and \
+                re.search(r'rtc_stream_frames_total\{stream="live/real"\} [0-9]+\n', text) and \
+                re.search(r'rtc_stream_frames_per_second\{stream="live/real"\} 1[0-9]', text)
+        # Of the last second or two: an encoder on a busy machine may stumble.
+        t.ok(wait_for(lambda: 10 < media()[0].get('fps', 0) < 20, 30), 'the relay has its frame rate', media())
+        video, audio = media()[:2]
+        t.ok(video['active'] and video['bps'] > 20000 and 'fps' not in audio and audio['codec'] == 'opus',
+             'its bit rate and codecs', (video, audio))
+        t.ok(wait_for(lambda: tell_it(ask('/metrics')[1]), 30), 'metrics have the stream', ask('/metrics')[1])
         t.ok(wait_for(lambda: get_quietly('/api/v1/vhosts/')['vhosts'][0]['kbps']['recv_30s'] > 10, 10),
              'the sum has a rate')
         u = get('/api/v1/summaries')['data']
@@ -148,13 +159,14 @@ def a_player():
         return next((c for c in get_quietly('/api/v1/clients/?count=100')['clients']
                      if c['type'] == 'rtc-play' and c.get('rtt_ms')), None)
     try:
-        t.ok(wait_for(found, 20) and 0 < found()['rtt_ms'] < 2000, 'the round trip of a player')
+        t.ok(wait_for(found, 60) and 0 < found()['rtt_ms'] < 2000, 'the round trip of a player')
         transport(found())
     finally:
         player.terminate()
         player.wait(10)
-    clients = get('/api/v1/clients/?count=100')['clients']
-    t.ok(any(c['alive'] > 0 and 'protocol' not in c for c in clients), 'without a path: no transport', clients)
+    publish(signal, 'live/pathless')    # who does not connect is gone after 15 s
+    t.ok(wait_for(lambda: any(c['alive'] > 0 and 'protocol' not in c for c in
+                              get_quietly('/api/v1/clients/?count=100')['clients'])), 'without a path: no transport')
 
 
 def get_quietly(path):
@@ -176,6 +188,7 @@ try:
     t.ok(one['video'] == {'codec': 'H264', 'profile': '', 'level': '', 'width': 0, 'height': 0} and
          one['audio'] == {'codec': 'Opus', 'sample_rate': 48000, 'channel': 2, 'profile': ''} and
          one['kbps'] == {'recv_30s': 0, 'send_30s': 0} and one['frames'] == 0, 'its codecs', one)
+    version()
     lists()
     t.ok(next(s for s in streams if s['id'] == 'a.b/live/x')['vhost'] == 'a.b', 'a vhost')
     pages = [get(f'/api/v1/clients/?start={i}&count=2') for i in (0, 2, 4)]
@@ -211,15 +224,16 @@ try:
     measures()
     token = os.path.join(relay.dir, 'token')
     with open(token, 'w') as f:
-        f.write('right\n')
+        f.write('# of the console\nright\n')
     far = start('--trusted-proxy', '127.0.0.1')
-    status, text = ask('/api/v1/clients/' + ids[1], 'DELETE', far,
+    guarded = start('--api-token-file', token)
+    mine = publish(signal, 'live/guarded')['session']
+    status, text = ask('/api/v1/clients/' + mine, 'DELETE', far,
                        **{'X-Forwarded-For': '192.0.2.9'})
     t.equal(status, 403, 'without a token file: from another machine it is 403')
-    guarded = start('--api-token-file', token)
-    for given, want in ((None, 401), ('Bearer wrong', 401), ('Bearer right', 200)):
+    for given, want in ((None, 401), ('Bearer wrong', 401), ('Bearer #', 401), ('Bearer right', 200)):
         headers = {'Authorization': given} if given else {}
-        status, text = ask('/api/v1/clients/' + ids[1], 'DELETE', guarded, **headers)
+        status, text = ask('/api/v1/clients/' + mine, 'DELETE', guarded, **headers)
         t.equal(status, want, f'with a token file: {given} is {want}')
     t.equal(ask('/api/v1/streams/', at=guarded)[0], 200, 'reading needs none')
     status, text = ask('/api/v1/clients/', 'POST')

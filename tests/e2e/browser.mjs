@@ -38,6 +38,7 @@ async function checkPlayer(name, published, page) {
 		`${name}: ${JSON.stringify({
 			...got,
 			missing: got.missing.slice(0, 20),
+			shifted: got.shifted.slice(0, 20),
 			tone,
 			audio,
 			lost: [video.packetsLost, sound.packetsLost],
@@ -51,7 +52,7 @@ async function checkPlayer(name, published, page) {
 	must(got.unknown === 0, 'every encoded frame has a number');
 	must(got.ratio > RATIO_MIN, `arrived in order: ${got.ratio}`);
 	must(got.median_ms < LATENCY_MEDIAN_MAX_MS, `latency, median: ${got.median_ms} ms`);
-	must(got.timestamps > 0.99, `RTP timestamps are the publisher's: ${got.timestamps}`);
+	must(got.timestamps > 0.99, `RTP timestamps are the publisher's: ${JSON.stringify(got.shifted)}`);
 	must(tone.follows >= TONE_FOLLOWS_MIN, `tone steps: ${tone.steps}`);
 	must(video.packetsLost === 0 && sound.packetsLost === 0, 'packetsLost is 0');
 	must(audio.packets > 100 && audio.gaps === 0, `audio gaps: ${audio.gaps}`);

@@ -5,6 +5,9 @@ import subprocess
 
 W, H, FPS = 640, 360, 25
 PATIENCE_S = 60
+# By the times in the file: without min_hard_comp a gap below 0.1 s is closed, and all that follows is
+# early. MP4 has one behind its first frame of sound, which FFmpeg's muxer moves to the beginning.
+RESAMPLE = 'aresample=async=1:min_hard_comp=0.01:first_pts=0'
 
 
 def run(*argv, **kw):
@@ -33,13 +36,13 @@ def numbers_of(file):
     return found
 
 
-def step_changes(file):
-    """Seconds of the file at which the tone takes a new step, and the step."""
+def steps_of(file):
+    """Seconds of the file, power and step of the tone, for each 20 ms that are not silent."""
     rate, n = 8000, 160
     raw = array.array('h', run('ffmpeg', '-v', 'error', '-i', file, '-map', '0:a:0', '-af',
-                               'aresample=async=1:first_pts=0', '-ac', '1', '-ar', str(rate), '-f',
+                               RESAMPLE, '-ac', '1', '-ar', str(rate), '-f',
                                's16le', '-').stdout)
-    changes, last = [], None
+    found = []
     for at in range(0, len(raw) - n + 1, n):
         best = (0, None)
         for step in range(8):
@@ -47,11 +50,23 @@ def step_changes(file):
             for v in raw[at:at + n]:
                 s1, s2 = v + k * s1 - s2, s1
             best = max(best, (s1 * s1 + s2 * s2 - k * s1 * s2, step), key=lambda b: b[0])
-        if best[1] is None:     # silence
+        if best[1] is not None:
+            found.append((at / rate, *best))
+    return found
+
+
+def step_changes(file):
+    """Seconds of the file at which the tone takes a new step, and the step. What is below a quarter of
+    the loudest is no tone: where sound is missing, a coder's last block ends in a click of any pitch."""
+    steps = steps_of(file)
+    floor = max((power for _, power, _ in steps), default=0) / 16
+    changes, last = [], None
+    for at, power, step in steps:
+        if power < floor:
             continue
-        if last is not None and best[1] != last:
-            changes.append((at / rate, best[1]))
-        last = best[1]
+        if last is not None and step != last:
+            changes.append((at, step))
+        last = step
     return changes
 
 
@@ -102,12 +117,10 @@ def flashes_of(file):
 
 
 def beeps_of(file):
-    """Seconds at which the sound becomes loud after 50 ms below half of that, to the sample. By the times
-    in the file: without min_hard_comp a gap below 0.1 s is closed, and all that follows is early. MP4 has
-    one behind its first frame of sound, which FFmpeg's muxer moves to the beginning."""
+    """Seconds at which the sound becomes loud after 50 ms below half of that, to the sample."""
     rate = 48000
     raw = array.array('h', run('ffmpeg', '-v', 'error', '-i', file, '-map', '0:a:0', '-af',
-                               'aresample=async=1:min_hard_comp=0.01:first_pts=0', '-ac', '1', '-ar', str(rate), '-f',
+                               RESAMPLE, '-ac', '1', '-ar', str(rate), '-f',
                                's16le', '-').stdout)
     loud = max(map(abs, raw), default=0) / 2
     found, last = [], None

@@ -18,7 +18,7 @@ PATIENCE_S = 120 if SLOW else 40
 FALLBACK_MAX_MS = 5000 if SLOW else 1500
 
 t = Tap()
-relay = Relay('-w', '2', '--tcp', '127.0.0.1:0')
+relay = Relay('-w', '2', '--tcp', f'127.0.0.1:{free_port()}')
 admin = relay.connect('admin')
 ports = {e['proto']: e['port'] for e in admin.hello['listen']}
 children = []
@@ -62,7 +62,7 @@ try:
     nobody = endpoint('rtc-whep', '-c', f'127.0.0.1:{closed}', '--protocol', 'tcp')
     whip = endpoint('rtc-whip', '-c', f'127.0.0.1:{ports["tcp"]}')
 
-    pub = start(f'{BIN}/rtc-publish', '-j', '--test=320x180@25', '--duration', '60', whip)
+    pub = start(f'{BIN}/rtc-publish', '-j', '--test=320x180@25', '--duration', '600', whip)
     t.ok(wait_for(lambda: any(s['state'] == 'connected' for s in admin.ask('sessions.list')['sessions']),
                   PATIENCE_S), 'a publisher connects where UDP is cut')
     t.equal([s['protocol'] for s in admin.ask('sessions.list')['sessions']], ['tcp'], 'over TCP')

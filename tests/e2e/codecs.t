@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs with the servers
 """H264, H265, VP8, VP9 and AV1 from rtc-publish through the relay to rtc-play: recorded whole in
 containers that ffmpeg decodes, joined late at a keyframe, files passed on as they are; codecs that
 do not meet are named."""
-import atexit
 import json
 import os
 import subprocess
@@ -12,52 +12,26 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cardlib import faults_of, numbers_of  # noqa: E402
-from relaylib import BIN, Relay, Tap, codec, free_port, rtp, wait_for  # noqa: E402
+from proglib import endpoint, start  # noqa: E402
+from relaylib import BIN, Relay, Tap, codec, rtp, wait_for  # noqa: E402
 
 tap = Tap()
 TMP = tempfile.TemporaryDirectory(prefix='rtckit-codecs-')
 PATIENCE_S = 90
 SECONDS, FPS = 4, 15
-# Encoders under a sanitizer, five at a time, do not keep up with the clock.
+# Encoders under a sanitizer, five at a time, do not keep up with the clock: they skip pictures.
 LEAST = (0.5 if 'RTC_SANITIZER' in os.environ else 0.95) * (SECONDS - 1) * FPS
 # ffmpeg's name, the recording from the start, the one of a late joiner
 CODECS = {'h264': ('h264', 'ts', 'mkv'), 'h265': ('hevc', 'mp4', 'mkv'), 'vp8': ('vp8', 'ivf', 'mkv'),
           'vp9': ('vp9', 'webm', 'mp4'), 'av1': ('av1', 'mp4', 'webm')}
-children = []
-
-
-@atexit.register
-def clean_up():
-    for p in children + [relay.proc]:
-        if p.poll() is None:
-            p.kill()
-            p.wait()
 
 
 def path(name):
     return os.path.join(TMP.name, name)
 
 
-def start(*argv, **kw):
-    p = subprocess.Popen(argv, **{'stderr': subprocess.PIPE, 'stdout': subprocess.PIPE, **kw})
-    children.append(p)
-    return p
-
-
-def service(name):
-    """rtc-whip or rtc-whep on a port of its own; its URL without the query."""
-    r, w = os.pipe()
-    port = free_port()
-    start(f'{BIN}/{name}', '-l', f'127.0.0.1:{port}', '-c', '127.0.0.1', '-R', str(w), pass_fds=[w],
-          env={**os.environ, 'RTC_RUN': relay.dir}, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    os.close(w)
-    os.read(r, 1)
-    os.close(r)
-    return f'http://127.0.0.1:{port}/rtc/v1/{name[4:]}/?app=live&stream='
-
-
 relay = Relay()
-WHIP, WHEP = service('rtc-whip'), service('rtc-whep')
+WHIP, WHEP = endpoint(relay, 'rtc-whip'), endpoint(relay, 'rtc-whep')
 admin = relay.connect('admin')
 
 
@@ -95,6 +69,9 @@ def codec_of(file):
                           timeout=PATIENCE_S).stdout.decode().split('\n')[0].strip(',')
 
 
+skipped = {}     # how many pictures a recorded file has none of, between its first and its last
+
+
 def check_recording(name, what, p, file, least):
     """The report has no fault, the file decodes, and at least so many numbers are there, in order."""
     code, r, err = report_of(p)
@@ -106,6 +83,7 @@ def check_recording(name, what, p, file, least):
     tap.ok(numbers == sorted(set(numbers) - {None}) and len(numbers) >= least and len(numbers) > 0.95 * span,
            f'{name}: {what} has every picture in order', numbers)
     tap.equal(codec_of(file), CODECS[name][0], f'{name}: {what} is of this codec')
+    skipped[file] = span - len(numbers)
     return r
 
 
@@ -220,8 +198,8 @@ for n, p in players.items():
     code, r, err = report_of(p)
     video = r.get('video') or {}
     tap.ok(code == 0 and r['faults'] == [] and video['codec'].lower() == n and
-           video['card']['missing'] == 0 and video['card']['count'] > FPS,
-           f'{n}: a file is sent as it is', f'{code} {r} {err}')
+           video['card']['missing'] <= skipped[path(f'{n}.{CODECS[n][1]}')] and video['card']['count'] > FPS,
+           f'{n}: a file is sent as it is', f'{code} {r} {err} {skipped}')
 for p in publishers.values():
     p.terminate()
 tap.equal([p.wait(PATIENCE_S) for p in publishers.values()], [0] * 4, 'their publishers end')

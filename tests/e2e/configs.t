@@ -1,5 +1,6 @@
 #!/bin/sh
 # runs under: none
+# runs with the servers
 # Each file of conf/ makes a server: started by rtc-server -c, what it says it serves, stopped. All ports are
 # others.
 . tests/support/tap.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # runs under: address
-# runs beside others
+# runs beside others, from the beginning
 """One number for one fault: rtc-doctor, rtc-publish and rtc-play (and rtc-stun-probe at a media port) against
 the same broken servers end with the same exit status, but for what a client does not look at."""
 import os

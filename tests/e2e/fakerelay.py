@@ -68,7 +68,12 @@ def get(msg):
         return {"ok": False, "error": "not-found", "detail": "no session has this secret"}
     s = sessions[msg["secret"]]
     return {"ok": True, "session": s["id"], "kind": s["kind"], "stream": s["stream"],
-            "state": "connected", "ice": s["ice"]}
+            "state": "connected", "ice": s["ice"], **({"note": s["note"]} if "note" in s else {})}
+
+
+def note(msg):
+    sessions[msg["secret"]]["note"] = msg["note"]
+    return {"ok": True}
 
 
 def update(msg):
@@ -83,7 +88,7 @@ def update(msg):
             "ice": {"ufrag": s["ice"]["ufrag"], "pwd": "againpasswordagainpass"}}
 
 
-HANDLERS = {"session.create": create, "session.delete": delete, "session.get": get,
+HANDLERS = {"session.create": create, "session.delete": delete, "session.get": get, "session.note": note,
             "session.update": update}
 
 

@@ -55,7 +55,7 @@ while IFS= read -r line <&8; do
 	*PROTOCOL=all* | *rtc.tcp.conf*)
 		like "$answer" "192.168.1.10 $SRS_RTC_SERVER_TCP_LISTEN typ host tcptype passive" "and that of TCP" ;;
 	*rtmp2rtc.conf*)
-		ok "ffmpeg publishes as it does there" timeout 20 \
+		ok "ffmpeg publishes as it does there" timeout 60 \
 		    ffmpeg -v error -f lavfi -i testsrc=size=160x90:rate=25 -t 1 -c:v libx264 -preset ultrafast \
 		    -tune zerolatency -pix_fmt yuv420p -f flv \
 		    "rtmp://127.0.0.1:$SRS_LISTEN/live/another" ;;
@@ -102,10 +102,10 @@ is "$(curl -s "$api/api/v1/versions" | jq -r '.code, (.data | has("major"))' | p
     "the API's version"
 like "$(grep -A3 job_name conf/prometheus.yml)" 'metrics_path: /metrics' "conf/prometheus.yml asks for that path"
 like "$(curl -s "$web/metrics")" '^srs_clients ' "which has the names of SRS"
-ffmpeg -v error -re -f lavfi -i testsrc=size=160x90:rate=25 -t 15 -c:v libx264 -preset ultrafast -tune zerolatency \
+ffmpeg -v error -re -f lavfi -i testsrc=size=160x90:rate=25 -t 60 -c:v libx264 -preset ultrafast -tune zerolatency \
     -g 25 -pix_fmt yuv420p -f flv "rtmp://127.0.0.1:$SRS_LISTEN/live/livestream" &
 publisher=$!
-ok "RTMP in, HTTP-FLV out" waits 10000 flv
+ok "RTMP in, HTTP-FLV out" waits 30000 flv
 kill "$publisher"
 wait "$publisher"
 stop_server

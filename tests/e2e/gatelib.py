@@ -49,10 +49,9 @@ class Upstream:
         self.path = os.path.join(RUN, name)
         self.heads = []
         self.listener = socket.socket(socket.AF_UNIX)
-        if os.path.exists(self.path):
-            os.unlink(self.path)
-        self.listener.bind(self.path)
+        self.listener.bind(f"{self.path}.new")
         self.listener.listen(64)
+        os.rename(f"{self.path}.new", self.path)  # as the programs do: the name is never missing
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -132,10 +131,10 @@ def read_body(connection, head, data):
 
     if field(head, "Transfer-Encoding"):
         return read_chunks(receive, data)
-    size = int(field(head, "Content-Length") or 0)
+    size, data = int(field(head, "Content-Length") or 0), bytearray(data)    # grown in place
     while len(data) < size:
         data += need(receive)
-    return data[:size], data[size:]
+    return bytes(data[:size]), bytes(data[size:])
 
 
 class Gate:

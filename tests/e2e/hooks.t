@@ -157,6 +157,7 @@ tap.equal(post('rtc-whip', 'app=live&stream=c')[0], 409, 'a busy stream is 409')
 ids = [c['client_id'] for c in called('/publish', stream='c')]
 tap.ok(wait_for(lambda: called('/unpublish', client_id=ids[1])) and
        not called('/unpublish', client_id=ids[0]), 'and the second one\'s end is told at once', calls)
+delete(keeper)
 body = json.dumps({'streamurl': 'webrtc://h/live/j?secret=s', 'sdp': offers['rtc-whep'].decode()}).encode()
 with urllib.request.urlopen(f"http://127.0.0.1:{ports['rtc-whep']}/rtc/v1/play/", body, timeout=10) as a:
     tap.ok(json.load(a)['code'] == 0 and called('/play', stream='j', param='?secret=s'),
@@ -172,7 +173,7 @@ def rtmp(*args):
 
 
 pusher = rtmp()
-tap.ok(wait_for(lambda: any(s['stream'] == 'live/r' for s in sessions()), 15), 'a publisher by RTMP', calls)
+tap.ok(wait_for(lambda: any(s['stream'] == 'live/r' for s in sessions()), 60), 'a publisher by RTMP', calls)
 tap.ok(called('/publish', stream='r', app='live', param='?token=t', ip='127.0.0.1',
               tcUrl='rtmp://__defaultVhost__/live'),
        'was asked for', called('/publish', stream='r'))
@@ -180,10 +181,10 @@ time.sleep(0.3)
 tap.equal(called('/unpublish', stream='r'), [], 'and is not over')
 pusher.send_signal(signal.SIGKILL)
 pusher.wait()
-tap.ok(wait_for(lambda: called('/unpublish', stream='r'), 10), 'until its connection ends', calls)
+tap.ok(wait_for(lambda: called('/unpublish', stream='r'), 30), 'until its connection ends', calls)
 answer(body=b'1')
 pusher = rtmp()
-tap.ok(pusher.wait(20) != 0 and not any(s['stream'] == 'live/r' for s in sessions()),
+tap.ok(pusher.wait(60) != 0 and not any(s['stream'] == 'live/r' for s in sessions()),
        'a refusal reaches it', pusher.stderr.read())
 answer()
 
@@ -195,7 +196,6 @@ status, text, _ = post('rtc-whip', 'app=live&stream=d')
 tap.ok(status == 503 and 'hook-unavailable' in text, 'without rtc-hook nothing is allowed: 503', text)
 hook = start_hook()
 tap.ok(wait_for(lambda: post('rtc-whip', 'app=live&stream=d')[0] == 201), 'back again, it is asked')
-delete(keeper)
 for p in (hook, *programs):
     p.terminate()
     tap.ok(p.wait(10) in (0, -signal.SIGTERM), f'{os.path.basename(p.args[0])} stops', p.returncode)

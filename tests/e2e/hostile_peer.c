@@ -5,9 +5,10 @@
  *	hostile_peer SECONDS [change]
  *
  * Prints its fingerprint, reads "PORT UFRAG PWD FINGERPRINT SSRC" (SSRC: what the relay sends with;
- * 0 if the session publishes), prints "connected", and at the end how much it sent. With "change"
- * it means well: VP8 of payload type 96 whose SSRC changes, to lower numbers, after 100 packets,
- *and with "renew" after each 50.
+ * 0 if the session publishes), prints "connected", and at the end how much it sent and what came
+ * without keys. With "change" it means well: VP8 of payload type 96 whose SSRC changes, to lower
+ * numbers, after 100 packets, and with "renew" after each 50, while each tenth comes with an empty
+ * report of yet another SSRC.
  */
 #include <poll.h>
 #include <stdbool.h>
@@ -37,7 +38,7 @@ struct hostile {
 	struct rtpsec *send;
 	struct prng rng;
 	uint64_t next_check_us;
-	unsigned sent, good;
+	unsigned sent, good, early; /* early: media that came before there were keys */
 	bool change, renew;
 	uint16_t seq[SSRCS + 1];
 };
@@ -124,12 +125,36 @@ rtcp_garbage(struct hostile *h)
 	send_rtcp(h, buf, (int)size);
 }
 
+/*
+ * CSRCs and an extension behind the fixed header, of lengths that are right, since authentication
+ * covers them, with elements whose own lengths lie. Octets of the header.
+ */
+static size_t
+rtp_header_garbage(struct hostile *h, uint8_t *hdr)
+{
+	size_t csrcs = prng_below(&h->rng, 3) == 0 ? prng_below(&h->rng, 16) : 0, words;
+	size_t size = RTP_HEADER_SIZE + 4 * csrcs;
+
+	hdr[0] |= (uint8_t)csrcs;
+	if (prng_below(&h->rng, 8) == 0)
+		hdr[0] |= 0x20; /* padding, of as many octets as the last one says */
+	if ((hdr[0] & 0x10) == 0)
+		return size;
+	words = prng_below(&h->rng, 20);
+	put_be16(hdr + size, prng_below(&h->rng, 2) == 0 ? 0xbede : 0x1000);
+	put_be16(hdr + size + 2, (uint16_t)words);
+	size += 4;
+	for (size_t i = 0; i < 4 * words; i++)
+		hdr[size + i] = (uint8_t)prng_next(&h->rng);
+	return size + 4 * words;
+}
+
 /* New SSRCs without end, numbers that jump, payloads and extensions at random. */
 static void
 rtp_garbage(struct hostile *h)
 {
-	uint8_t buf[ROOM], hdr[RTP_HEADER_SIZE], payload[1100];
-	size_t size = prng_below(&h->rng, sizeof(payload));
+	uint8_t buf[ROOM], hdr[RTP_HEADER_SIZE + 4 * 15 + 4 + 4 * 20] = {0}, payload[1100];
+	size_t size = prng_below(&h->rng, sizeof(payload)), head;
 	uint32_t ssrc = 1 + prng_below(&h->rng, SSRCS);
 	unsigned step = prng_below(&h->rng, 50) == 0 ? prng_below(&h->rng, 9000) : 0;
 
@@ -140,7 +165,19 @@ rtp_garbage(struct hostile *h)
 	rtp_write_header(hdr, prng_below(&h->rng, 4) == 0 ? 111 : 96, prng_below(&h->rng, 2) == 0,
 			 prng_below(&h->rng, 4) == 0, h->seq[ssrc], (uint32_t)prng_next(&h->rng),
 			 ssrc);
-	put(h, buf, rtpsec_protect(h->send, hdr, sizeof(hdr), payload, size, buf, sizeof(buf)));
+	head = rtp_header_garbage(h, hdr);
+	put(h, buf, rtpsec_protect(h->send, hdr, head, payload, size, buf, sizeof(buf)));
+}
+
+static void
+report(struct hostile *h, uint32_t ssrc)
+{
+	uint8_t buf[ROOM];
+	struct rtcp_writer w;
+
+	rtcp_start(&w, buf, RTCP_COMPOUND_MAX);
+	rtcp_add_rr(&w, ssrc, NULL, 0);
+	send_rtcp(h, buf, rtcp_finish(&w));
 }
 
 static void
@@ -155,6 +192,8 @@ send_good(struct hostile *h)
 	put(h, buf,
 	    rtpsec_protect(h->send, hdr, sizeof(hdr), keyframe, sizeof(keyframe), buf,
 			   sizeof(buf)));
+	if (h->renew && i % 10 == 0)
+		report(h, 100000 + i);
 }
 
 static void
@@ -201,6 +240,8 @@ turn(struct hostile *h)
 		n = recv(h->fd, buf, sizeof(buf), MSG_DONTWAIT);
 		if (n <= 0)
 			break;
+		if (buf[0] >= 128 && h->send == NULL)
+			h->early++;
 		if (dtls_accepts(buf, (size_t)n))
 			dtls_input(h->dtls, now, buf, (size_t)n);
 	}
@@ -243,7 +284,7 @@ main(int argc, char **argv)
 	end = clock_now_us() + strtoull(argv[1], NULL, 10) * 1000000;
 	while (clock_now_us() < end)
 		turn(&h);
-	printf("%u packets\n", h.sent);
+	printf("%u packets, %u of media without keys\n", h.sent, h.early);
 	rtpsec_free(h.send);
 	dtls_free(h.dtls);
 	dtls_ctx_free(ctx);

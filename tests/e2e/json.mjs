@@ -75,7 +75,7 @@ await test('a refusal has a code, and HTTP 200', async () => {
 	const busy = await call('publish', 'webrtc://localhost/live/json');
 
 	must(busy.status === 200 && busy.code === 409, JSON.stringify(busy));
-	const bad = await call('publish', 'http://localhost/live/json');
+	const bad = await call('publish', 'webrtc://localhost/live');
 
 	must(bad.status === 200 && bad.code === 400, JSON.stringify(bad));
 });

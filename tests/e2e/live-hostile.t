@@ -15,10 +15,10 @@ from cardlib import PATIENCE_S  # noqa: E402
 from livelib import children, is_live, publish, relay, service, tap  # noqa: E402
 from relaylib import wait_for  # noqa: E402
 
-IDLE, READERS, NAMES = 1500, 300, 300
+IDLE, READERS, NAMES, WAIT_S = 1500, 300, 300, 3
 STREAMS_MAX = 256           # LIVE_STREAMS_MAX
 RSS_MAX = 160 << 20         # octets; under a sanitizer it is not looked at
-port = service('rtc2rtmp', '--hls-fragment', '0.5', '--hls-window', '2', '--wait', '1')
+port = service('rtc2rtmp', '--hls-fragment', '0.5', '--hls-window', '2', '--wait', str(WAIT_S))
 daemon = children[-1]
 
 
@@ -56,6 +56,11 @@ def status(octets):
 def number():
     text = raw(request('/live/card.m3u8'), 1 << 16).decode()
     return re.findall(r'segment=(\d+)', text)[-1]
+
+
+def of_segment(fields):
+    """The newest: each is kept for some seconds only."""
+    return request(f'/live/card.ts?segment={number()}', fields=fields)
 
 
 def odd_requests():
@@ -96,14 +101,14 @@ def odd_requests():
         ('a segment of the other sort', request(f'/live/card.m4s?segment={n}'), 404),
         ('no segment of MP4', request('/live/card.m4s'), 404),
         ('of a stream that is not there', request(f'/live/other.ts?segment={n}'), 404),
-        ('a range', request(f'/live/card.ts?segment={n}', fields='Range: bytes=0-9\r\n'), 200),
-        ('an absurd range', request(f'/live/card.ts?segment={n}', fields='Range: bytes=9-1,-0,x\r\n'), 200),
+        ('a range', lambda: of_segment('Range: bytes=0-9\r\n'), 200),
+        ('an absurd range', lambda: of_segment('Range: bytes=9-1,-0,x\r\n'), 200),
         ('a range of what has no end', request('/live/card.flv', fields='Range: bytes=5-\r\n'), 200),
         ('HTTP/1.0', b'GET /live/card.m3u8 HTTP/1.0\r\n\r\n', 200),
         ('a whole address', request('http://x/live/card.m3u8'), 200),
     ]
     for what, octets, code in rows:
-        got = status(octets)
+        got = status(octets() if callable(octets) else octets)
         tap.ok(got == code, f'{what}: {code}', got)
     tap.ok(is_live('card') and daemon.poll() is None, f'{len(rows)} requests; it still runs')
 
@@ -125,7 +130,7 @@ def many():
         readers.append(s)
     began = time.monotonic()
     tap.equal(status(request('/live/card.m3u8')), 200, f'beside {IDLE} idle and {READERS} slow ones')
-    tap.ok(time.monotonic() - began < 5, 'soon')
+    tap.ok(time.monotonic() - began < 20, 'soon')
     poll = select.poll()
     for s in readers:
         poll.register(s, select.POLLIN)
@@ -139,17 +144,17 @@ def many():
 
 def names():
     """Streams that nobody publishes, more than are looked for at a time."""
-    waiting = []
-    for i in range(NAMES):
-        s = connect()
+    waiting = [connect() for _ in range(NAMES)]
+    began = time.monotonic()
+    for i, s in enumerate(waiting):
         s.sendall(request(f'/live/none{i}.flv'))
-        waiting.append(s)
+    tap.equal(status(request('/live/card.m3u8')), 200, 'one that is published is served meanwhile')
+    in_time = time.monotonic() - began < WAIT_S     # was the last one looked at before the first was given up?
     answers = [re.match(rb'HTTP/1.1 (\d+)', s.recv(64)) for s in waiting]
     codes = [int(m[1]) for m in answers if m]
-    tap.ok(len(codes) == NAMES and set(codes) == {404, 503}, 'each is answered 404 or 503',
-           {c: codes.count(c) for c in set(codes)})
+    tap.ok(len(codes) == NAMES and {404, 503 if in_time else 404} <= set(codes) <= {404, 503},
+           'each is answered 404 or 503', (in_time, {c: codes.count(c) for c in set(codes)}))
     tap.ok(codes.count(404) >= STREAMS_MAX - 10, f'{codes.count(404)} of them were looked for')
-    tap.equal(status(request('/live/card.m3u8')), 200, 'one that is published is served meanwhile')
     for s in waiting:
         s.close()
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
-# runs beside others
+# runs beside others, from the beginning
 """rtc2rtmp as a daemon: the test card as HTTP-FLV, MPEG-TS and HLS; what ffmpeg makes of it."""
 import datetime
 import os
@@ -24,6 +24,7 @@ daemon = children[-1]
 BASE = f'http://127.0.0.1:{port}'
 HLS_DIR = path('hls')
 recorders = {}      # by ending: file, process
+OWN = {'card-of-mine-1.ts', 'own-1.ts'}    # of somebody else
 HLS_ARGS = ['--hls-path', HLS_DIR, '--hls-format', 'fmp4', '--hls-fragment', '0.5',
             '--hls-window', '2', '--no-flv', '--no-hls']
 service('rtc2rtmp', *HLS_ARGS)
@@ -160,15 +161,21 @@ def written():
         named = set(re.findall(r'^card-.*|card-init-[^"]*', f.read(), re.M))
     there = {n for n in os.listdir(f'{HLS_DIR}/live') if n.startswith('card')}
     tap.ok(named < there and len(there) < 20, f'{len(there)} files', (named, there))
-    own = f'{HLS_DIR}/live/card-of-mine-1.ts'
-    with open(own, 'w', encoding='ascii'):
-        writer.kill()
+    # A writer that was killed before the first playlist, or while it removed what the last one named.
+    for name, text in (('gone.m3u8.tmp', '#EXTM3U\n# written by rtc2rtmp\n'), ('gone-5.m4s', ''),
+                       ('gone-init-1.mp4', ''), ('own.m3u8s.m3u8', '#EXTM3U\n# written by rtc2rtmp\n')):
+        with open(f'{HLS_DIR}/live/{name}', 'w', encoding='ascii') as f:
+            f.write(text)
+    for name in OWN:
+        with open(f'{HLS_DIR}/live/{name}', 'w', encoding='ascii'):
+            pass
+    writer.kill()
     writer.wait(PATIENCE_S)
     left = set(os.listdir(f'{HLS_DIR}/live'))
     service('rtc2rtmp', *HLS_ARGS)
     writer = children[-1]
     now = set(os.listdir(f'{HLS_DIR}/live'))
-    tap.equal(len(left & now), 1, 'what a killed one left is removed by the next, nothing else')
+    tap.equal(left & now, OWN, 'what a killed one left is removed by the next, nothing else')
     tap.ok(wait_for(lambda: os.path.exists(playlist), 20), 'which goes on')
 
 
@@ -177,7 +184,7 @@ def removed():
            'the files of a stream that ended are removed')
     writer.send_signal(signal.SIGTERM)
     tap.equal(writer.wait(PATIENCE_S), 0, 'SIGTERM ends the writer')
-    tap.equal(os.listdir(f'{HLS_DIR}/live'), ['card-of-mine-1.ts'], 'which takes its files along')
+    tap.equal(set(os.listdir(f'{HLS_DIR}/live')), OWN, 'which takes its files along')
 
 
 def shared():
@@ -208,8 +215,10 @@ def refusals():
 def the_first_frames():
     """A player that comes first gets what is published first."""
     out = path('early.mkv')
-    player = start('sh', '-c', f'until ffmpeg -v error -i {BASE}/live/early.flv -c copy -y {out}; '
-                   'do :; done')
+    # The longest wait: without a gap between one refusal and the next request, in which they might come.
+    patient = service('rtc2rtmp', '--wait', '20')
+    player = start('ffmpeg', '-v', 'error', '-i', f'http://127.0.0.1:{patient}/live/early.flv', '-c', 'copy', '-y', out)
+    tap.ok(wait_for(lambda: [s for s in sessions() if s['stream'] == 'live/early'], 20), 'a player waits')
     pub = publish('early')
     tap.ok(wait_for(lambda: is_live('early'), 20), 'a publisher comes after the player')
     tap.ok(wait_for(lambda: os.path.exists(out) and os.path.getsize(out) > 100000, 20),

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# runs beside others
+# runs beside others, from the beginning
 # A player behind a NAT that gives it another port: the relay follows once the new address has
 # answered a check; one that does not answer gets at most three octets for each that came; and media
 # stops when checks stop.

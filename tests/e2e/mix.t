@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs with the servers
 """rtc-mix: test cards side by side; what is in the cells and in the sound, who leaves, who returns."""
 import array
 import json

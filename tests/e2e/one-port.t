@@ -2,6 +2,7 @@
 # A server behind a firewall that lets one TCP port in: pages, WHIP, WHEP and media come by it, in the
 # clear and beside TLS. What rtc-server makes of the configuration, with rtc-publish and rtc-play.
 # runs under: address
+# runs with the servers
 import json
 import os
 import re

@@ -59,6 +59,9 @@ def far_network():
     sh('ip', 'link', 'set', 'lo', 'up')
     clients, router = namespace(), namespace()
     wire(1, None, clients, 1500)
+    # Two addresses of one interface: which one answers is not for the route to say.
+    sh('ip', 'address', 'add', '10.98.1.99/24', 'dev', 'w1a')
+    sh('ip', 'address', 'add', 'fd98:1::99/64', 'dev', 'w1a', 'nodad')
     wire(2, None, clients, 1500)
     wire(3, None, router, 1500)
     wire(4, router, clients, 1280)
@@ -142,6 +145,8 @@ tap.ok(address[0].startswith('[fd98:1::2]'), 'the publisher came over IPv6', add
 players = [(play(host, stream), f'{stream} {what}', host) for stream in ('six', 'large') for host, what in (
     ('10.98.1.1', 'over one interface'), ('10.98.2.1', 'over another'), ('[fd98:2::1]', 'over it by IPv6'),
     ('10.98.3.1', 'over 1280 octets'), ('[fd98:3::1]', 'over 1280 octets by IPv6'))]
+players += [(play(host, 'six'), f'six at {what}', host) for host, what in (
+    ('10.98.1.99', 'a second address'), ('[fd98:1::1]', 'one of two by IPv6'), ('[fd98:1::99]', 'the other'))]
 for process, what, host in players:
     judge(process, what, host, 80)     # the first waits for a keyframe, at most half a second
 sizes = admin.ask('streams.list', stream='live/large')['streams'][0]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
-# runs beside others
+# runs beside others, from the beginning
 """rtc-publish and rtc-play through the relay: the test card's numbers and tone in verdicts and in
 recordings (read here by docs/testcard.md, not by our code), files, pipes, signals, exit codes."""
 import atexit
@@ -19,6 +19,7 @@ from relaylib import BIN, Relay, Tap, free_port, wait_for  # noqa: E402
 tap = Tap()
 TMP = tempfile.TemporaryDirectory(prefix='rtckit-play-')
 PATIENCE_S = 60
+SLOW = 3 if os.environ.get('RTC_SANITIZER') else 1
 children = []
 
 
@@ -114,10 +115,10 @@ def the_test_card():
     tap.ok(len(steps) >= 5 and all((b - a) % 8 == 1 for a, b in zip(steps, steps[1:])),
            'tone steps one after the other', steps)
     latency = r['video']['latency_ms']
-    tap.ok(latency is not None and latency['median'] < 200, 'median latency below 200 ms', latency)
+    tap.ok(latency is not None and latency['median'] < 200 * SLOW, f'median latency below {200 * SLOW} ms', latency)
     seen = r['video']['picture_latency_ms']
-    tap.ok(seen is not None and latency['median'] / 2 < seen['median'] < 400 and seen['median'] <= seen['p95'],
-           "the picture's own clock tells a latency of its own, below 400 ms", (seen, latency))
+    tap.ok(seen is not None and latency['median'] / 2 < seen['median'] < 400 * SLOW and seen['median'] <= seen['p95'],
+           f"the picture's own clock tells a latency of its own, below {400 * SLOW} ms", (seen, latency))
     tap.equal(r['network']['srtp'], 'AEAD_AES_128_GCM', 'AES-GCM is used')
     the_recording(card)
     return pub

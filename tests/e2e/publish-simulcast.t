@@ -3,7 +3,6 @@
 # runs beside others
 """rtc-publish --simulcast: every layer arrives at the relay under its name and size, players get the
 largest, and another where a layer is not sent; of the test card and of a file."""
-import atexit
 import json
 import os
 import subprocess
@@ -11,42 +10,17 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from relaylib import BIN, Relay, Tap, free_port, wait_for  # noqa: E402
+from proglib import endpoint, start  # noqa: E402
+from relaylib import BIN, Relay, Tap, wait_for  # noqa: E402
 
 tap = Tap()
 TMP = tempfile.TemporaryDirectory(prefix='rtckit-layers-')
 PATIENCE_S = 60
-children = []
-
-
-@atexit.register
-def clean_up():
-    for p in children + [relay.proc]:
-        if p.poll() is None:
-            p.kill()
-            p.wait()
-
-
-def start(*argv, **kw):
-    p = subprocess.Popen(argv, **{'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, **kw})
-    children.append(p)
-    return p
-
-
-def service(name):
-    r, w = os.pipe()
-    port = free_port()
-    start(f'{BIN}/{name}', '-l', f'127.0.0.1:{port}', '-c', '127.0.0.1', '-R', str(w), pass_fds=[w],
-          env={**os.environ, 'RTC_RUN': relay.dir}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    os.close(w)
-    os.read(r, 1)
-    os.close(r)
-    return f'http://127.0.0.1:{port}/rtc/v1/{name[4:]}/?app=live&stream='
 
 
 relay = Relay()
 admin = relay.connect('admin')
-WHIP, WHEP = service('rtc-whip'), service('rtc-whep')
+WHIP, WHEP = endpoint(relay, 'rtc-whip'), endpoint(relay, 'rtc-whep')
 
 
 def layers(stream):

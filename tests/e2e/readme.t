@@ -1,4 +1,5 @@
 #!/bin/sh
+# runs with the servers
 # Every paragraph of README.md's shell block runs as it stands (ports and folders apart) against a
 # running demo.
 . tests/support/tap.sh

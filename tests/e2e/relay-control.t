@@ -50,7 +50,7 @@ BAD = [
     ('short fingerprint', {'dtls': {'fingerprint': {'hash': 'sha-256', 'value': 'AB:CD'}}}),
     ('unknown dtls role', {'dtls': {'role': 'x', 'fingerprint': {'hash': 'sha-256', 'value': ''}}}),
     ('timeout of a millisecond', {'options': {'stun_timeout_ms': 1}}),
-    ('credential too long', {'credential': 'c' * 300}),
+    ('credential too long', {'credential': 'c' * 1025}),
 ]
 for name, change in BAD:
     answer = signal.ask('session.create', **{**session(), **change})
@@ -91,6 +91,14 @@ t.equal(signal.ask('session.update', secret=a['secret'], ice={'ufrag': 'abcd'})[
         'bad-request', 'a restart without a password is refused')
 t.equal(signal.ask('session.get', secret=a['secret'])['ice']['remote_ufrag'], 'abcd',
         'and changes nothing')
+t.ok('note' not in signal.ask('session.get', secret=a['secret']), 'nothing is noted with it')
+for note in ('first', 'n' * 4096):
+    t.ok(signal.ask('session.note', secret=a['secret'], note=note)['ok'], f'a note of {len(note)} octets')
+    t.equal(signal.ask('session.get', secret=a['secret'])['note'], note, 'session.get has it')
+for note in ('n' * 4097, 5, None):
+    t.equal(signal.ask('session.note', secret=a['secret'], note=note)['error'], 'bad-request', 'no note')
+t.equal(signal.ask('session.get', secret=a['secret'])['note'], 'n' * 4096, 'the former stays')
+t.equal(signal.ask('session.note', secret='x' * 43, note='')['error'], 'not-found', 'nor of a wrong secret')
 second = signal.ask('session.create', **session())
 t.equal(second['error'], 'stream-busy', 'a second publisher is refused')
 play = signal.ask('session.create', **session('play'))
@@ -110,10 +118,12 @@ t.equal(admin.ask('streams.list')['total'], 0, 'an empty stream is gone')
 
 # settings: all of them or none, and for sessions that come
 for bad in ({'stun_timeout': 0}, {'stun_timeout': 3601}, {'stun_timeout': '9'}, {'nack': 1}, {'twcc': 'on'},
-            {'log': 'loud'}, {'nock': True}, {'log': 3}, {'stun_timeout': 9, 'log': ''}):
+            {'log': 'loud'}, {'nock': True}, {'log': 3}, {'stun_timeout': 9, 'log': ''},
+            {'gop_cache': 'on'}, {'gop_cache': 1}):
     t.equal(admin.ask('settings.set', **bad)['error'], 'bad-request', f'settings.set {bad}')
 before = admin.ask('settings.set')
-t.equal([before[k] for k in ('stun_timeout', 'nack', 'twcc')], [30, True, True], 'nothing was changed')
+t.equal([before[k] for k in ('stun_timeout', 'nack', 'twcc', 'gop_cache')], [30, True, True, 'auto'],
+        'nothing was changed')
 t.equal(signal.ask('settings.set', nack=False)['error'], 'unknown-op', 'it is not for the signal socket')
 probe = session('play', 'live/probe')      # without DTLS it lives as long as it is checked
 del probe['dtls']
@@ -129,10 +139,10 @@ signal.ask('session.delete', secret=old['secret'])
 admin.ask('settings.set', stun_timeout=30, nack=True, twcc=True, log='info')
 
 # the same credential takes over at once; silence does after 2 s
-first = signal.ask('session.create', **session(credential='key'))
+first = signal.ask('session.create', **session(credential='key' * 341))
 t.equal(signal.ask('session.create', **session(credential='other'))['error'], 'stream-busy',
         'another credential is refused')
-same = signal.ask('session.create', **session(credential='key'))
+same = signal.ask('session.create', **session(credential='key' * 341))
 t.ok(same['ok'], 'the same credential takes over', same)
 t.ok(admin_events.wait_event('session.end', session=first['session'], reason='taken-over') is not None,
      'the first one ends')
@@ -236,6 +246,8 @@ for i in range(40):
     packet = rtp(96, i, i * 3600, payload, 1)
     pub.send(packet if i != 25 else b'\x90' + packet[1:12] + EXT + packet[12:])
     pub.send(rtp(97, i, i * 1024, b'aac'))
+t.ok(wait_for(lambda: any(s['name'] == 'live/gop' and s['rx_packets'] >= 80 for s in
+     admin.ask('streams.list')['streams'])), 'all of it has come')
 late = relay.connect('media')
 late.ask('attach', **{'as': 'subscriber', 'stream': 'live/gop'})
 got = packets(late, 40)

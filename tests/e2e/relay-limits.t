@@ -24,6 +24,7 @@ t.ok(pub.ask('attach', **{'as': 'publisher', 'stream': 'live/storm', 'tracks': t
      'a local publisher is attached')
 t.ok(sub.ask('attach', **{'as': 'subscriber', 'stream': 'live/storm'})['ok'], 'and a subscriber')
 sub.wait_event('tracks')
+asking = time.monotonic()
 for i in range(3000):
     sub.send({'op': 'keyframe', 'track': 0})
 begin = time.monotonic()
@@ -35,7 +36,7 @@ while True:
         events.append(pub.read(0.2))
     except TimeoutError:
         break
-t.ok(1 <= len(events) <= 4, f'it was asked {len(events)} times')
+t.ok(1 <= len(events) <= 2 + (time.monotonic() - asking) / 0.5, f'it was asked {len(events)} times')
 pub.close()
 sub.close()
 
@@ -69,10 +70,28 @@ t.ok(answer is not None and (answer['ok'] or answer['error'] == 'limit'), 'nor w
 
 
 def ice(kind, stream, **more):
-    """A session, and a check function for sockets."""
+    """A session, and a check function for sockets, which gives the transaction."""
     s = signal.ask('session.create', **session(kind, stream, **more))
-    return s, lambda sock, pwd=s['ice']['pwd']: sock.sendto(
-        stunlib.check(s['ice']['ufrag'], 'J8X7', pwd), port)
+
+    def check(sock, pwd=s['ice']['pwd']):
+        request = stunlib.check(s['ice']['ufrag'], 'J8X7', pwd)
+        sock.sendto(request, port)
+        return request[8:20]
+    return s, check
+
+
+def comes(sock, kind, transaction=b'', seconds=5):
+    """The first message of that kind, [it], else []."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        sock.settimeout(left)
+        try:
+            m = sock.recv(4096)
+        except TimeoutError:
+            break
+        if (stunlib.kind_of(m) or m[0]) == kind and transaction in m:
+            return [m]
+    return []
 
 
 def paths(public):
@@ -83,8 +102,7 @@ def paths(public):
 # Indications, which anybody can send, are no sign of a publisher's life.
 first, check = ice('publish', 'live/silent')
 sock = stunlib.client()
-check(sock)
-t.ok(stunlib.SUCCESS in map(stunlib.kind_of, stunlib.receive(sock, 0.3)), 'a check is answered')
+t.ok(comes(sock, stunlib.SUCCESS, check(sock)), 'a check is answered')
 end = time.monotonic() + 2.6
 while time.monotonic() < end:
     sock.sendto(stunlib.message(stunlib.INDICATION), port)
@@ -95,9 +113,8 @@ t.ok(answer['ok'], 'a publisher that sends only indications is silent', answer)
 # Wrong passwords for a claimed session: answers are limited, and no larger than what came.
 _, check = ice('play', 'live/wrong')
 sock = stunlib.client()
-check(sock)
-stunlib.receive(sock, 0.3)
-request = 0
+comes(sock, stunlib.SUCCESS, check(sock))
+began = time.monotonic()
 for i in range(500):
     data = stunlib.check('x', 'y', 'p' * 22) if i % 2 else None
     if data is None:
@@ -105,22 +122,21 @@ for i in range(500):
     else:
         sock.sendto(data, port)
     time.sleep(0.0005)
-answers = stunlib.receive(sock, 0.3)
-errors = [a for a in answers if stunlib.kind_of(a) == stunlib.ERROR]
-t.ok(0 < len(errors) <= 100, f'{len(errors)} of 500 wrong passwords were answered')
-t.ok(max(map(len, errors)) <= 60, f'an error has {max(map(len, errors))} octets')
+answers = comes(sock, stunlib.ERROR) + stunlib.receive(sock, 0.3)
+errors = [len(a) for a in answers if stunlib.kind_of(a) == stunlib.ERROR]
+most = 60 + 20 * (time.monotonic() - began + 1)    # at once, and a second
+t.ok(0 < len(errors) <= most, f'{len(errors)} of 500 wrong passwords were answered')
+t.ok(max(errors, default=0) <= 60, f'an error has {max(errors, default=0)} octets')
 
 # A path whose owner answered our own check is not given to another session's checks.
 a, check_a = ice('play', 'live/path')
 b, check_b = ice('play', 'live/path')
 sock = stunlib.client()
 check_a(sock)
-own = [m for m in stunlib.receive(sock, 0.3) if stunlib.kind_of(m) == stunlib.BINDING]
+own = comes(sock, stunlib.BINDING)
 t.ok(len(own) > 0, "the relay checks the client's address")
 sock.sendto(stunlib.message(stunlib.SUCCESS, own[0][8:20], pwd=PWD, fingerprint=True), port)
-stunlib.receive(sock, 0.2)
-check_b(sock)
-t.ok(stunlib.SUCCESS in map(stunlib.kind_of, stunlib.receive(sock, 0.3)), 'the other is answered, too')
+t.ok(comes(sock, stunlib.SUCCESS, check_b(sock)), 'the other is answered, too')
 t.equal([paths(a['session']), paths(b['session'])], [1, 0], 'but the path stays where it was')
 
 def from_helper(mode, seconds, count):
@@ -139,13 +155,14 @@ def from_helper(mode, seconds, count):
     numbers = []
     while len(numbers) < count:
         try:
-            m = sub.read(3)
+            m = sub.read(5)
         except TimeoutError:
             break
         if isinstance(m, bytes) and m[1] & 127 == 96:
             numbers.append(m[2] << 8 | m[3])
     told = next(x for x in relay.connect('admin').ask('sessions.list', stream=f'live/{mode}')['sessions']
                 if x['session'] == s['session'])
+    helper.kill()
     helper.communicate()
     sub.close()
     t.ok(mode == 'change' or told['remb_bps'] > 0, 'it is told an estimate by REMB, as negotiated', told)
@@ -153,14 +170,15 @@ def from_helper(mode, seconds, count):
 
 
 # A publisher whose SSRC changes goes on above the numbers it had.
-numbers, steps = from_helper('change', 3, 180)
+numbers, steps = from_helper('change', 60, 180)
 t.ok(len(numbers) == 180 and steps.count(1) == 178, 'its packets go on behind a change of SSRC',
      f'{len(numbers)}: {[s for s in steps if s != 1]}')
 t.ok([3000 < s < 10000 for s in steps if s != 1] == [True], 'the numbers leap forward, once')
 
-# One that changes it again and again takes the slots of those it left: there are only 16.
+# One that changes it again and again takes the slots of those it left: there are only 16. It reports
+# by a hundred more: SRTP tells 64 at a time.
 CHANGES = 20
-numbers, steps = from_helper('renew', 5, CHANGES * 50)
+numbers, steps = from_helper('renew', 60, CHANGES * 50)
 t.ok(len(numbers) == CHANGES * 50, f'{CHANGES} SSRCs one after the other come through', len(numbers))
 t.ok([3000 < s < 10000 for s in steps if s != 1] == [True] * (CHANGES - 1), 'each above the one before',
      [s for s in steps if s != 1])
@@ -189,24 +207,21 @@ port = ('127.0.0.1', signal.hello['listen'][0]['port'])
 a, check_a = ice('play', 'live/path')
 b, check_b = ice('play', 'live/path', dtls=None)
 first = stunlib.client()
-check_a(first)
-stunlib.receive(first, 0.2)
+comes(first, stunlib.SUCCESS, check_a(first))
 for _ in range(40):
     sock, before = stunlib.client(), admin.ask('stats')['crossed']
     check_a(sock)
-    own = [m for m in stunlib.receive(sock, 0.2) if stunlib.kind_of(m) == stunlib.BINDING]
+    own = comes(sock, stunlib.BINDING)
     if admin.ask('stats')['crossed'] > before:
         break
 t.ok(own, "the relay checks an address whose datagrams cross from worker to worker")
 sock.sendto(stunlib.message(stunlib.SUCCESS, own[0][8:20], pwd=PWD, fingerprint=True), port)
-check_a(sock)
-stunlib.receive(sock, 0.2)
-check_b(sock)
-t.ok(stunlib.SUCCESS in map(stunlib.kind_of, stunlib.receive(sock, 0.3)), 'another session is answered there')
+comes(sock, stunlib.SUCCESS, check_a(sock))
+t.ok(comes(sock, stunlib.SUCCESS, check_b(sock)), 'another session is answered there')
 with open('tests/vectors/dtls/client-hello.hex') as f:
     hello = bytes.fromhex(''.join(line for line in f if line[0] != '#'))[2:]
 sock.sendto(hello, port)
-t.ok([m for m in stunlib.receive(sock, 0.5) if m[0] == 22], 'what comes from there still reaches the first')
+t.ok(comes(sock, 22), 'what comes from there still reaches the first')
 t.equal(relay.stop(), 0, 'it ends with status 0')
 
 # What a stranger gets for 20 octets: one address and nothing else; of IPv6 it has 12 octets more.
@@ -219,7 +234,7 @@ for bind, octets in ('127.0.0.1:0', 32), ('[::1]:0', 44):
     for name, plus in ('plain', 0), ('with FINGERPRINT', 8):
         request = stunlib.message(stunlib.BINDING, fingerprint=plus > 0)
         sock.send(request)
-        answers = [len(m) for m in stunlib.receive(sock, 0.5)]
+        answers = [len(m) for m in comes(sock, stunlib.SUCCESS) + stunlib.receive(sock, 0.5)]
         t.ok(answers == [octets + plus],
              f'{listen["family"]}, {name}: {len(request)} octets are answered by {answers}, '
              f'{(answers or [0])[0] / len(request):.2f} times')

@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
 import stunlib
-from relaylib import BIN, PWD, Relay, Tap, session, wait_for
+from relaylib import BIN, PWD, Relay, Tap, free_port, session, wait_for
 from tcplib import Bridge, Framed, frame
 
 SLOW = 'RTC_SANITIZER' in os.environ
@@ -115,9 +115,7 @@ t.ok(wait_for(lambda: stats()['tcp_connections'] <= 1), 'closed ones are forgott
 
 
 def endpoint(program):
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        port = s.getsockname()[1]
+    port = free_port()
     r, w = os.pipe()
     p = subprocess.Popen([f'{BIN}/{program}', '-l', f'127.0.0.1:{port}', '-c', '127.0.0.1:9', '-R', str(w)],
                          pass_fds=[w], stderr=subprocess.DEVNULL, env={**os.environ, 'RTC_RUN': relay.dir})

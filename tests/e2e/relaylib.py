@@ -66,14 +66,14 @@ def free_port(address='127.0.0.1'):
 
 
 class Relay:
-    def __init__(self, *args, bind='127.0.0.1:0', env=None):
+    def __init__(self, *args, bind='127.0.0.1:0', env=None, stderr=None):
         self.dir = tempfile.mkdtemp(prefix='rtc-')
         r, w = os.pipe()
         os.set_inheritable(w, True)
         self.log = open(os.path.join(self.dir, 'log'), 'w+')
         self.proc = subprocess.Popen(
             [f'{BIN}/rtc-relay', '-u', bind, '-R', str(w), *args], pass_fds=[w],
-            stderr=self.log, env={**os.environ, 'RTC_RUN': self.dir, **(env or {})})
+            stderr=self.log if stderr is None else stderr, env={**os.environ, 'RTC_RUN': self.dir, **(env or {})})
         os.close(w)
         self.ready = os.read(r, 1) == b'\n'
         os.close(r)

@@ -65,10 +65,17 @@ await page.evaluate(() => {
 
 		if (answer.status !== 200) throw new Error(`PATCH: ${answer.status}`);
 		const was = side.etag;
-		const theirs = login(await answer.text());
+		const text = await answer.text();
+		const theirs = login(text);
+		const named = text.match(/a=candidate:.*\r\n/g) ?? [];
+		if (named.length === 0) throw new Error('the fragment names no candidates');
+		const [mid] = text.match(/a=mid:.*\r\n/) ?? [''];
 
 		side.etag = answer.headers.get('ETag');
+		// Candidates that the answer leaves out are gone (RFC 9725 s.4.3.3).
 		side.sdp = side.sdp
+			.replace(/a=candidate:.*\r\n/g, '')
+			.replace(mid, mid + named.join(''))
 			.replace(/a=ice-ufrag:\S+/g, `a=ice-ufrag:${theirs.ufrag}`)
 			.replace(/a=ice-pwd:\S+/g, `a=ice-pwd:${theirs.pwd}`);
 		await side.pc.setRemoteDescription({ type: 'answer', sdp: side.sdp });

@@ -159,7 +159,7 @@ await test('the line that the page shows makes one stream of the room', async ()
 	const mix = await start(program, args);
 	const play = new Process(
 		'rtc-play',
-		['-q', '-j', '--duration', '2', stack.endpoint('whep', 'r')],
+		['-q', '-j', '--duration', '6', stack.endpoint('whep', 'r')],
 		{ ready: false },
 	);
 
@@ -261,6 +261,7 @@ await test('it fits a phone, in a room and before', async () => {
 async function joinBy(query) {
 	const there = await open('room', 'by', 'there');
 
+	await until('in the room', SEES_MAX_MS, async () => (await stateOf(there)) === 'live');
 	asked.length = 0;
 	const page = await browser.open(
 		stack.url(
@@ -273,7 +274,8 @@ async function joinBy(query) {
 	await page.close();
 	await there.close();
 	const socket = asked.find((url) => /^wss?:/.test(url)).replace(/\?.*/, '');
-	const endpoint = asked.find((url) => /\/rtc\/v1\/whip\//.test(url)).replace(/\?.*/, '');
+	// Not the session of a page before, whose end comes late.
+	const endpoint = asked.find((url) => /\/rtc\/v1\/whip\/\?/.test(url));
 
 	return `${socket} ${new URL(endpoint).origin}`;
 }

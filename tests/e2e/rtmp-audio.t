@@ -15,7 +15,7 @@ from livelib import BIN, admin, free_port, path, relay, service, start, tap  # n
 from relaylib import wait_for  # noqa: E402
 from rtmplib import AUDIO, Client, flv_tags, frames_of, run_within  # noqa: E402
 
-SECONDS, HEARD = 7, 2.4
+SECONDS, HEARD = 24, 2.4     # published, for all to be there in time; and heard
 RATES = (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 CASES = {f'aac-{rate}': ['-ar', rate, '-ac', 2, '-c:a', 'aac'] for rate in RATES}
 CASES |= {f'channels-{n}': ['-ar', 48000, '-ac', n, '-c:a', 'aac', '-b:a', '256k']

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: none
+# runs with the servers
 """rtmp2rtc: 50 publish at once, 20 of them are killed at random moments, then the parent: the rest
 lose nothing, and memory and descriptors come back."""
 import atexit

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
+# runs with the servers
 """Hostile RTMP and FLV: each input has its end in the log, none makes a process fail or memory
 grow, and the stream beside them loses nothing. HOSTILE_SEED for what is random."""
 import concurrent.futures
@@ -11,6 +12,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cardgen import make  # noqa: E402
@@ -23,6 +25,7 @@ rand = random.Random(SEED)
 SANITIZED = 'RTC_SANITIZER' in os.environ
 NOT_RTMP, REFUSED, HUNG_UP, ENDED = 'this is no RTMP', 'refused: ', 'the peer hung up', 'has ended'
 TLS_FAILED = 'TLS: '
+RATE = 10   # processes for one address in a second
 VIDEO, AUDIO, DATA = 9, 8, 18
 
 HELLO = b'\x03' + bytes(3072)
@@ -390,6 +393,28 @@ print(f'# parent {before[0]} kB, then {after[0]}; relay {before[1]} kB, then {af
 tap.ok(SANITIZED or after[0] < before[0] + 300 and after[1] < before[1] + 4000,
        'a second round takes no memory', (before, after))
 tap.equal(parent.poll(), None, 'the parent lives')
+
+# ---- many of one address: a process costs more than a connection ----
+
+began = time.monotonic()
+silent = [socket.create_connection(('127.0.0.1', port)) for _ in range(40)]
+for s in silent:
+    s.sendall(HELLO[:1000])
+eager = [socket.create_connection(('127.0.0.1', port)) for _ in range(50)]
+for s in eager:
+    s.sendall(HELLO[:1537])
+with socket.create_connection(('127.0.0.1', port), 20, ('127.0.0.2', 0)) as s:
+    s.sendall(HELLO[:1537])
+    tap.ok(len(s.recv(1)) == 1, f'amid 90 of one address another is answered after {time.monotonic() - began:.1f} s')
+wait_for(lambda: child_count() >= 2 * RATE, 20)
+started, seconds = child_count() - 1, time.monotonic() - began
+tap.ok(RATE < started <= RATE * (1 + seconds) + 1, f'{started} processes were started for the 90 in {seconds:.1f} s')
+eager[-1].settimeout(20)
+tap.ok(len(eager[-1].recv(1)) == 1, 'the last of the 50 that said hello has its turn')
+tap.ok(wait_for(lambda: child_count() <= 51, 20), 'the 40 that said half of it have no process', child_count())
+for s in silent + eager:
+    s.close()
+tap.ok(wait_for(lambda: child_count() <= 1, 20), 'they go, and so do the processes', child_count())
 
 # ---- as a file ----
 

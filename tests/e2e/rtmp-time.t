@@ -2,9 +2,11 @@
 # runs under: address
 # runs beside others
 """rtmp2rtc and time: wraps, jumps, pauses, stalls and steps back of a source's clock; sound alone,
-picture alone, and either of them late. A WebRTC viewer of each sees every picture in order."""
+picture alone, and either of them late. A WebRTC viewer of each, there from the beginning, sees every
+picture in order, however slow the machine."""
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +18,7 @@ from livelib import BIN, admin, free_port, path, relay, service, start, tap  # n
 from relaylib import wait_for  # noqa: E402
 from rtmplib import AUDIO, VIDEO, Client, flv_tags  # noqa: E402
 
-SECONDS, WATCHED, TURN_MS, HOUR_MS = 7, 4, 2000, 3600000
+SECONDS, TURN_MS, HOUR_MS = 5, 2000, 3600000
 make(path('card'), SECONDS, ['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g',
                              '25', '-c:a', 'aac', '-f', 'flv'])
 CARD = flv_tags(path('card'))
@@ -26,9 +28,10 @@ MEDIA = [t for t in CARD if t[0] in (AUDIO, VIDEO) and t[2][1] != 0]
 
 def planned(stamp=lambda kind, ts: ts, due=lambda ts: ts, takes=lambda kind, ts: True,
             headers=None):
-    """(when it is sent in ms, type, timestamp, body): the card, its timestamps changed."""
+    """(when it is sent in ms, type, timestamp, body): the card, its timestamps changed. What is sent
+    before 0 makes the stream known; the rest comes when there is somebody to see it."""
     first = HEADERS if headers is None else headers
-    return [(0, k, stamp(k, 0), b) for k, _, b in first] + [
+    return [(-1, k, stamp(k, 0), b) for k, _, b in first] + [
         (due(ts), k, stamp(k, ts), b) for k, ts, b in MEDIA if takes(k, ts)]
 
 
@@ -59,7 +62,7 @@ CASES = {
     'sound 30 ms to and fro': planned(
         lambda k, ts: max(0, ts - 30) if k == AUDIO and ts // 23 % 2 else ts),
     'sound 400 ms behind in the file': sorted(
-        planned(due=lambda ts: ts), key=lambda p: p[0] + (400 if p[1] == AUDIO else 0)),
+        planned(), key=lambda p: p[0] + (400 if p[1] == AUDIO and p[0] >= 0 else 0)),
     'sound alone': planned(takes=lambda k, ts: k == AUDIO, headers=header(AUDIO)),
     'picture alone': planned(takes=lambda k, ts: k == VIDEO, headers=header(VIDEO)),
     'late sound': late(AUDIO),
@@ -77,14 +80,14 @@ def push(stream, plan):
     try:
         client = Client(port)
         client.obs('live', stream)
-        began = time.monotonic()
         for due, kind, ts, body in plan:
-            time.sleep(max(0, began + due / 1000 - time.monotonic()))
+            if due >= 0:
+                watched.wait()
+                time.sleep(max(0, began[0] + due / 1000 - time.monotonic()))
             client.sock.sendall(client.out.media(kind, ts & 0xffffffff, body))
-        time.sleep(1)
-        client.sock.close()
-    except OSError:
-        pass
+        still_open.append(client)
+    except OSError as e:
+        print('#', stream, e, flush=True)
 
 
 def live():
@@ -92,30 +95,56 @@ def live():
     return {s['name'][5:] for s in reply['streams'] if s['publisher']}
 
 
-streams = {case: f's{i}' for i, case in enumerate(CASES)}
-for case, plan in CASES.items():
-    threading.Thread(target=push, args=(streams[case], plan), daemon=True).start()
-tap.ok(wait_for(lambda: set(streams.values()) <= live(), 30), f'{len(CASES)} publish')
-players = {case: start(f'{BIN}/rtc-play', '-q', '-j', '--duration', str(WATCHED),
-                       f'http://127.0.0.1:{whep}/rtc/v1/whep/?app=live&stream={stream}',
-                       stdout=subprocess.PIPE) for case, stream in streams.items()}
-for case, p in players.items():
-    v = json.loads(p.communicate(timeout=60)[0])
+def players_of_relay():
+    return [x for x in admin.ask('sessions.list', start=0, count=50)['sessions'] if x['kind'] == 'play']
+
+
+def judge(case, v):
+    sent = [p for p in CASES[case] if p[0] >= 0 and p[3][1] != 0]
+    pictures = sum(p[1] == VIDEO for p in sent)
+    # A track that comes late is another publication, which players are taken along to in their time.
+    partly = case in ('late picture', 'late sound')
     video, card, audio = v['video'] or {}, (v['video'] or {}).get('card') or {}, v['audio'] or {}
     detail = {k: v[k] for k in ('network', 'video', 'audio')}
-    partly = case in ('late picture', 'late sound', 'a pause of 1.5 s')
     tap.ok(v['network']['lost'] == 0, f'{case}: no packet is missing', detail)
-    if case != 'sound alone':
-        tap.ok(video.get('frames', 0) >= (40 if partly else 90) and video['undecodable'] == 0 and
-               card['in_order'] and card['missing'] == 0 and card['unreadable'] == 0,
-               f"{case}: {card.get('count')} pictures, in order", detail)
-        tap.ok(partly or video['freeze_max_ms'] < (1700 if 'stall' in case else 300),
-               f'{case}: no freeze', detail)
-    if case != 'picture alone':
-        steps = audio.get('tone_steps', [])
-        tap.ok(audio.get('sound_seconds', 0) > (1 if partly else WATCHED - 0.7) and
-               all(b in ((a + 1) % 8, a) for a, b in zip(steps, steps[1:])),
-               f"{case}: {audio.get('sound_seconds', 0):.1f} s of sound, steps {steps}", detail)
+    if pictures:
+        tap.ok((pictures / 2 if partly else pictures - 2) <= video.get('frames', 0) <= pictures and
+               video['undecodable'] == 0 and card['in_order'] and card['unreadable'] == 0 and
+               (partly or card['missing'] == 0), f"{case}: {card.get('count')} of {pictures} pictures, in order",
+               detail)
+    if len(sent) > pictures:
+        seconds, steps = audio.get('sound_seconds', 0), audio.get('tone_steps', [])
+        tap.ok(seconds > (1 if partly else SECONDS - 0.7) and
+               all(partly or b == (a + 1) % 8 for a, b in zip(steps, steps[1:])),
+               f"{case}: {seconds:.1f} s of sound, steps {steps}", detail)
+
+
+streams = {case: f's{i}' for i, case in enumerate(CASES)}
+watched, began, still_open = threading.Event(), [0], []
+pushers = [threading.Thread(target=push, args=(streams[case], plan), daemon=True)
+           for case, plan in CASES.items()]
+for t in pushers:
+    t.start()
+tap.ok(wait_for(lambda: set(streams.values()) <= live(), 60), f'{len(CASES)} publish')
+players = {case: start(f'{BIN}/rtc-play', '-q', '-j', '--duration', '120',
+                       f'http://127.0.0.1:{whep}/rtc/v1/whep/?app=live&stream={stream}',
+                       stdout=subprocess.PIPE) for case, stream in streams.items()}
+tap.ok(wait_for(lambda: [x['state'] for x in players_of_relay()] == ['connected'] * len(CASES), 60), 'each is watched')
+began[0] = time.monotonic()
+watched.set()
+for t in pushers:
+    t.join(120)
+count, since = -1, time.monotonic()
+while time.monotonic() - since < 2:     # until nothing more comes, however late
+    time.sleep(0.2)
+    if count != (count := sum(x['tx_packets'] for x in players_of_relay())):
+        since = time.monotonic()
+for p in players.values():
+    p.send_signal(signal.SIGINT)
+for case, p in players.items():
+    judge(case, json.loads(p.communicate(timeout=60)[0]))
+for client in still_open:
+    client.sock.close()
 log = open(path('log')).read()
 tap.ok(2 <= log.count('timestamps jump; bridged') <= 5, 'jumps are told in the log', log)
 server.terminate()

@@ -135,9 +135,9 @@ def hello(digest=None):
 
 
 class Client:
-    def __init__(self, port, digest=None):
-        self.sock = socket.create_connection(('127.0.0.1', port), 10)
-        self.sock.settimeout(10)
+    def __init__(self, port, digest=None, patience_s=60):
+        self.sock = socket.create_connection(('127.0.0.1', port), patience_s)
+        self.sock.settimeout(patience_s)
         self.buf, self.chunk_in, self.streams = b'', 128, {}
         self.out, self.transaction, self.seen = Librtmp(128), 0, []
         c1 = hello(digest)
@@ -294,12 +294,9 @@ def frames_of(tags):
 
 
 def run_within(got, sent):
-    """Where in sent the run got lies whole, frame by frame, None if it does not."""
-    keys = [f[0] for f in sent]
-    start = keys.index(got[0][0]) if got and got[0][0] in keys else None
-    if start is None or [f[0] for f in got] != keys[start:start + len(got)]:
-        return None
-    return start
+    """Where in sent the run got lies whole, frame by frame, None if it does not. Silent frames are all alike."""
+    keys, run = [f[0] for f in sent], [f[0] for f in got]
+    return next((at for at in range(len(keys)) if run and keys[at:at + len(run)] == run), None)
 
 
 def remuxed(file):

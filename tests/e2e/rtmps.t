@@ -55,7 +55,7 @@ server = start(f'{BIN}/rtmp2rtc', '-l', f'127.0.0.1:{plain}', '--tls', f'127.0.0
 os.close(w)
 os.read(r, 1)
 lazy = socket.create_connection(('127.0.0.1', secure))
-lazy.sendall(b'\x16')
+lazy.sendall(b'\x16\3\1\2\0\1\0\1\xfc')    # as a ClientHello begins
 # The same without TLS: whoever drips octets has no more time than whoever is silent.
 SLOW = {'silence': (b'', b''), 'a handshake that drips': (b'\x03' + bytes(100), b'\0'),
         'zeros behind it': (b'\x03' + bytes(3072), b'\0'),
@@ -110,9 +110,12 @@ shutil.copy(path('second.key'), path('key'))
 pem = ssl.get_server_certificate(('127.0.0.1', secure))
 tap.ok(pem.split() == open(second).read().split(), 'the next connection has the renewed certificate')
 os.truncate(path('key'), 10)
-with socket.create_connection(('127.0.0.1', secure)) as s:
-    s.settimeout(10)
-    tap.ok(s.recv(1) == b'', 'with a broken key a connection is closed')
+try:
+    ssl.get_server_certificate(('127.0.0.1', secure), timeout=10)
+    closed = False
+except (ConnectionError, ssl.SSLEOFError):
+    closed = True
+tap.ok(closed, 'with a broken key a connection is closed')
 tap.ok(wait_for(lambda: logged('ended with status 78') and logged(path('key')), 5),
        'and the log names the file', open(path('log')).read())
 shutil.copy(path('second.key'), path('key'))

@@ -12,8 +12,8 @@ import { pause, until } from './lib/wait.mjs';
 
 const PLAY_MAX_MS = 15000;
 const RAMP_MAX_MS = 20000; // a browser begins small and adds layers as it learns the bandwidth
-const CHANGE_MAX_MS = 1000;
-const FREEZE_MAX_MS = 1000;
+const CHANGE_MAX_MS = 1500; // half a second of silence, a keyframe, and a busy machine
+const FREEZE_MAX_MS = 1500;
 const STEADY_MS = 2000;
 const LOSS = 0.3;
 const DOWN_MAX_MS = 10000;

@@ -10,10 +10,10 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
-from relaylib import BIN, Relay, Tap, session
+from relaylib import BIN, Relay, Tap, free_port, session
 
 t = Tap()
-relay = Relay('--tcp', '127.0.0.1:0')
+relay = Relay('--tcp', f'127.0.0.1:{free_port()}')  # whose number nobody is given for UDP
 signal = relay.connect('signal')
 port = {e['proto']: e['port'] for e in signal.hello['listen']}['tcp']
 made = signal.ask('session.create', **session(stream='probe/a'))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # runs under: address
-# runs beside others
+# runs beside others, from the beginning
 """rtc-publish and rtc-play through TURN servers (coturn) that Link fields and options name: by UDP, TCP
 and TLS, where nothing else leads to the relay; allocations that are refreshed and given back; servers
 that refuse, are silent, or lie. In network namespaces of its own: the relay's address is behind a hole

@@ -53,6 +53,7 @@ rebind(struct nat *n, bool muted)
 	if (n->fds[OUTSIDE].fd >= 0)
 		close(n->fds[OUTSIDE].fd);
 	n->fds[OUTSIDE].fd = bind_loopback(&port);
+	n->fds[OUTSIDE].revents = 0; /* what poll said was of the old one */
 	n->muted = muted;
 	n->up = n->up_octets = n->down = n->down_octets = 0;
 	return n->fds[OUTSIDE].fd;

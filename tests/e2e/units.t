@@ -3,15 +3,7 @@
 # runs beside others
 # The units of conf/ for systemd: it understands them, they leave little open, and what they start starts.
 . tests/support/tap.sh
-dir=$(mktemp -d)
-program=
-
-cleanup() {
-	[ -z "$program" ] || kill -TERM "$program" 2>/dev/null
-	wait
-	rm -rf "$dir"
-}
-trap cleanup EXIT
+. tests/support/server.sh
 
 for unit in rtckit.service rtckit@.service; do
 	sed -e "s,/usr/local/bin,$RTC_BIN,g" -e "s,/etc/rtckit/rtc.conf,$PWD/conf/rtc.conf,g" "conf/$unit" >"$dir/$unit"
@@ -32,13 +24,13 @@ like "$out" 'Overall exposure level' "as systemd counts it"
 line=$(sed -n "s/^ExecStart=\/bin\/sh -c '\(.*\)'$/\1/p" "$dir/rtckit@.service" |
     sed -e 's/%i/rtc-relay/g' -e 's/\\\\n/\\n/')
 media=$(free_port)
-RTC_RUN=$dir SRS_RTC_SERVER_LISTEN=$media sh -c "$line" 2>"$dir/log" &
-program=$!
+SRS_RTC_SERVER_LISTEN=$media sh -c "$line" 2>"$dir/log" &
+server=$!
 ok "a single program runs with the arguments of the configuration" \
     waits 8000 "$RTC_BIN/rtc-stun-probe" -t 1 "127.0.0.1:$media"
-relay=$(RTC_RUN=$dir "$RTC_BIN/rtc-ctl" -j version | jq .pid)
+relay=$("$RTC_BIN/rtc-ctl" -j version | jq .pid)
 kill -TERM "$relay"
-wait "$program"
+wait "$server"
 is $? 0 "and ends as it should"
-program=
+server=
 done_testing

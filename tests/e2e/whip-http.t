@@ -138,8 +138,9 @@ def request(where, method, path, body=None, **headers):
 
 
 def asked():
+    """What the relay was asked to do; notes follow answers."""
     with open(LOG) as f:
-        return [json.loads(line) for line in f]
+        return [m for m in map(json.loads, f) if m["op"] != "session.note"]
 
 
 def candidates(answer):
@@ -167,12 +168,14 @@ def statuses(port):
         ("no such session", "DELETE", WHIP + "session/" + "x" * 43, None, {}, 404, "no-such-session"),
         ("a session that is none", "DELETE", WHIP + "session/abc", None, {}, 404, "no-such-session"),
         ("a session without a name", "DELETE", WHIP + "session", None, {}, 404, "no-such-session"),
-        ("GET", "GET", WHIP, None, {}, 405, "POST, OPTIONS"),
-        ("PUT", "PUT", WHIP, offer, {}, 405, "POST, OPTIONS"),
+        ("GET", "GET", WHIP, None, {}, 204, "No Content"),
+        ("GET of the players' path", "GET", "/rtc/v1/whip-play", None, {}, 204, "No Content"),
+        ("PUT", "PUT", WHIP, offer, {}, 405, "POST, OPTIONS, GET, HEAD"),
         ("DELETE of the endpoint", "DELETE", WHIP, None, {}, 405, "POST"),
         ("PATCH of the endpoint", "PATCH", WHIP, b"a=x", {}, 405, "POST"),
-        ("GET of a session", "GET", WHIP + "session/" + "x" * 43, None, {}, 405, "PATCH, DELETE"),
-        ("HEAD of the publishers' path", "HEAD", WHIP, None, {}, 405, "POST"),
+        ("GET of no session", "GET", WHIP + "session/" + "x" * 43, None, {}, 404, "no-such-session"),
+        ("HEAD of the publishers' path", "HEAD", WHIP, None, {}, 204, "No Content"),
+        ("PUT of a session", "PUT", WHIP + "session/" + "x" * 43, offer, {}, 405, "PATCH, DELETE"),
         ("the relay's limit of one client", "POST", WHIP + "?stream=crowd", offer, {}, 429, "crowd"),
         ("POST to a session", "POST", WHIP + "session/" + "x" * 43, offer, {}, 405, "DELETE"),
         ("not acceptable", "POST", WHIP, offer, {"Accept": "text/html"}, 406, "Accept field"),
@@ -256,6 +259,9 @@ def created(port):
     ok(said["client"] == {"address": "127.0.0.1", "agent": "Tester?/1"} and said["stream"] == "a/b",
        "the relay is told who asks, from the connection", said)
     path = location.split(":1985")[1]
+    for method in ("GET", "HEAD"):
+        d = request(port, method, path)
+        ok(d.status == 204 and not d.body, f"{method} of the Location is 204", d.raw)
     d = request(port, "DELETE", path)
     ok(d.status == 200, "DELETE of the Location is 200", d.raw)
     d = request(port, "DELETE", path)
@@ -280,7 +286,8 @@ def patches(port):
     """PATCH: every status of RFC 9725 s.4.3."""
     offer = sdp("chromium-whip")
     ours = re.search(rb"a=ice-ufrag:(\S+)", offer).group(1)
-    path = urlsplit(request(port, "POST", WHIP, offer).headers["location"]).path
+    made = request(port, "POST", WHIP + "?eip=203.0.113.5:18000", offer)
+    path = urlsplit(made.headers["location"]).path
 
     def patch(body, match, where=path, type=FRAGMENT):
         return request(port, "PATCH", where, body, Content_Type=type, If_Match=match)
@@ -319,6 +326,10 @@ def patches(port):
        a.headers["etag"] == '"again1"' and "a=ice-ufrag:again1\r\n" in a.text and
        "a=ice-pwd:againpasswordagainpass\r\n" in a.text and "a=ice-lite\r\n" in a.text,
        "PATCH: other credentials restart ICE: 200, a fragment, a new ETag", a.raw)
+    named = candidates(made)
+    ok(candidates(a) == named[:len(named) // 2] and named[0][1] == "203.0.113.5" and
+       "a=group:BUNDLE 0 1\r\n" in a.text and re.search(r"m=\w+ 9 \S+ \d+\r\na=mid:0\r\na=cand", a.text) and
+       a.text.endswith("a=end-of-candidates\r\n"), "with the candidates of the 201 answer, once", a.raw)
     ok(asked()[-1]["ice"] == {"ufrag": "fresh1", "pwd": "P2uYro0UCOQ4zxjKXaWCBui1"},
        "the relay gets them", asked()[-1])
     ok(patch(HOST, now).status == 412 and patch(HOST, '"again1"').status == 204,
@@ -339,7 +350,7 @@ def patches(port):
 def options(port):
     o = request(port, "OPTIONS", WHIP)
     ok(o.status == 200 and o.headers.get("accept-post") == "application/sdp" and
-       o.headers["allow"] == "POST, OPTIONS" == o.headers["access-control-allow-methods"],
+       o.headers["allow"] == "POST, OPTIONS, GET, HEAD" == o.headers["access-control-allow-methods"],
        "OPTIONS of the endpoint has Accept-Post", o.raw)
     o = request(port, "OPTIONS", WHIP + "session/" + "x" * 43)
     ok(o.status == 200 and o.headers.get("accept-patch") == FRAGMENT and
@@ -422,6 +433,19 @@ def limits():
        "another client is served")
     whip.stop()
     whip = Program("rtc-whip")
+    idle = [socket.create_connection(("127.0.0.1", whip.port)) for _ in range(600)]
+    late = socket.create_connection(("127.0.0.1", whip.port), DEADLINE_S, ("127.0.0.2", 0))
+    late.sendall(b"OPTIONS /rtc/v1/whip/ HTTP/1.1\r\nHost: x\r\n\r\n")
+    late.settimeout(DEADLINE_S)
+    ok(late.recv(4096).startswith(b"HTTP/1.1 200 "), "600 idle connections of one address leave room for another")
+    idle[-1].settimeout(DEADLINE_S)
+    a = Answer(idle[-1].recv(4096))
+    ok(a.status == 503 and a.headers.get("retry-after") == "1" and a.problem() and
+       a.headers.get("access-control-allow-origin") == "*", "the one too many is told so: 503 with Retry-After", a.raw)
+    for s in [late, *idle]:
+        s.close()
+    whip.stop()
+    whip = Program("rtc-whip", "--trusted-proxy", "127.0.0.1")
     raw = (b"POST /rtc/v1/whip/?stream=mute HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\n"
            b"Content-Length: %d\r\n\r\n" % len(offer)) + offer
     held = []
@@ -446,7 +470,9 @@ def heads(port):
         ok(a.status == 200 and a.headers["content-type"] == "application/sdp" and not a.body,
            f"HEAD of {path} says what a POST would answer with", a.raw)
     a = request(port, "GET", WHEP)
-    ok(a.status == 405 and a.headers["allow"] == "POST, OPTIONS, HEAD" and a.problem(), "GET is 405", a.raw)
+    ok(a.status == 204 and not a.body, "GET is 204", a.raw)
+    a = request(port, "PUT", WHEP)
+    ok(a.status == 405 and a.headers["allow"] == "HEAD, POST, OPTIONS, GET" and a.problem(), "PUT is 405", a.raw)
 
 
 def json_api(whip, whep):
@@ -483,7 +509,7 @@ def json_api(whip, whep):
     rows = [
         ("no streamurl", {"sdp": offer}, 400), ("no sdp", {"streamurl": good["streamurl"]}, 400),
         ("sdp that is none", {**good, "sdp": "hello"}, 400), ("sdp of another type", {**good, "sdp": 7}, 400),
-        ("another scheme", {**good, "streamurl": "rtmp://h/live/x"}, 400),
+        ("no URL", {**good, "streamurl": "h/live/x"}, 400),
         ("no stream", {**good, "streamurl": "webrtc://h/live"}, 400),
         ("no host", {**good, "streamurl": "webrtc:///live/x"}, 400),
         ("three parts", {**good, "streamurl": "webrtc://h/a/b/c"}, 400),
@@ -619,6 +645,35 @@ def tokens():
     whip.stop()
 
 
+def tokens_to_play():
+    names = [TMP.name + "/" + x for x in ("to-publish", "to-play")]
+    for name, token in zip(names, ("pub", "watch")):
+        with open(name, "w") as f:
+            f.write(token + "\n")
+    both = ["--token-file", names[0], "--play-token-file", names[1]]
+    pub, play = sdp("obs-like-whip"), sdp("chromium-whep")
+    rows = [
+        ("rtc-whip", both, WHIP + "?token=pub", pub, 201), ("rtc-whip", both, WHIP + "?token=watch", pub, 401),
+        ("rtc-whip", both, WHIP + "?action=play&token=watch", play, 201),
+        ("rtc-whip", both, WHIP + "?action=pla%79&token=pub", play, 401),
+        ("rtc-whip", both[2:], WHIP, pub, 201), ("rtc-whip", both[2:], WHIP + "?action=play", play, 401),
+        ("rtc-whip", both[:2], WHIP + "?action=play", play, 401),
+        ("rtc-whep", both[2:], WHEP, play, 401), ("rtc-whep", both[2:], WHEP + "?token=watch", play, 201),
+        ("rtc-whep", [], WHEP + "?action=publish", pub, 400),
+        ("rtc-whep", [], WHIP + "?action=publish", pub, 404),
+    ]
+    running = {}
+    for i, (name, args, path, offer, status) in enumerate(rows):
+        key = (name, *args)
+        if key not in running:
+            running[key] = Program(name, *args)
+        path += ("&" if "?" in path else "?") + f"stream=t{i}"
+        a = request(running[key].port, "POST", path, offer)
+        ok(a.status == status, f"{name} {' '.join(args[::2])} {path} is {status}", a.raw)
+    for p in running.values():
+        p.stop()
+
+
 def hostile(whip):
     offer = sdp("chromium-whip")
     size = str(len(offer)).encode()
@@ -698,6 +753,7 @@ def command_lines():
         (["x"], 64, "unexpected argument"), (["--candidate", "a/b"], 64, "candidate"),
         (["--ip-family", "ipv5"], 64, "ip-family"), (["--stun-timeout", "0"], 64, "stun-timeout"),
         (["--listen", "nonsense"], 64, "listen"), (["--token-file", "/nonexistent"], 78, "token"),
+        (["--play-token-file", "/nonexistent"], 78, "token"),
         (["--log-level", "loud"], 64, "log-level"), (["--trusted-proxy", "host"], 64, "trusted-proxy"),
         (["--ice-server", "turn:host"], 64, "ice-server"), (["--ice-server", "http://x"], 64, "ice-server"),
         (["--ice-server-file", "/nonexistent"], 78, "ICE servers"),
@@ -730,6 +786,7 @@ def main():
     names(whip.port)
     stateless(*forwarded())
     tokens()
+    tokens_to_play()
     ice_servers()
     redirects()
     limits()

@@ -107,6 +107,14 @@ class Ws:
             elif opcode == TEXT:
                 return json.loads(payload)
 
+    def answer_pings(self):
+        """Of who is not read for long, or it is taken for dead; what else came is of no interest."""
+        try:
+            while not isinstance(self.read(0.01), tuple):
+                pass
+        except TimeoutError:
+            pass
+
     def send(self, opcode, payload=b'', **kw):
         self.s.sendall(frame(opcode, payload, **kw))
 

@@ -16,19 +16,27 @@ const FLAGS = [
 	'--disable-sync',
 	'--use-fake-ui-for-media-stream',
 	'--use-fake-device-for-media-stream',
-	'--autoplay-policy=no-user-gesture-required',
 	'--disable-background-timer-throttling',
 	'--disable-renderer-backgrounding',
 	'--disable-backgrounding-occluded-windows',
 	'--disable-features=WebRtcHideLocalIpsWithMdns',
 	'--mute-audio',
 ];
+const LOUD = '--autoplay-policy=no-user-gesture-required';
 const INSTRUMENT = readFileSync(join(root, 'tests/e2e/lib/instrument.js'), 'utf8');
 const PAGE_MAX_MS = 15000;
 
 export class Browser {
-	/** insecure: take certificates that nobody signed. */
-	static async launch({ instrument = true, insecure = false } = {}) {
+	/**
+	 * insecure: take certificates that nobody signed. silent: sound only after a gesture, as a
+	 * browser has it that nobody told otherwise. device: more of Playwright's options of a context.
+	 */
+	static async launch({
+		instrument = true,
+		insecure = false,
+		silent = false,
+		device = {},
+	} = {}) {
 		const it = new Browser();
 
 		it.profile = mkdtempSync(join(scratch, 'profile-'));
@@ -36,12 +44,13 @@ export class Browser {
 			executablePath: EXECUTABLE,
 			headless: true,
 			ignoreHTTPSErrors: insecure,
-			args: FLAGS,
+			args: silent ? FLAGS : [...FLAGS, LOUD],
 			env: environment(),
 			viewport: { width: 1100, height: 720 },
 			bypassCSP: instrument,
 			handleSIGINT: false,
 			handleSIGTERM: false,
+			...device,
 		});
 		it.context.setDefaultTimeout(PAGE_MAX_MS);
 		it.errors = [];

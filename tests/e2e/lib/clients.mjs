@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { firefox } from 'playwright-core';
 import { Browser } from './browser.mjs';
-import { Process, environment, root, scratch } from './processes.mjs';
+import { Process, build, environment, root, scratch } from './processes.mjs';
 import { address } from './stack.mjs';
 import { atEnd } from './tap.mjs';
 
@@ -193,6 +193,9 @@ export class Ours {
 		);
 	}
 }
+
+/** On Pion; built only for tests/long, since its packages are large. */
+export const pion = () => new Ordered(join(build, 'tests/e2e/client_pion'));
 
 /** One of each, on pages of the stack. */
 export async function allClients(stack) {

@@ -8,6 +8,7 @@ const PROBE = 100;
 const ENCODE_MAX_MS = 300;
 const FOLLOW = 0.2; // the browser's two clocks drift apart by some ms a minute
 const TAIL_MS = 1000; // frames this young may still be on their way
+const REPLAY_MS = 500; // of a replay, no more than this is seen
 const TONE_STEPS = 8;
 
 export function median(values) {
@@ -126,18 +127,28 @@ export function arrival(publisher, player) {
 		unreadable: player.unreadable,
 		median_ms: median(latencies),
 		p95_ms: quantile(latencies, 0.95),
-		timestamps: timestampsKept(frames, player.seen),
+		...timestampsKept(frames, player.seen),
 	};
 }
 
-/** Share of the seen frames whose RTP timestamp is the publisher's plus one constant. */
+/**
+ * Share of the seen frames whose RTP timestamp is the publisher's plus one constant; but for the first
+ * ones: who joins just after a keyframe gets what followed it in compressed time. Where the constant
+ * changed, for a failure: [number, constant, ms since the first frame].
+ */
 function timestampsKept(frames, seen) {
 	const rtp = new Map(frames.map((f) => [f.number, f.rtp]));
-	const shifts = seen.filter(([n]) => rtp.has(n)).map(([n, , ts]) => (ts - rtp.get(n)) >>> 0);
+	const began = seen[0]?.[1] ?? 0;
+	const shifts = seen
+		.filter(([n, at]) => rtp.has(n) && at > began + REPLAY_MS)
+		.map(([n, at, ts]) => [n, (ts - rtp.get(n)) >>> 0, Math.round(at - began)]);
 	const counts = new Map();
 
-	shifts.forEach((s) => counts.set(s, (counts.get(s) || 0) + 1));
-	return shifts.length > 0 ? Math.max(...counts.values()) / shifts.length : 0;
+	shifts.forEach(([, s]) => counts.set(s, (counts.get(s) || 0) + 1));
+	return {
+		timestamps: shifts.length > 0 ? Math.max(...counts.values()) / shifts.length : 0,
+		shifted: shifts.filter(([, s], i) => i === 0 || s !== shifts[i - 1][1]),
+	};
 }
 
 /** Of a publisher that encodes every number: the share of numbers between first and last seen. */

@@ -19,12 +19,15 @@ const READY_MAX_MS = 15000;
 const STOP_MAX_MS = 5000;
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
+export const build = resolve(process.env.RTC_BUILD || join(root, 'build'));
 export const bin = resolve(process.env.RTC_BIN || join(root, 'build/bin'));
 export const scratch = mkdtempSync(join(tmpdir(), 'rtckit-e2e-'));
 export const mark = `RTC_E2E_MARK=${scratch}`;
 
 // An instrumented build is several times slower: what is timed gets the named allowance.
 export const sanitized = Boolean(process.env.RTC_SANITIZER);
+
+const SANITIZER_EXIT = 99; // as tests/tests.mk tells it
 
 // What a sanitizer writes; a program that it stops also exits with a status of its own.
 const REPORT = /^.*(ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|: runtime error: ).*$/gm;
@@ -66,12 +69,15 @@ export class Process {
 		});
 		this.readyPipe.on('error', () => {});
 		this.failure = null;
+		this.sent = new Set();
 		this.child.on('error', (error) => {
 			this.failure = error;
 		});
 		this.exited = new Promise((gone) => {
 			this.child.on('close', (code, signal) => {
 				this.status = signal || code;
+				if (this.died(code, signal))
+					faults.push(`${this.name}: ended by itself with ${this.status}`);
 				children.delete(this);
 				gone(this.status);
 			});
@@ -104,7 +110,14 @@ export class Process {
 	}
 
 	kill(signal = 'SIGKILL') {
+		this.sent.add(signal);
 		this.child.kill(signal);
+	}
+
+	/** By a signal that nobody sent it (an assertion's, say), or as a sanitizer ends a program. */
+	died(code, signal) {
+		if (signal !== null) return !this.sent.has(signal);
+		return sanitized && code === SANITIZER_EXIT && this.sent.size === 0;
 	}
 
 	/** SIGTERM, and SIGKILL for one that does not listen. Resolves to its exit status. */

@@ -82,6 +82,7 @@ export class Proxy {
 			this.clients.set(key, { from, socket: this.upstream(from) });
 		const socket = await this.clients.get(key).socket;
 
+		this.spoke_at ??= performance.now();
 		if (!this.drops('in', packet)) socket.send(packet, this.target_port, this.address);
 	}
 
@@ -94,7 +95,10 @@ export class Proxy {
 		return socket;
 	}
 
-	/** From now on the relay sees every client at another port; the old ones are closed. */
+	/**
+	 * From now on the relay sees every client at another port; the old ones are closed.
+	 * spoke_at is when a client sent something first after that.
+	 */
 	async rebind() {
 		for (const client of this.clients.values()) {
 			const old = await client.socket;
@@ -103,6 +107,7 @@ export class Proxy {
 			await client.socket;
 			old.close();
 		}
+		this.spoke_at = null;
 	}
 
 	async stop() {
