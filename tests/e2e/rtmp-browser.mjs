@@ -3,24 +3,19 @@
 // soon and sees what the others see. Then AV1, VP9 and H265. RTMP_SECONDS is after how long sound
 // and picture are compared.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Browser } from './lib/browser.mjs';
-import { median, quantile } from './lib/figures.mjs';
+import { median } from './lib/figures.mjs';
+import { mustKeepUp, prepare, watchJoins } from './lib/joins.mjs';
 import { Process, root, scratch, start } from './lib/processes.mjs';
 import { Stack, freePort } from './lib/stack.mjs';
 import { done, must, note, test } from './lib/tap.mjs';
-import { pause, until } from './lib/wait.mjs';
 
 const SECONDS = Number(process.env.RTMP_SECONDS || 20);
 const WINDOW_S = 6; // and for so long: the median of its flashes counts
 const WATCH_S = SECONDS + WINDOW_S;
 const JOINS = 20;
-const WATCHED_MS = 2600; // by each who joins
-const BETWEEN_MAX_MS = (2 * (WATCH_S * 1000 - 6000)) / JOINS;
 const FPS = 25;
-const FIRST_FRAME_MAX_MS = 300;
-const APART_MAX_MS = 100; // ahead or behind
 const SKEW_MAX_MS = 40;
 const PLAY_MAX_MS = 20000;
 const ENHANCED_FRAMES = 75;
@@ -42,44 +37,16 @@ const ffmpeg = new Process(
 const browser = await Browser.launch({ instrument: false });
 const page = await browser.open(stack.url('/'));
 const url = stack.endpoint('whep', 'card');
-let first = null;
-let joined = [];
+let viewers = null;
 
-await page.evaluate(readFileSync(join(root, 'tests/e2e/lib/watcher.js'), 'utf8'));
-
+await prepare(page);
 await test('one watches, others join at random moments', async () => {
-	await page.evaluate(async (at) => {
-		window.main = await window.watch(at);
-	}, url);
-	await until('a picture', PLAY_MAX_MS, () => page.evaluate(() => window.main.first));
-	const began = performance.now();
-	const one = (at) =>
-		page.evaluate(
-			async ([to, ms]) => {
-				const it = await window.watch(to);
-
-				await new Promise((go) => {
-					setTimeout(go, ms);
-				});
-				const report = await it.report();
-
-				await it.close();
-				return report;
-			},
-			[at, WATCHED_MS],
-		);
-	const running = [];
-
-	for (let i = 0; i < JOINS; i++) {
-		running.push(one(url));
-		await pause(Math.random() * BETWEEN_MAX_MS);
-	}
-	joined = await Promise.all(running);
-	await pause(Math.max(0, WATCH_S * 1000 - (performance.now() - began)));
-	first = await page.evaluate(() => window.main.report());
+	viewers = await watchJoins(page, url, WATCH_S, JOINS);
+	must(viewers.joined.length === JOINS, 'all have joined');
 });
 
 await test('the first sees every frame and loses nothing', async () => {
+	const { first } = viewers;
 	const numbers = first.seen.map(([n]) => n).filter((n) => n !== null);
 	const span = numbers.at(-1) - numbers[0] + 1;
 	const unique = new Set(numbers);
@@ -108,6 +75,7 @@ function skews({ seen, beeps }) {
 }
 
 await test('the tone steps each second, and the beep comes with the flash', async () => {
+	const { first } = viewers;
 	const steps = first.beeps.map(([, step]) => step);
 	const follows = steps.slice(1).filter((s, i) => s === (steps[i] + 1) % 8).length;
 	const all = skews(first);
@@ -126,31 +94,8 @@ await test('the tone steps each second, and the beep comes with the flash', asyn
 	must(Math.abs(skew) <= SKEW_MAX_MS, `beep behind flash: ${measured}`);
 });
 
-await test('who joins sees a picture soon, and what the first viewer sees', async () => {
-	const shown = new Map(first.seen);
-	const waits = joined.map((v) => (v.first === null ? Infinity : v.first - v.posted));
-	const apart = joined.map(({ seen }) => {
-		const tail = seen.filter(([n, at]) => shown.has(n) && at > seen[0][1] + 2000);
-
-		return median(tail.map(([n, at]) => at - shown.get(n)));
-	});
-	const ms = (list) => [...list].sort((a, b) => a - b).map(Math.round).join(' ');
-
-	note(`first frame after POST, ms: ${ms(waits)}`);
-	note(`behind the first viewer after 2 s, ms: ${ms(apart)}`);
-	must(joined.length === JOINS && apart.every((b) => !Number.isNaN(b)), 'all played');
-	must(
-		joined.every(({ seen }) => seen[0][0] !== null),
-		'the first picture of each is whole',
-	);
-	must(quantile(waits, 0.94) <= FIRST_FRAME_MAX_MS, `p95: ${quantile(waits, 0.94)}`);
-	const furthest = quantile(
-		apart.map((b) => Math.abs(b)),
-		0.94,
-	);
-
-	must(furthest <= APART_MAX_MS, `apart: ${furthest}`);
-});
+await test('who joins sees a picture soon, and what the first viewer sees', () =>
+	mustKeepUp(viewers));
 
 ffmpeg.kill('SIGKILL');
 await ffmpeg.exited;
