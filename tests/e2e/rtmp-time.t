@@ -130,6 +130,7 @@ players = {case: start(f'{BIN}/rtc-play', '-q', '-j', '--duration', '120',
                        f'http://127.0.0.1:{whep}/rtc/v1/whep/?app=live&stream={stream}',
                        stdout=subprocess.PIPE) for case, stream in streams.items()}
 tap.ok(wait_for(lambda: [x['state'] for x in players_of_relay()] == ['connected'] * len(CASES), 60), 'each is watched')
+time.sleep(2)   # rtmp2rtc's processes hear of it, and encode Opus from then on
 began[0] = time.monotonic()
 watched.set()
 for t in pushers:
