@@ -62,7 +62,7 @@ static const struct {
 		      {"tile-columns", "0"}}},
     [PAYLOAD_AV1] =
 	{FF_PROFILE_AV1_MAIN,
-	 {{"usage", "realtime"}, {"cpu-used", "9"}, {"lag-in-frames", "0"}, {"tiles", "1x1"}}},
+	 {{"usage", "realtime"}, {"cpu-used", "8"}, {"lag-in-frames", "0"}, {"tiles", "1x1"}}},
 };
 
 /* The buffer is half a second: keyframes stay small. */
@@ -73,9 +73,11 @@ apply_bitrate(AVCodecContext *c, unsigned bitrate_bps)
 	c->rc_buffer_size = (int)bitrate_bps / 2;
 }
 
-static void
+static int
 set_options(AVCodecContext *c, const struct media_encoder_config *config, enum payload_codec codec)
 {
+	int r = 0;
+
 	c->width = (int)config->width;
 	c->height = (int)config->height;
 	c->pix_fmt = AV_PIX_FMT_YUV420P;
@@ -88,8 +90,11 @@ set_options(AVCodecContext *c, const struct media_encoder_config *config, enum p
 	c->max_b_frames = 0;
 	c->thread_count = 1;
 	c->profile = rows[codec].profile;
-	for (size_t i = 0; i < ARRAY_COUNT(rows[codec].options) && rows[codec].options[i][0]; i++)
-		av_opt_set(c->priv_data, rows[codec].options[i][0], rows[codec].options[i][1], 0);
+	for (size_t i = 0; r == 0 && i < ARRAY_COUNT(rows[codec].options); i++)
+		if (rows[codec].options[i][0] != NULL)
+			r = av_opt_set(c->priv_data, rows[codec].options[i][0],
+				       rows[codec].options[i][1], 0);
+	return r;
 }
 
 /* NULL with *words set. */
@@ -110,8 +115,9 @@ open_context(const struct media_encoder *e, struct media_words *words)
 		media_fail(words, -ENOMEM, "out of memory");
 		return NULL;
 	}
-	set_options(c, &e->config, e->kind);
-	r = avcodec_open2(c, codec, NULL);
+	r = set_options(c, &e->config, e->kind);
+	if (r == 0)
+		r = avcodec_open2(c, codec, NULL);
 	if (r < 0) {
 		avcodec_free_context(&c);
 		media_fail_av(words, name, r);
