@@ -26,7 +26,9 @@ enum {
 static const char usage_text[] =
     "usage: rtc-doctor [options] URL\n"
     "       rtc-doctor [options] --sdp FILE\n"
-    "       rtc-doctor --listen [ADDR:]PORT\n"
+    "       rtc-doctor --listen [ADDR:]PORT\n";
+
+static const char help_text[] =
     "      --whep                the address is for players (WHEP), not publishers (WHIP)\n"
     "      --as CLIENT           with the limits of obs, browser or ffmpeg; says how it ends\n"
     "      --media[=SECONDS]     send the test picture, or receive, for so long (3)\n"
@@ -59,11 +61,13 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
+/* fault: NULL if it was told already. */
 static int
 usage(const char *fault, const char *what)
 {
-	fprintf(stderr, "rtc-doctor: %s%s%s\n%s", fault, what[0] != '\0' ? ": " : "", what,
-		usage_text);
+	if (fault != NULL)
+		fprintf(stderr, "rtc-doctor: %s%s%s\n", fault, what[0] != '\0' ? ": " : "", what);
+	fprintf(stderr, "%srtc-doctor --help lists the options\n", usage_text);
 	return EX_USAGE;
 }
 
@@ -140,7 +144,7 @@ set_count(struct options *o, const char *text)
 static int
 help(void)
 {
-	fputs(usage_text, stdout);
+	printf("%s%s", usage_text, help_text);
 	return EX_OK;
 }
 
@@ -185,7 +189,7 @@ take_option(struct options *o, int opt, const char *arg)
 		o->json = true;
 		return 0;
 	case '?':
-		return usage("bad option", "");
+		return usage(NULL, "");
 	default:
 		return client_option_take(&o->client, opt, arg) == 1 ? 0 : EX_USAGE;
 	}

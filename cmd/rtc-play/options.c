@@ -29,7 +29,9 @@ enum {
 static const double WAIT_S = 10;
 
 static const char usage_text[] =
-    "usage: rtc-play [options] URL [FILE|-]\n"
+    "usage: rtc-play [options] URL [FILE|-]\n";
+
+static const char help_text[] =
     "  -f, --format NAME         container of the output (by its extension; matroska on a pipe)\n"
     "      --codec NAME[,NAME]   video codecs to ask for: h264, h265, vp8, vp9, av1 (all that the\n"
     "                            container holds)\n"
@@ -77,7 +79,7 @@ static const struct option long_options[] = {
 static _Noreturn void
 usage(void)
 {
-	fputs(usage_text, stderr);
+	fprintf(stderr, "%srtc-play --help lists the options\n", usage_text);
 	exit(EX_USAGE);
 }
 
@@ -164,7 +166,7 @@ take_option(struct options *o, int opt, const char *arg)
 		log_set_level(LOG_ERROR);
 		return 0;
 	case 'h':
-		fputs(usage_text, stdout);
+		printf("%s%s", usage_text, help_text);
 		exit(EX_OK);
 	case 'V':
 		puts("rtc-play " RTCKIT_VERSION);

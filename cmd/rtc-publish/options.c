@@ -32,7 +32,9 @@ enum {
 
 static const char usage_text[] =
     "usage: rtc-publish [options] URL [FILE|-]\n"
-    "       rtc-publish [options] --test[=WIDTHxHEIGHT[@FPS]] URL\n"
+    "       rtc-publish [options] --test[=WIDTHxHEIGHT[@FPS]] URL\n";
+
+static const char help_text[] =
     "  -f, --format NAME         container of the input, if it cannot be told\n"
     "      --test[=WxH[@FPS]]    send the test card and its tone (640x360@25)\n"
     "      --codec NAME          of the picture: h264, h265, vp8, vp9, av1 (h264, or the file's)\n"
@@ -80,7 +82,7 @@ static const struct option long_options[] = {
 static _Noreturn void
 usage(void)
 {
-	fputs(usage_text, stderr);
+	fprintf(stderr, "%srtc-publish --help lists the options\n", usage_text);
 	exit(EX_USAGE);
 }
 
@@ -173,7 +175,7 @@ take_option(struct publish_options *o, int opt)
 		log_set_level(LOG_ERROR);
 		return 0;
 	case 'h':
-		fputs(usage_text, stdout);
+		printf("%s%s", usage_text, help_text);
 		exit(EX_OK);
 	case 'V':
 		puts("rtc-publish " RTCKIT_VERSION);

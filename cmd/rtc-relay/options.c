@@ -33,10 +33,12 @@ static const struct option long_options[] = {
     {0},
 };
 
-static const char help[] =
+static const char usage_text[] =
     "usage: rtc-relay [-46v] [-u [address:]port] [-T [address:]port] [-w workers]\n"
     "                 [-t seconds] [-R fd] [--tcp-gate] [--gop-cache mode] [--no-nack]\n"
-    "                 [--no-twcc] [--rsa] [--user name] [--run directory]\n"
+    "                 [--no-twcc] [--rsa] [--user name] [--run directory]\n";
+
+static const char help_text[] =
     "  -u, --udp [ADDR:]PORT   media port, all addresses of both families (8000)\n"
     "  -T, --tcp [ADDR:]PORT   media over TCP, too (ICE-TCP); off unless given\n"
     "      --tcp-gate          take connections that rtc-gate passes on (relay/tcp.sock)\n"
@@ -54,6 +56,13 @@ static const char help[] =
     "  -v, --verbose           debugging lines in the log\n"
     "  -V, --version           print the version\n"
     "  -h, --help              print this\n";
+
+static _Noreturn void
+usage(void)
+{
+	fprintf(stderr, "%srtc-relay --help lists the options\n", usage_text);
+	exit(EX_USAGE);
+}
 
 static bool
 get_number(const char *text, unsigned min, unsigned max, unsigned *out)
@@ -143,11 +152,10 @@ apply_switch(struct options *o, int c)
 		puts("rtc-relay " RTCKIT_VERSION);
 		exit(0);
 	case 'h':
-		fputs(help, stdout);
+		printf("%s%s", usage_text, help_text);
 		exit(0);
 	default:
-		fputs(help, stderr);
-		exit(EX_USAGE);
+		usage();
 	}
 }
 
@@ -181,8 +189,7 @@ options_parse(struct options *o, int argc, char **argv)
 		fprintf(stderr, "rtc-relay: %s\n",
 			optind != argc ? "takes options only; --udp 8000 names the port"
 				       : "-4 and -6 exclude each other");
-		fputs(help, stderr);
-		exit(EX_USAGE);
+		usage();
 	}
 }
 

@@ -30,7 +30,9 @@ enum {
 static const char usage_text[] =
     "usage: rtmp2rtc [-hV] [-l [address:]port] [-r path] [-t file] [-u user] [-R fd]\n"
     "                [option ...]\n"
-    "       rtmp2rtc [option ...] - app/stream\n"
+    "       rtmp2rtc [option ...] - app/stream\n";
+
+static const char help_text[] =
     "\n"
     "  -l, --listen [ADDRESS:]PORT   serve RTMP there; may be repeated (1935)\n"
     "      --tls [ADDRESS:]PORT      serve RTMPS there; may be repeated\n"
@@ -82,7 +84,7 @@ static const struct option long_options[] = {
 static _Noreturn void
 usage(void)
 {
-	fputs(usage_text, stderr);
+	fprintf(stderr, "%srtmp2rtc --help lists the options\n", usage_text);
 	exit(EX_USAGE);
 }
 
@@ -159,7 +161,7 @@ take(struct options *o, int opt, const char *arg)
 {
 	switch (opt) {
 	case 'h':
-		fputs(usage_text, stdout);
+		printf("%s%s", usage_text, help_text);
 		exit(EX_OK);
 	case 'V':
 		puts("rtmp2rtc " RTCKIT_VERSION);

@@ -11,7 +11,9 @@
 
 static const char usage_text[] =
     "usage: %s [-hV] [-l [address:]port] [-S path] [-r path] [-c candidate]\n"
-    "       [-t file] [-u user] [-R fd] [option ...]\n"
+    "       [-t file] [-u user] [-R fd] [option ...]\n";
+
+static const char help_text[] =
     "\n"
     "  -l, --listen [ADDRESS:]PORT   serve HTTP on TCP; may be repeated\n"
     "  -S, --socket PATH             serve HTTP on a Unix socket (default, unless -l is given)\n"
@@ -323,6 +325,14 @@ options_init(struct whip_options *o)
 	o->log_level = LOG_INFO;
 }
 
+static int
+usage(const char *program)
+{
+	fprintf(stderr, usage_text, program);
+	fprintf(stderr, "%s --help lists the options\n", program);
+	return EX_USAGE;
+}
+
 int
 whip_options_read(struct whip_options *o, int argc, char **argv, const char *program)
 {
@@ -335,16 +345,15 @@ whip_options_read(struct whip_options *o, int argc, char **argv, const char *pro
 			break;
 		if (c == 'h') {
 			printf(usage_text, program);
+			fputs(help_text, stdout);
 			return EX_OK;
 		}
 		if (c == 'V') {
 			printf("%s %s\n", program, RTCKIT_VERSION);
 			return EX_OK;
 		}
-		if (c == '?') {
-			fprintf(stderr, usage_text, program);
-			return EX_USAGE;
-		}
+		if (c == '?')
+			return usage(program);
 		if (c == OPT_GATE_TCP && take_gate_tcp(o, optarg))
 			continue;
 		if (take_switch(o, c) || (optarg != NULL && take_value(o, c, optarg)))
@@ -355,8 +364,7 @@ whip_options_read(struct whip_options *o, int argc, char **argv, const char *pro
 	}
 	if (optind < argc) {
 		fprintf(stderr, "%s: fatal: unexpected argument '%.64s'\n", program, argv[optind]);
-		fprintf(stderr, usage_text, program);
-		return EX_USAGE;
+		return usage(program);
 	}
 	if (o->rules.entry_count == 0 && getenv("CANDIDATE") != NULL &&
 	    whip_rules_add(&o->rules, "$CANDIDATE") < 0) {

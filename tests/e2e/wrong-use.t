@@ -32,6 +32,13 @@ refused 64 'cannot be a member of itself' rtc-mix live/a live/b live/a
 refused 64 'given twice' rtc-mix live/a live/a live/b
 refused 64 'both even' rtc-mix --size 641x360 live/a live/b
 
+# What is wrong stands at the top of a few lines, not above a screen of options.
+for program in "$RTC_BIN"/rt*; do
+	exits 64 "${program##*/} --bogus" timeout 20 "$program" --bogus
+	like "$out" bogus "it names the option"
+	ok "and says little more" [ "$(printf '%s\n' "$out" | wc -l)" -le 8 ]
+done
+
 # Nobody could bind a socket there: each program names the path, not stray memory.
 for program in rtc-relay rtc-whip rtc-web; do
 	set -- $program
