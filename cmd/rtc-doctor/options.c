@@ -23,10 +23,9 @@ enum {
 	OPT_KEY
 };
 
-static const char usage_text[] =
-    "usage: rtc-doctor [options] URL\n"
-    "       rtc-doctor [options] --sdp FILE\n"
-    "       rtc-doctor --listen [ADDR:]PORT\n";
+static const char usage_text[] = "usage: rtc-doctor [options] URL\n"
+				 "       rtc-doctor [options] --sdp FILE\n"
+				 "       rtc-doctor --listen [ADDR:]PORT\n";
 
 static const char help_text[] =
     "      --whep                the address is for players (WHEP), not publishers (WHIP)\n"

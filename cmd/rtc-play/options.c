@@ -28,8 +28,7 @@ enum {
 
 static const double WAIT_S = 10;
 
-static const char usage_text[] =
-    "usage: rtc-play [options] URL [FILE|-]\n";
+static const char usage_text[] = "usage: rtc-play [options] URL [FILE|-]\n";
 
 static const char help_text[] =
     "  -f, --format NAME         container of the output (by its extension; matroska on a pipe)\n"

@@ -30,9 +30,8 @@ enum {
 
 #define GOP_MIN_S 0.1
 
-static const char usage_text[] =
-    "usage: rtc-publish [options] URL [FILE|-]\n"
-    "       rtc-publish [options] --test[=WIDTHxHEIGHT[@FPS]] URL\n";
+static const char usage_text[] = "usage: rtc-publish [options] URL [FILE|-]\n"
+				 "       rtc-publish [options] --test[=WIDTHxHEIGHT[@FPS]] URL\n";
 
 static const char help_text[] =
     "  -f, --format NAME         container of the input, if it cannot be told\n"

@@ -3,9 +3,8 @@
 import { Browser, dump, stateOf, stats } from './lib/browser.mjs';
 import { diagnose } from './lib/diagnosis.mjs';
 import { arrival, inbound, selectedRemote, toneSteps } from './lib/figures.mjs';
-import { start } from './lib/processes.mjs';
-import { Proxy } from './lib/proxy.mjs';
-import { Stack, address, freePort } from './lib/stack.mjs';
+import { behindProxy } from './lib/proxy.mjs';
+import { Stack, address } from './lib/stack.mjs';
 import { done, must, note, test } from './lib/tap.mjs';
 import { pause, until } from './lib/wait.mjs';
 
@@ -29,28 +28,8 @@ const FRAME_MS = 40;
 
 const stack = await Stack.start({ workers: 2 });
 
-// A WHIP or WHEP endpoint whose clients reach the relay only through a proxy of their own.
-async function behindProxy(kind) {
-	const proxy = await Proxy.start(address, stack.media_port);
-	const port = await freePort();
-
-	await start(
-		`rtc-${kind}`,
-		[
-			'-l',
-			String(port),
-			'-c',
-			`${address}:${proxy.port}`,
-			'--no-detect',
-			'--no-api-candidate',
-		],
-		{ name: `rtc-${kind}-rough` },
-	);
-	return { proxy, port };
-}
-
-const up = await behindProxy('whip');
-const down = await behindProxy('whep');
+const up = await behindProxy(stack, 'whip');
+const down = await behindProxy(stack, 'whep');
 const sender = await Browser.launch();
 const viewers = await Browser.launch();
 const publisher = await sender.open(`${stack.whip('rough')}&port=${up.port}`);

@@ -56,6 +56,11 @@ class Peer:
         self.url, self.frames, self.error, self.location = url, 0, None, None
         self.heard = None
 
+    @staticmethod
+    def repairs(transceiver, kind):
+        """What is lost of a picture is asked for, and sent again by RTX."""
+        transceiver.set_property('do-nack', kind != 'audio')
+
     def begin(self):
         self.bin.connect('on-negotiation-needed', self.negotiate)
         self.pipeline.set_state(Gst.State.PLAYING)
@@ -117,6 +122,7 @@ class Publisher(Peer):
             pad = 'sink'
         self.bin = self.pipeline.get_by_name('rtc')
         self.count(self.pipeline.get_by_name('pay').get_static_pad(pad))
+        self.repairs(self.bin.emit('get-transceiver', 0), 'audio' if codec in SOUND else 'video')
         self.begin()
 
     @staticmethod
@@ -137,8 +143,9 @@ class Player(Peer):
         self.bin.set_property('bundle-policy', GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
         self.pipeline.add(self.bin)
         self.bin.connect('pad-added', self.on_pad)
-        self.bin.emit('add-transceiver', GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY,
-                      Gst.Caps.from_string(';'.join(HEARS if kind == 'audio' else OFFERS.values())))
+        self.repairs(self.bin.emit(
+            'add-transceiver', GstWebRTC.WebRTCRTPTransceiverDirection.RECVONLY,
+            Gst.Caps.from_string(';'.join(HEARS if kind == 'audio' else OFFERS.values()))), kind)
         self.begin()
 
     def on_pad(self, _bin, pad):

@@ -5,8 +5,6 @@ import { Process } from './processes.mjs';
 import { note, ok } from './tap.mjs';
 import { pause, until } from './wait.mjs';
 
-const WINDOWS_MAX = 3;
-const RATIO_MIN = 0.95;
 const START_MAX_MS = 20000;
 const only = new RegExp(process.env.RTC_MATRIX_ONLY || '');
 
@@ -14,10 +12,12 @@ export class Matrix {
 	/**
 	 * clients: {name: client} as lib/clients.mjs has them; publishes and plays: {name: [codec]};
 	 * kind: audio or video; picture: what is published; waves: publishers at a time; window_ms: how
-	 * long is measured; stack: the server.
+	 * long is measured, windows_max times at most; ratio_min: of the published pictures, how many
+	 * must arrive; rough(on): a wave's network becomes bad once its clients are connected, and good
+	 * again; stack: the server.
 	 */
 	constructor(options) {
-		Object.assign(this, options);
+		Object.assign(this, { windows_max: 3, ratio_min: 0.95, rough: () => {} }, options);
 		this.table = new Map();
 		this.sources = Object.entries(this.publishes)
 			.flatMap(([client, codecs]) =>
@@ -96,7 +96,7 @@ export class Matrix {
 		if (pair.common) {
 			cell = `${(100 * Math.min(1, pair.ratio ?? 0)).toFixed(1)} %`;
 			ok(
-				pair.ratio >= RATIO_MIN && pair.heard !== false,
+				pair.ratio >= this.ratio_min && pair.heard !== false,
 				`${name}: ${cell} at ${(pair.rate ?? 0).toFixed(1)} ${unit}`,
 				pair.heard === false ? 'nothing is heard' : error,
 			);
@@ -144,11 +144,13 @@ export class Matrix {
 		const errors = await this.moving(others.map((p) => p.id), 1);
 		let due = pairs.filter((pair) => pair.common);
 
+		this.rough(true);
 		this.first = null;
-		for (let i = 0; i < WINDOWS_MAX && due.length > 0; i++) {
+		for (let i = 0; i < this.windows_max && due.length > 0; i++) {
 			await this.measure(due);
-			due = due.filter((pair) => !(pair.ratio >= RATIO_MIN) || pair.heard === false);
+			due = due.filter((pair) => !(pair.ratio >= this.ratio_min) || pair.heard === false);
 		}
+		this.rough(false);
 		for (const id of new Set(due.map((pair) => pair.source.id))) await this.explain(id);
 		for (const pair of pairs) {
 			const refused = pair.player === 'rtckit' && !pair.common;

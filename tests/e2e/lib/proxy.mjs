@@ -1,6 +1,8 @@
 // A bad network between clients and the relay: a UDP relay of its own that loses packets by a
 // seeded draw, and can change the address that the relay sees, as a NAT does.
 import { createSocket } from 'node:dgram';
+import { start } from './processes.mjs';
+import { address, freePort } from './stack.mjs';
 import { atEnd } from './tap.mjs';
 
 const DEFAULT_SEED = 20261123;
@@ -19,11 +21,11 @@ function draws(seed) {
 	};
 }
 
-const bound = (address) =>
+const bound = (host) =>
 	new Promise((resolve) => {
 		const socket = createSocket('udp4');
 
-		socket.bind(0, address, () => resolve(socket));
+		socket.bind(0, host, () => resolve(socket));
 	});
 
 export class Proxy {
@@ -31,13 +33,13 @@ export class Proxy {
 	 * loss: share of the packets of each direction, once lossy is set; burst: so many in a row.
 	 * Both may be changed at any time; chosen(way, packet): drop this one, too.
 	 */
-	static async start(address, target_port, loss = 0) {
+	static async start(own_address, target_port, loss = 0) {
 		const it = new Proxy();
 
 		it.seed = Number(process.env.RTC_SEED || DEFAULT_SEED);
 		it.draw = draws(it.seed);
 		Object.assign(it, {
-			address,
+			address: own_address,
 			target_port,
 			loss,
 			lossy: false,
@@ -47,7 +49,7 @@ export class Proxy {
 			lost: 0,
 		});
 		it.clients = new Map();
-		it.outside = await bound(address);
+		it.outside = await bound(own_address);
 		it.outside.on('message', (packet, from) => it.inward(packet, from));
 		atEnd(() => it.stop());
 		return it;
@@ -115,4 +117,18 @@ export class Proxy {
 		for (const { socket } of this.clients.values()) (await socket).close();
 		this.clients.clear();
 	}
+}
+
+/** A WHIP or WHEP endpoint of the stack whose clients reach the relay only through a proxy of their own. */
+export async function behindProxy(stack, kind) {
+	const proxy = await Proxy.start(address, stack.media_port);
+	const port = await freePort();
+	const candidate = `${address}:${proxy.port}`;
+
+	await start(
+		`rtc-${kind}`,
+		['-l', String(port), '-c', candidate, '--no-detect', '--no-api-candidate'],
+		{ name: `rtc-${kind}-rough` },
+	);
+	return { proxy, port };
 }

@@ -1,0 +1,3 @@
+#!/bin/sh
+# runs under: none
+exec "${0%/*}/lib/run" rough-clients.mjs
