@@ -38,9 +38,16 @@ struct whip_job {
 /* A failure of the relay (its reply), or of the way to it (NULL). */
 void whip_reply_failure(struct http_request *req, json_t *reply);
 void whip_reply_no_memory(struct http_request *req);
+/* One Link for each ICE server (RFC 9725 s.4.6), after at headers, and the end. */
+void whip_add_links(const struct whip_endpoint *ep, struct http_header *at);
 
+/* whip_job.c: what becomes of an offer that was taken */
+
+/* Resolve names (WHIP_RESOLVE_MS at most), ask the relay, answer. It owns the job. */
+void whip_job_start(struct whip_job *job);
 /* One of the things that the job waits for is there. It may be freed. */
 void whip_job_wait(struct whip_job *job);
+void whip_job_free(struct whip_job *job);
 
 /* whip_hook.c: rtc-hook, if the endpoint has it */
 
