@@ -383,12 +383,9 @@ void wtcp_overrun(struct wsession *ws, struct sink *sink);
 
 /* worker_stream.c */
 void stream_publish(struct worker *w, const struct chan_msg *msg);
-void stream_mask(struct worker *w, const struct chan_msg *msg);
 void stream_end(struct worker *w, const struct chan_msg *msg);
 void stream_release(struct worker *w, const struct chan_msg *msg);
-void stream_packet(struct worker *w, const struct chan_msg *msg);
-void stream_clock_message(struct worker *w, const struct chan_msg *msg);
-void stream_keyframe_message(struct worker *w, const struct chan_msg *msg);
+struct wstream *stream_find(struct worker *w, uint64_t serial); /* NULL: there is none here */
 struct wstream *stream_get(struct worker *w,
 			   uint64_t serial); /* made if missing; NULL: no memory */
 int stream_attach(struct wsession *ws);	     /* as a subscriber */
@@ -397,6 +394,14 @@ void stream_link(struct wstream *s, struct worker *w);
 void stream_detach(struct wsession *ws); /* whatever it was */
 void stream_append(struct wstream *s, struct worker *w, unsigned track,
 		   const struct rtp_ring_slot *slot, const uint8_t *payload);
+void stream_equalise(struct wstream *s); /* decide the paddings of new packets */
+
+/* worker_copies.c */
+void stream_mask(struct worker *w, const struct chan_msg *msg);
+void stream_packet(struct worker *w, const struct chan_msg *msg);
+void stream_clock_message(struct worker *w, const struct chan_msg *msg);
+void stream_keyframe_message(struct worker *w, const struct chan_msg *msg);
+void stream_forward(struct wstream *s, struct worker *w); /* new packets to the other workers */
 void stream_set_clock(struct wstream *s, struct worker *w, unsigned track,
 		      const struct rtcp_sr *sr);
 /* The picture of a lane has another size (pixels). */
@@ -407,8 +412,8 @@ void stream_want_keyframe(struct wstream *s, struct worker *w, unsigned track);
 bool stream_keyframe_is_fresh(const struct wstream *s, const struct worker *w, unsigned track);
 /* The source was found to ignore (or heed) wishes for keyframes. Waiting players get a replay. */
 void stream_set_periodic(struct wstream *s, struct worker *w, unsigned track, bool periodic);
-void stream_equalise(struct wstream *s);		  /* decide the paddings of new packets */
-void stream_forward(struct wstream *s, struct worker *w); /* new packets to the other workers */
+/* The last subscriber here is gone and packets stop coming: what is kept would only grow stale. */
+void stream_forget_copies(struct wstream *s);
 
 /* worker_publish.c */
 int pub_new(struct wsession *ws);
