@@ -512,12 +512,22 @@ void local_text(struct worker *w, const struct chan_msg *msg); /* M_LOCAL_TEXT *
 /* Does its track index make keyframes by its own clock? An on-demand one is encoded only while it
  * is wanted, so it can make them when asked. */
 bool local_is_periodic(const struct wsession *ws, unsigned index);
-void local_bind(struct wsession *ws, const struct msg_bind *bind);
 void local_free(struct wsession *ws);
-void local_fanout(struct wsession *ws, struct wstream *s);
 /* At most one event in KEYFRAME_REQUEST_US goes out for a track; a later wish waits. */
 void local_ask_keyframe(struct wsession *ws, unsigned track);
 void local_timeout(struct wsession *ws);
 uint64_t local_deadline(const struct wsession *ws);
+
+/* worker_local_play.c */
+/* A (new) publisher or contributor: each track goes through as it is. */
+void local_bind(struct wsession *ws, const struct msg_bind *bind);
+void local_fanout(struct wsession *ws, struct wstream *s);
+
+/* worker_local_ext.c: the local header extension, rtc-control(5) */
+enum { LOCAL_EXT_ROOM = 20 }; /* octets of its block at most, headers and padding included */
+/* Fields that the extension promises but does not hold are ignored. */
+void local_ext_read(struct rtp_ring_slot *slot, const struct rtp_packet *p);
+/* Returns the octets of the whole block; 0 if there is nothing to say. */
+size_t local_ext_write(uint8_t *out, size_t cap, const struct rtp_ring_slot *slot);
 
 #endif
