@@ -1,21 +1,25 @@
-// Which video codec is offered first, and how much of it is sent.
+// Which video codecs a browser can send and take, which is offered first, how much of it is sent.
 
 const CARRIERS = /\/(rtx|red|ulpfec|flexfec)/i;
 const nameOf = (codec) => codec.mimeType.split('/')[1];
 
-const capabilities = () =>
-	(globalThis.RTCRtpSender?.getCapabilities?.('video')?.codecs || []).filter(Boolean);
+const capabilities = (side = globalThis.RTCRtpSender) =>
+	(side?.getCapabilities?.('video')?.codecs || []).filter(Boolean);
+const names = (codecs) => [
+	...new Set(codecs.filter((c) => !CARRIERS.test(c.mimeType)).map(nameOf)),
+];
 
 /** Names of the video codecs that this browser can send, without repetition: "H264", "VP8" ... */
-export function videoCodecs() {
-	return [...new Set(capabilities().filter((c) => !CARRIERS.test(c.mimeType)).map(nameOf))];
-}
+export const videoCodecs = () => names(capabilities());
+
+/** Those that it can take. */
+export const takenCodecs = () => names(capabilities(globalThis.RTCRtpReceiver));
 
 /** The name among those that a wish means: "h264" is H264, "hevc" H265; undefined if it is none. */
-export function codecOf(wish, names) {
+export function codecOf(wish, known) {
 	const name = wish.toLowerCase() === 'hevc' ? 'h265' : wish.toLowerCase();
 
-	return names.find((n) => n.toLowerCase() === name);
+	return known.find((n) => n.toLowerCase() === name);
 }
 
 export const USUAL = 'h264';

@@ -31,6 +31,13 @@ export async function listAll(params, name, max = 500) {
 	return { list, total };
 }
 
+/** One stream of those; undefined if it is not among them. */
+export async function streamNamed(params, { app, stream, vhost = '__defaultVhost__' }) {
+	const { list } = await listAll(params, 'streams');
+
+	return list.find((s) => s.app === app && s.name === stream && s.vhost === vhost);
+}
+
 export const summaries = (params) => call(params, 'summaries');
 
 export function kick(params, id, token) {

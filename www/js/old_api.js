@@ -36,6 +36,15 @@ export function apiUrl(kind, streamurl) {
 	return url.href;
 }
 
+/** What endpoint.js has of a page's query, of a webrtc:// address. Throws BadAddress. */
+export function paramsOf(streamurl) {
+	const { protocol, hostname: host, port } = new URL(apiUrl('whep', streamurl));
+	const [, app, stream, tail] = /^webrtc:\/\/[^/]+\/([^/]+)\/([^?#]+)(.*)$/i.exec(streamurl);
+	const query = new URLSearchParams(tail);
+
+	return { query, app, stream, schema: protocol.replace(':', ''), host, port };
+}
+
 /** The address of the page's own stream, from its query: server, port, app, stream, the rest. */
 export function streamUrl(params) {
 	const given = params.query.get('url');

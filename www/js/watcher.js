@@ -1,8 +1,10 @@
 // What both watching pages do: a session, its picture, figures.
 import { Charts } from './chart.js';
+import { codecOf, takenCodecs } from './codecs.js';
 import { FIGURES } from './figures.js';
 import { Keeper } from './keeper.js';
 import { Level } from './level.js';
+import { streamNamed } from './manage.js';
 import {
 	bindFields,
 	bindGo,
@@ -31,14 +33,13 @@ const NOTES = {
 		detail: 'The picture appears by itself as soon as somebody does.',
 	},
 };
-const SOUND_ONLY = {
-	title: 'Sound only.',
-	detail: 'The publisher sends no picture, or one that this browser cannot decode.',
-};
+const soundOnly = (detail) => ({ title: 'Sound only.', detail });
+const NO_PICTURE = 'The publisher sends no picture';
 
 export class Watcher {
-	/** As Publisher. */
+	/** As Publisher; target.address(): where the stream is, if the page's parameters do not say. */
 	constructor(params, target) {
+		this.params = params;
 		this.target = target;
 		this.video = byId('video');
 		this.charts = new Charts(byId('charts'), FIGURES);
@@ -124,9 +125,30 @@ export class Watcher {
 		if (flows && rtckit.state === 'waiting') this.enter('playing');
 		else if (this.quiet >= QUIET_MAX_SAMPLES && rtckit.state === 'playing')
 			this.enter('waiting');
-		else if (this.blind === BLIND_MAX_SAMPLES) showMessage(SOUND_ONLY);
+		else if (this.blind === BLIND_MAX_SAMPLES) this.explainSound();
 		else if (picture && rtckit.state === 'playing') showMessage(null);
 		if (rtckit.state === 'playing') this.charts.push(stats);
+	}
+
+	// The server may know which picture there is; not every server tells pages.
+	async explainSound() {
+		const params = this.target.address?.() ?? this.params;
+		const vhost = params.query.get('vhost') || undefined;
+
+		showMessage(soundOnly(`${NO_PICTURE}, or one that this browser cannot decode.`));
+		const stream = await streamNamed(params, { ...params, vhost }).catch(() => undefined);
+		const taken = takenCodecs();
+		const sent = stream?.video?.codec;
+
+		if (!stream || this.blind < BLIND_MAX_SAMPLES || rtckit.state !== 'playing') return;
+		if (!sent) showMessage(soundOnly(`${NO_PICTURE}.`));
+		else if (!codecOf(sent, taken))
+			showMessage(
+				soundOnly(
+					`The publisher sends ${sent}, which this browser cannot decode; ` +
+						`it takes ${taken.join(', ')}.`,
+				),
+			);
 	}
 
 	start() {

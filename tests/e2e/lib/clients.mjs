@@ -59,7 +59,7 @@ export async function chromium(url) {
 }
 
 /** Debian's Firefox, driven by WebDriver BiDi. */
-export async function firefoxEsr(url) {
+export async function launchFirefox() {
 	const browser = await firefox.launch({
 		channel: 'moz-firefox',
 		executablePath: FIREFOX,
@@ -71,7 +71,11 @@ export async function firefoxEsr(url) {
 	});
 
 	atEnd(() => browser.close().catch(() => {}));
-	const page = await browser.newPage();
+	return browser;
+}
+
+async function firefoxEsr(url) {
+	const page = await (await launchFirefox()).newPage();
 
 	await page.goto(url);
 	return new InPage().begin(page);
