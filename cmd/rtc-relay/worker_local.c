@@ -9,7 +9,6 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/random.h"
 #include "worker.h"
 
 static int

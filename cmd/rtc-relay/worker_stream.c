@@ -1,10 +1,8 @@
-/* worker_stream.c - a worker's copy of a stream: its rings, its subscribers, its way to the
- * publisher. */
+/* worker_stream.c - a worker's copy of a stream: its lanes, rings and subscribers. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "worker.h"
 
 enum { SUBSCRIBERS_STEP = 64 }; /* the list of subscribers grows by so many */
