@@ -16,7 +16,16 @@
 #include "media/media_writer.h"
 #include "media/testcard.h"
 
-enum { WIDTH = 320, HEIGHT = 180, FPS = 15, FRAMES = 30, ASKED = 20, SECOND_US = 1000000 };
+enum {
+	WIDTH = 320,
+	HEIGHT = 180,
+	FPS = 15,
+	FRAMES = 30,
+	ASKED = 20,
+	MANY = 600,
+	OFTEN = 27,
+	SECOND_US = 1000000
+};
 
 static struct seen {
 	struct media_decoder *decoder;
@@ -125,6 +134,40 @@ test_pictures(void **state)
 		assert_true(seen.key[0] && seen.key[ASKED]);
 		assert_in_range(octets, 1000, 400000 / 8 * FRAMES / FPS * 2);
 		finish();
+		media_source_free(s);
+	}
+}
+
+static void
+count_readable(void *arg, const struct media_picture *p)
+{
+	unsigned *readable = arg;
+
+	*readable += testcard_read(p->luma, p->stride, p->width, p->height) >= 0;
+}
+
+/* Each of very many, with keyframes in between. */
+static void
+pictures_stay_readable(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct media_source *s = open_test(rows[i].codec);
+		unsigned readable = 0;
+		struct media_unit u;
+
+		begin(rows[i].codec);
+		for (unsigned n = 0; n < MANY;) {
+			assert_int_equal(media_source_next(s, &u, &words), 1);
+			if (u.kind != MEDIA_VIDEO)
+				continue;
+			if (++n % OFTEN == 0)
+				media_source_keyframe(s);
+			media_decoder_push(seen.decoder, u.data, u.size, u.time_us, count_readable,
+					   &readable);
+		}
+		assert_int_equal(readable, MANY);
+		media_decoder_free(seen.decoder);
 		media_source_free(s);
 	}
 }
@@ -247,6 +290,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_pictures),
+	    cmocka_unit_test(pictures_stay_readable),
 	    cmocka_unit_test(recordings_play_back),
 	    cmocka_unit_test(files_are_encoded_anew),
 	};
