@@ -220,8 +220,11 @@ comes(sock, stunlib.SUCCESS, check_a(sock))
 t.ok(comes(sock, stunlib.SUCCESS, check_b(sock)), 'another session is answered there')
 with open('tests/vectors/dtls/client-hello.hex') as f:
     hello = bytes.fromhex(''.join(line for line in f if line[0] != '#'))[2:]
-sock.sendto(hello, port)
-t.ok(comes(sock, 22), 'what comes from there still reaches the first')
+for _ in range(5):  # as a client that gets no answer: one may be on its way between the workers
+    sock.sendto(hello, port)
+    if answered := comes(sock, 22, seconds=1):
+        break
+t.ok(answered, 'what comes from there still reaches the first')
 t.equal(relay.stop(), 0, 'it ends with status 0')
 
 # What a stranger gets for 20 octets: one address and nothing else; of IPv6 it has 12 octets more.
