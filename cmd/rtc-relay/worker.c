@@ -63,14 +63,20 @@ drain(struct worker *w, struct chan *c)
 }
 
 static void
+drain_all(struct worker *w)
+{
+	drain(w, w->from_control);
+	for (unsigned i = 0; i < w->count; i++)
+		drain(w, w->from[i]);
+}
+
+static void
 on_wake(uv_async_t *async)
 {
 	struct worker *w = async->data;
 
 	w->now_us = clock_now_us();
-	drain(w, w->from_control);
-	for (unsigned i = 0; i < w->count; i++)
-		drain(w, w->from[i]);
+	drain_all(w);
 	worker_settle(w);
 }
 
@@ -88,8 +94,9 @@ on_readable(uv_poll_t *poll, int status, int events)
 		const struct udp_in *in;
 		int n = udp_receive(u, &in);
 
-		/* What was sent after a session was announced finds it, whoever wakes us first. */
-		drain(w, w->from_control);
+		/* What was sent after a session was announced, or a path was held by another
+		 * worker, finds it so, whoever wakes us first. */
+		drain_all(w);
 
 		for (int i = 0; i < n; i++) {
 			STAT_ADD(w->stats.rx_packets, 1);
@@ -111,7 +118,7 @@ on_tcp(uv_poll_t *poll, int status, int events)
 	if (status < 0)
 		return;
 	w->now_us = clock_now_us();
-	drain(w, w->from_control); /* as for datagrams */
+	drain_all(w); /* as for datagrams */
 	tcp_turn(w->tcp, w->now_us);
 	worker_settle(w);
 }
