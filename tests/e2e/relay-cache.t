@@ -20,10 +20,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from relaylib import Relay, Tap, codec  # noqa: E402
-from rtplib import Client, packet, until  # noqa: E402
+from rtplib import SLOW, Client, packet, until  # noqa: E402
 
 t = Tap()
-SLOW = 4 if os.environ.get('RTC_SANITIZER') else 1
 OBS = 'Mozilla/5.0 (OBS-Studio/32.1.0; Linux x86_64; en-US)'
 FRAME_S, GOP_S = 0.04, 1.6     # since the keyframe when the second viewer joins
 AT_ONCE_S, NO_LATER_S, COMPRESSED_S = 0.2 * SLOW, 0.1 * SLOW, 0.05

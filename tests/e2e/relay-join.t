@@ -6,7 +6,6 @@ once, in the words it knows, whoever else waits; in each codec's own form and th
 types. Who knows no RTX gets what it lost with the same octets. RED is unwrapped for those without it.
 Who proves nothing gets nothing."""
 import asyncio
-import atexit
 import os
 import struct
 import sys
@@ -14,14 +13,11 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from relaylib import Relay, Tap, codec  # noqa: E402
-from rtplib import PSFB, Client, packet, until  # noqa: E402
+from relaylib import Tap, codec  # noqa: E402
+from rtplib import PSFB, SLOW, Client, one_worker, packet, until  # noqa: E402
 
 t = Tap()
-relay = Relay('-w', '1')
-admin = relay.connect('admin')
-atexit.register(relay.proc.kill)
-SLOW = 4 if os.environ.get('RTC_SANITIZER') else 1
+relay, admin = one_worker()
 SSRC, WAITING_S = 0x1000, 0.3
 EVERY_S = 0.5   # at most one wish for a keyframe reaches the publisher in this time
 VP9_KEY = bytes.fromhex('8249834200 0af008f6')

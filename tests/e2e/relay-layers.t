@@ -7,7 +7,6 @@ fall silent at once it does not matter which comes back first. Layers are told b
 header extensions, or by the SSRCs of the offer; what is lost of one comes by RTX that says whose it is, or
 by its SSRC."""
 import asyncio
-import atexit
 import os
 import struct
 import sys
@@ -15,14 +14,11 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from relaylib import Relay, Tap, codec  # noqa: E402
-from rtplib import SDES, Client, extension, packet, until  # noqa: E402
+from relaylib import Tap, codec  # noqa: E402
+from rtplib import SDES, SLOW, Client, extension, one_worker, packet, until  # noqa: E402
 
 t = Tap()
-relay = Relay('-w', '1')
-admin = relay.connect('admin')
-atexit.register(relay.proc.kill)
-SLOW = 4 if os.environ.get('RTC_SANITIZER') else 1
+relay, admin = one_worker()
 SILENCE_S = 0.5
 MID, RID, REPAIRED = 4, 10, 11
 EXT = [{'id': MID, 'uri': SDES + 'mid'}, {'id': RID, 'uri': SDES + 'rtp-stream-id'},

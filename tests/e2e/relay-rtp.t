@@ -4,7 +4,6 @@
 """RTP and RTCP of rtc-relay, packet by packet: what a publisher is told and when, what it sends again,
 odd packets, and what a player gets of it."""
 import asyncio
-import atexit
 import os
 import statistics
 import struct
@@ -13,14 +12,11 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from relaylib import Relay, Tap, codec  # noqa: E402
-from rtplib import PSFB, RR, RTPFB, TWCC_URI, XR, Client, extension, packet, until  # noqa: E402
+from relaylib import Tap, codec  # noqa: E402
+from rtplib import PSFB, RR, RTPFB, SLOW, TWCC_URI, XR, Client, extension, one_worker, packet, until  # noqa: E402
 
 t = Tap()
-relay = Relay('-w', '1')
-atexit.register(relay.proc.kill)
-admin = relay.connect('admin')
-SLOW = 4 if os.environ.get('RTC_SANITIZER') else 1
+relay, admin = one_worker()
 SSRC, RTX_SSRC = 0x1000, 0x2000
 KEY, REST = b'\x10\x30\x01\x00\x9d\x01\x2a\x40\x01\xf0\x00', b'\x10\x31'     # VP8: a keyframe begins; another frame
 FB = ['nack', 'nack pli']

@@ -1,17 +1,28 @@
 """A WebRTC client that sends and gets packets as they are: ICE, DTLS and SRTP of aiortc, RTP by hand.
 Its session is made at the relay's signal socket, so that no SDP is between the test and the relay."""
 import asyncio
+import atexit
+import os
 import struct
 import time
 
 import aioice.ice
 from aiortc import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport, RTCIceCandidate, \
     RTCIceGatherer, RTCIceParameters, RTCIceTransport
+from relaylib import Relay
 
 aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ['127.0.0.1']
 RR, RTPFB, PSFB, XR = 201, 205, 206, 207
 TWCC_URI = 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01'
 SDES = 'urn:ietf:params:rtp-hdrext:sdes:'
+SLOW = 4 if os.environ.get('RTC_SANITIZER') else 1
+
+
+def one_worker():
+    """A relay of one worker, which ends with the test whatever happens, and its admin socket."""
+    relay = Relay('-w', '1')
+    atexit.register(relay.proc.kill)
+    return relay, relay.connect('admin')
 
 
 def extension(elements, two_byte=False):
