@@ -16,21 +16,7 @@
 #include "rtpsec/rtpsec.h"
 #include "rtpsec/rtpsec_internal.h" /* session keys */
 
-enum { PACKET = 1500, SSRC = 0xcafebabe };
-
-static const enum dtls_srtp_profile profiles[] = {
-    DTLS_SRTP_AES128_CM_SHA1_80, DTLS_SRTP_AEAD_AES_128_GCM, DTLS_SRTP_AEAD_AES_256_GCM};
-
-static uint8_t key[32], salt[14];
-
-static struct rtpsec *
-make(enum dtls_srtp_profile profile, enum rtpsec_direction direction)
-{
-	struct rtpsec *s = rtpsec_new(profile, direction, key, salt);
-
-	assert_non_null(s);
-	return s;
-}
+#include "rtpsec.inc"
 
 /* A packet with CSRCs and an extension as the seed wills; returns the header's size. */
 static size_t

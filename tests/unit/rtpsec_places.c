@@ -11,20 +11,7 @@
 #include "rtpsec/rtpsec.h"
 #include "rtpsec/rtpsec_internal.h" /* how many there are */
 
-enum { PACKET = 1500, SSRC = 0xcafebabe };
-
-static const enum dtls_srtp_profile profiles[] = {
-    DTLS_SRTP_AES128_CM_SHA1_80, DTLS_SRTP_AEAD_AES_128_GCM, DTLS_SRTP_AEAD_AES_256_GCM};
-
-static struct rtpsec *
-make(enum dtls_srtp_profile profile, enum rtpsec_direction direction)
-{
-	static const uint8_t key[32] = {1, 2, 3}, salt[14] = {4, 5, 6};
-	struct rtpsec *s = rtpsec_new(profile, direction, key, salt);
-
-	assert_non_null(s);
-	return s;
-}
+#include "rtpsec.inc"
 
 static int
 protect_report(struct rtpsec *tx, uint32_t ssrc, uint8_t *buf)
