@@ -40,9 +40,9 @@ struct sdp_track {
 	uint32_t rtx_ssrcs[SDP_TRACK_SSRCS_MAX];       /* rtx_ssrcs[i] repairs ssrcs[i] */
 	/* Simulcast layers that the sender names, in order; of an answer: those it takes. */
 	const char *rids[SDP_RIDS_MAX];
-	size_t
-	    ssrc_layer_count; /* without rids: the first of ssrcs are layers, the best first; 0 */
-	char index_text[4];   /* storage of mid when the m-line has none */
+	/* Without rids: so many of ssrcs, its first, are layers, the best first. */
+	size_t ssrc_layer_count;
+	char index_text[4]; /* storage of mid when the m-line has none */
 };
 
 struct sdp_plan {
